@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grebe/channel.h -- what an application holds: one service, many backends.
+ *
+ * A channel turns a target into endpoints with a resolver, keeps connections to them with
+ * a balancer, and sends calls where the balancer's picker says.  It is made without I/O,
+ * starts IDLE, and connects when the first call or grebe_channel_connect() asks for it.
+ *
+ * Threading   Any thread, unless it says otherwise.
+ * Sources     grpc-go ClientConn; gRPC connectivity semantics; gRFC A21, A61.
+ */
+#ifndef GREBE_CHANNEL_H
+#define GREBE_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <grebe/attr.h>
+#include <grebe/connectivity.h>
+#include <grebe/credentials.h>
+#include <grebe/error.h>
+#include <grebe/log.h>
+#include <grebe/loop.h>
+#include <grebe/mem.h>
+
+GREBE_BEGIN_DECLS
+
+struct grebe_channel;
+struct grebe_resolver_builder;
+
+/* Fill with grebe_channel_options_init(), then set what you need.  Everything is copied or
+ * referenced during grebe_channel_new(). */
+struct grebe_channel_options {
+    size_t struct_size;
+    struct grebe_credentials *credentials; /* required */
+    struct grebe_loop *loop;               /* NULL: one of its own */
+    const struct grebe_mem *mem;           /* NULL: malloc */
+    const char *authority;                 /* NULL: from the target */
+    const char *user_agent;                /* put before the library's own; NULL: none */
+    const char *policy; /* balancer if no service config names one; NULL: pick_first */
+    const char *service_config; /* JSON, if the resolver gives none; NULL: none */
+    bool ignores_resolver_service_config;
+    const struct grebe_resolver_builder *const
+        *resolvers; /* before the registry; or NULL */
+    size_t n_resolvers;
+    grebe_log_fn on_log; /* NULL: silent */
+    void *log_arg;
+    uint64_t idle_timeout_ns;        /* 30 min; 0: never */
+    uint64_t min_connect_timeout_ns; /* 20 s, for TCP, TLS and HTTP/2 together */
+    uint64_t backoff_base_ns;        /* 1 s */
+    double backoff_multiplier;       /* 1.6 */
+    double backoff_jitter;           /* 0.2 */
+    uint64_t backoff_max_ns;         /* 120 s */
+    uint64_t keepalive_time_ns;      /* UINT64_MAX: no HTTP/2 pings; at least 10 s */
+    uint64_t keepalive_timeout_ns;   /* 20 s */
+    bool keepalive_without_calls;
+    uint32_t tcp_user_timeout_ms; /* 20 s: how soon a dead peer is noticed; 0: system's */
+    const char *tcp_congestion;   /* a TCP_CONGESTION name; NULL: system's */
+    uint64_t dns_min_interval_ns; /* 30 s between two lookups */
+    bool ignores_dns_ttl;         /* do not look up again when the answer's TTL ends */
+    uint32_t max_receive_bytes;   /* for each message; 0: 4 MiB */
+    uint32_t max_send_bytes;      /* for each message; 0: 2147483647 */
+    uint32_t max_header_list_bytes; /* 64 KiB for each header block of a backend */
+};
+GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
+                                          size_t struct_size);
+#define grebe_channel_options_init(options)                                              \
+    grebe_channel_options_init((options), sizeof(struct grebe_channel_options))
+
+/* Make a channel, IDLE, without any I/O.  GREBE_ERR_TARGET, GREBE_ERR_CONFIG,
+ * GREBE_ERR_INVALID (no credentials, two server names) or GREBE_ERR_NOMEM, with `diag`
+ * saying which and why.  *out is the caller's to destroy. */
+GREBE_API int grebe_channel_new(const char *target,
+                                const struct grebe_channel_options *options,
+                                struct grebe_diag *diag,
+                                struct grebe_channel **out) GREBE_MUST_CHECK;
+
+/* Close the channel and let go of it.  Calls in flight end CANCELLED; their callbacks have
+ * run, and all connections are closed, when it returns.  On the loop's own thread it
+ * returns at once and the rest follows.  Finished calls stay readable.  NULL: no-op. */
+GREBE_API void grebe_channel_destroy(struct grebe_channel *channel);
+
+/* Never blocks, never connects. */
+GREBE_API enum grebe_connectivity
+grebe_channel_state(const struct grebe_channel *channel);
+
+/* Leave idle mode and have the balancer connect.  Does not wait. */
+GREBE_API int grebe_channel_connect(struct grebe_channel *channel);
+
+/* Wait until the state is not `source`; GREBE_OK at once if it is not now.
+ * GREBE_ERR_TIMEOUT after `timeout_ns` (negative: never).  States may be missed in
+ * between. */
+GREBE_API int grebe_channel_wait_for_state_change(struct grebe_channel *channel,
+                                                  enum grebe_connectivity source,
+                                                  int64_t timeout_ns);
+
+/* Every state from now on, in order, none twice, on the loop's thread, SHUTDOWN last.  One
+ * watcher for each channel; NULL ends it. */
+typedef void (*grebe_channel_state_fn)(void *arg, enum grebe_connectivity state);
+GREBE_API int grebe_channel_watch_state(struct grebe_channel *channel,
+                                        grebe_channel_state_fn on_state, void *arg);
+
+/* Drop resolver, balancer and connections until the next call.  Ignored while calls are
+ * in flight. */
+GREBE_API int grebe_channel_enter_idle(struct grebe_channel *channel);
+
+/* Forget all backoff: subconns that wait are tried again now. */
+GREBE_API int grebe_channel_reset_backoff(struct grebe_channel *channel);
+
+GREBE_API struct grebe_loop *grebe_channel_loop(const struct grebe_channel *channel);
+/* "dns:///host:443", whatever was written.  Borrowed. */
+GREBE_API const char *grebe_channel_target(const struct grebe_channel *channel);
+
+GREBE_END_DECLS
+
+#endif
