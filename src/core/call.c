@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/ref.h"
+
+/* What is kept for repeating an attempt, five bytes of framing for each message
+ * included.  A call that has sent more is committed to its attempt. */
+enum { REPLAY_BYTES = 262144 };
+
+/* ---- Life -------------------------------------------------------------------------- */
+
+static void on_deadline(struct grebe__timer *timer);
+
+/* "/service/method": both parts there (gRPC over HTTP/2, Path). */
+static bool is_method(const char *method)
+{
+    const char *slash = method[0] == '/' ? strchr(method + 1, '/') : NULL;
+
+    return slash != NULL && slash > method + 1 && slash[1] != '\0';
+}
+
+static int copy_options(struct grebe_call *call, const struct grebe_call_options *options)
+{
+    if (options->authority != NULL) {
+        call->authority = grebe_mem_strdup(call->mem, options->authority);
+        if (call->authority == NULL)
+            return GREBE_ERR_NOMEM;
+    }
+    if (options->content_subtype != NULL && options->content_subtype[0] != '\0') {
+        call->content_subtype = grebe_mem_strdup(call->mem, options->content_subtype);
+        if (call->content_subtype == NULL)
+            return GREBE_ERR_NOMEM;
+    }
+    if (options->metadata != NULL)
+        call->metadata = grebe_metadata_ref(options->metadata);
+    call->wait_for_ready = options->wait_for_ready;
+    call->max_receive_bytes = options->max_receive_bytes;
+    call->max_send_bytes = options->max_send_bytes;
+    return GREBE_OK;
+}
+
+/* A timeout counts from now; one that is over leaves a deadline that has passed. */
+static uint64_t deadline_of(int64_t timeout_ns, uint64_t now_ns)
+{
+    if (timeout_ns == 0)
+        return UINT64_MAX;
+    if (timeout_ns < 0)
+        return now_ns;
+    return (uint64_t)timeout_ns > UINT64_MAX - 1 - now_ns ? UINT64_MAX
+                                                          : now_ns + (uint64_t)timeout_ns;
+}
+
+int grebe__call_new(struct grebe_channel *channel, const char *method,
+                    const struct grebe_call_options *options, uint64_t now_ns,
+                    const struct grebe__call_handler *handler, struct grebe_call **out)
+{
+    const struct grebe_mem *mem = channel->host.mem;
+    size_t length = strlen(method);
+    struct grebe_call *call;
+    char *copy;
+
+    if (!is_method(method))
+        return GREBE_ERR_INVALID;
+    call = grebe_mem_zalloc(mem, sizeof *call + length + 1);
+    if (call == NULL)
+        return GREBE_ERR_NOMEM;
+    call->refs = 1;
+    call->mem = mem;
+    call->env = channel->host.env;
+    call->handler = handler;
+    copy = (char *)(call + 1);
+    memcpy(copy, method, length + 1);
+    call->method = copy;
+    call->deadline_ns = UINT64_MAX;
+    call->sends_end = &call->sends;
+    grebe__list_init(&call->link);
+    grebe__list_init(&call->active);
+    grebe__timer_init(&call->timer, on_deadline);
+    grebe__metadata_init(&call->headers, mem);
+    grebe__metadata_init(&call->trailers, mem);
+    grebe__status_init(&call->status, mem);
+    grebe__status_init(&call->pick_error, mem);
+    call->times.started_ns = now_ns;
+    call->channel = grebe__channel_ref(channel);
+    if (options != NULL && copy_options(call, options) != GREBE_OK) {
+        grebe_call_unref(call);
+        return GREBE_ERR_NOMEM;
+    }
+    if (options != NULL)
+        call->deadline_ns = deadline_of(options->timeout_ns, now_ns);
+    *out = call;
+    return GREBE_OK;
+}
+
+struct grebe_call *grebe_call_ref(struct grebe_call *call)
+{
+    grebe__ref_get(&call->refs);
+    return call;
+}
+
+void grebe_call_unref(struct grebe_call *call)
+{
+    if (call == NULL || !grebe__ref_put(&call->refs))
+        return;
+    GREBE_ASSERT(call->state == GREBE__CALL_CREATED || call->state == GREBE__CALL_DONE);
+    if (call->channel != NULL)
+        grebe__channel_unref(call->channel);
+    grebe__metadata_fini(&call->headers);
+    grebe__metadata_fini(&call->trailers);
+    grebe__status_fini(&call->status);
+    grebe__status_fini(&call->pick_error);
+    grebe__failure_free(call->mem, call->failure);
+    grebe_metadata_unref(call->metadata);
+    grebe_address_unref(call->peer);
+    grebe_mem_free(call->mem, call->unary.response);
+    grebe_mem_free(call->mem, call->content_subtype);
+    grebe_mem_free(call->mem, call->authority);
+    grebe_mem_free(call->mem, call);
+}
+
+/* ---- The end ------------------------------------------------------------------------ */
+
+void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *status,
+                           bool has_sent, bool has_received)
+{
+    struct grebe__call_pick pick = call->pick;
+    uint64_t now_ns;
+
+    if (pick.subconn == NULL)
+        return;
+    now_ns = call->channel->host.env->now_ns;
+    call->pick = (struct grebe__call_pick){0};
+    if (pick.on_done != NULL) {
+        struct grebe_done_info info = {
+            .status = status,
+            .trailers = call->trailers.n > 0 ? &call->trailers : NULL,
+            .now_ns = now_ns,
+            .latency_ns = now_ns - pick.at_ns,
+            .bytes_sent = has_sent,
+            .bytes_received = has_received,
+        };
+
+        pick.on_done(pick.on_done_arg, &info);
+    }
+    grebe_metadata_unref(pick.metadata);
+    grebe_subconn_unref(pick.subconn);
+}
+
+/* call->status is set and no attempt runs.  Last: the handler may let go of the call. */
+static void complete(struct grebe_call *call)
+{
+    struct grebe_channel *channel = call->channel;
+
+    call->state = GREBE__CALL_DONE;
+    grebe__list_remove(&call->link);
+    grebe__list_remove(&call->active);
+    grebe__timer_cancel(&call->timer);
+    call->sends = NULL;
+    call->times.done_ns = channel->host.env->now_ns;
+    call->handler->on_status(call);
+    grebe__channel_call_ends(channel);
+}
+
+/* Whatever the call was doing, it does no longer. */
+static void stop_attempt(struct grebe_call *call)
+{
+    bool is_streaming = call->state == GREBE__CALL_STREAMING;
+    bool has_received = call->headers.n > 0;
+
+    if (is_streaming && call->stream.transport != NULL)
+        call->stream.transport->ops->cancel(&call->stream);
+    grebe__call_pick_done(call, &call->status.view, is_streaming, has_received);
+}
+
+void grebe__call_finish(struct grebe_call *call, int code, const char *format, ...)
+{
+    char text[1024];
+    struct grebe_status view;
+    va_list args;
+
+    if (call->state == GREBE__CALL_DONE)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    view = grebe_status_of(code, text);
+    grebe__status_copy(&call->status, &view);
+    stop_attempt(call);
+    complete(call);
+}
+
+/* A code from the control plane that only a server may use says that something is wrong
+ * with the control plane (gRFC A54). */
+static void set_control_plane_status(struct grebe_call *call,
+                                     const struct grebe_status *status)
+{
+    char name[24];
+
+    if (grebe__status_code_is_control_plane(status->code))
+        grebe__status_copy(&call->status, status);
+    else
+        grebe__status_set(&call->status, GREBE_STATUS_INTERNAL,
+                          "received picker error with illegal status: %s: %s",
+                          grebe_status_code_name(status->code, name), status->message);
+}
+
+static void attach_failure(struct grebe_call *call)
+{
+    call->failure = grebe__failure_new(call->channel);
+    call->status.view.failure = call->failure;
+}
+
+void grebe__call_fail_unavailable(struct grebe_call *call,
+                                  const struct grebe_status *status)
+{
+    set_control_plane_status(call, status);
+    attach_failure(call);
+    complete(call);
+}
+
+/* Where the time, or the caller's patience, went. */
+static void finish_interrupted(struct grebe_call *call, int code, const char *what)
+{
+    const char *pick_error = call->pick_error.view.message;
+    enum grebe__call_state state = call->state;
+
+    if (state == GREBE__CALL_RESOLVING)
+        grebe__status_set(&call->status, code, "%s while waiting for name resolution",
+                          what);
+    else if (state == GREBE__CALL_PICKING && pick_error[0] != '\0')
+        grebe__status_set(&call->status, code, "%s, latest balancer error: %s", what,
+                          pick_error);
+    else if (state == GREBE__CALL_PICKING)
+        grebe__status_set(&call->status, code,
+                          "%s while waiting for connections to become ready", what);
+    else if (state == GREBE__CALL_WAITING)
+        grebe__status_set(&call->status, code,
+                          "%s while waiting for a stream: %s takes no more than it has",
+                          what, grebe_address_text(call->peer));
+    else
+        grebe__status_set(&call->status, code, "%s", what);
+    stop_attempt(call);
+    if (state == GREBE__CALL_RESOLVING || state == GREBE__CALL_PICKING)
+        attach_failure(call);
+    complete(call);
+}
+
+static void on_deadline(struct grebe__timer *timer)
+{
+    finish_interrupted(grebe_container_of(timer, struct grebe_call, timer),
+                       GREBE_STATUS_DEADLINE_EXCEEDED, "context deadline exceeded");
+}
+
+void grebe__call_cancel(struct grebe_call *call)
+{
+    if (call->state == GREBE__CALL_CREATED || call->state == GREBE__CALL_DONE)
+        return;
+    finish_interrupted(call, GREBE_STATUS_CANCELLED, "context canceled");
+}
+
+/* ---- Sending ------------------------------------------------------------------------ */
+
+static void give_back(struct grebe_call *call, struct grebe__outgoing_entry *entry)
+{
+    struct grebe__outgoing_entry **at = &call->sends;
+
+    while (*at != entry)
+        at = &(*at)->next;
+    *at = entry->next;
+    if (call->sends_end == &entry->next)
+        call->sends_end = at;
+    call->handler->on_sent(call, &entry->outgoing);
+}
+
+/* No retries any more: nothing needs to be kept for one. */
+static void commit(struct grebe_call *call)
+{
+    if (call->is_committed)
+        return;
+    call->is_committed = true;
+    for (struct grebe__outgoing_entry *entry = call->sends, *next; entry != NULL;
+         entry = next) {
+        next = entry->next;
+        if (entry->is_sent)
+            give_back(call, entry);
+    }
+}
+
+static void hand_over(struct grebe_call *call, struct grebe__outgoing_entry *entry)
+{
+    entry->is_handed = true;
+    entry->is_sent = false;
+    call->n_replay_bytes += 5 + entry->outgoing.length;
+    if (call->n_replay_bytes > REPLAY_BYTES)
+        commit(call);
+    call->stream.transport->ops->send(&call->stream, &entry->outgoing);
+}
+
+static bool is_too_large(struct grebe_call *call,
+                         const struct grebe__outgoing_entry *entry)
+{
+    if (entry->outgoing.length <= call->max_send_bytes)
+        return false;
+    grebe__call_finish(call, GREBE_STATUS_RESOURCE_EXHAUSTED,
+                       "trying to send message larger than max (%zu vs. %u)",
+                       entry->outgoing.length, call->max_send_bytes);
+    return true;
+}
+
+void grebe__call_send(struct grebe_call *call, struct grebe__outgoing_entry *entry)
+{
+    GREBE_ASSERT(!call->is_half_closed);
+    entry->next = NULL;
+    entry->is_handed = false;
+    *call->sends_end = entry;
+    call->sends_end = &entry->next;
+    call->is_half_closed = entry->outgoing.is_last;
+    if (call->state == GREBE__CALL_STREAMING && !is_too_large(call, entry))
+        hand_over(call, entry);
+}
+
+void grebe__call_receive(struct grebe_call *call)
+{
+    call->n_receives++;
+    if (call->state == GREBE__CALL_STREAMING)
+        call->stream.transport->ops->receive(&call->stream);
+}
+
+/* ---- Attempts ------------------------------------------------------------------------ */
+
+static struct grebe_call *call_of(struct grebe__stream *stream)
+{
+    return grebe_container_of(stream, struct grebe_call, stream);
+}
+
+static void on_headers(struct grebe__stream *stream)
+{
+    struct grebe_call *call = call_of(stream);
+
+    call->times.headers_ns = call->channel->host.env->now_ns;
+    commit(call);
+    call->handler->on_headers(call);
+}
+
+static void on_message(struct grebe__stream *stream, void *bytes, size_t length)
+{
+    struct grebe_call *call = call_of(stream);
+
+    GREBE_ASSERT(call->n_receives > 0);
+    call->n_receives--;
+    call->handler->on_message(call, bytes, length);
+}
+
+static void on_sent(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
+{
+    struct grebe__outgoing_entry *entry =
+        grebe_container_of(outgoing, struct grebe__outgoing_entry, outgoing);
+    struct grebe_call *call = call_of(stream);
+
+    entry->is_sent = true;
+    if (call->is_committed)
+        give_back(call, entry);
+}
+
+/* What the server never saw may be sent again, whatever the service config says (gRFC A6,
+ * transparent retries): without limit if it did not leave this host, once if the server
+ * refused it. */
+static bool may_repeat(struct grebe_call *call, const struct grebe__stream_end *end)
+{
+    if (call->is_committed || end->status.code == GREBE_STATUS_OK)
+        return false;
+    if (end->progress == GREBE__NEVER_SENT)
+        return true;
+    if (end->progress != GREBE__UNPROCESSED || call->has_retried_unprocessed)
+        return false;
+    call->has_retried_unprocessed = true;
+    return true;
+}
+
+static void repeat(struct grebe_call *call)
+{
+    grebe__metadata_clear(&call->headers);
+    grebe__metadata_clear(&call->trailers);
+    for (struct grebe__outgoing_entry *e = call->sends; e != NULL; e = e->next)
+        e->is_handed = e->is_sent = false;
+    call->n_replay_bytes = 0;
+    grebe__channel_pick(call->channel, call);
+}
+
+static void on_end(struct grebe__stream *stream, const struct grebe__stream_end *end)
+{
+    struct grebe_call *call = call_of(stream);
+
+    grebe__call_pick_done(call, &end->status, end->progress != GREBE__NEVER_SENT,
+                          end->has_bytes);
+    if (may_repeat(call, end)) {
+        repeat(call);
+        return;
+    }
+    grebe__status_copy(&call->status, &end->status);
+    complete(call);
+}
+
+static const struct grebe__stream_listener listener = {
+    .on_headers = on_headers,
+    .on_message = on_message,
+    .on_sent = on_sent,
+    .on_end = on_end,
+};
+
+/* The stream is open: what the application already said goes out. */
+static void feed(struct grebe_call *call)
+{
+    for (struct grebe__outgoing_entry *entry = call->sends; entry != NULL;
+         entry = entry->next)
+        if (!entry->is_handed)
+            hand_over(call, entry);
+    for (uint32_t i = 0; i < call->n_receives; i++)
+        call->stream.transport->ops->receive(&call->stream);
+}
+
+void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *transport)
+{
+    struct grebe__stream *stream = &call->stream;
+
+    grebe__call_wait_on(call, GREBE__CALL_STREAMING, NULL);
+    stream->listener = &listener;
+    stream->mem = call->mem;
+    stream->path = call->method;
+    stream->authority = call->authority;
+    stream->content_subtype = call->content_subtype;
+    stream->metadata = call->metadata;
+    stream->additional = call->pick.metadata;
+    stream->headers = &call->headers;
+    stream->trailers = &call->trailers;
+    stream->deadline_ns = call->deadline_ns;
+    stream->max_receive_bytes = call->max_receive_bytes;
+    call->times.picked_ns = call->channel->host.env->now_ns;
+    call->n_attempts++;
+    call->times.n_attempts = call->n_attempts;
+    switch (transport->ops->start(transport, stream)) {
+    case GREBE_OK:
+        feed(call);
+        return;
+    case GREBE_ERR_CLOSED:
+        grebe__call_bounce(call);
+        return;
+    case GREBE_ERR_TOO_LARGE:
+        call->state = GREBE__CALL_WAITING; /* there is no stream to cancel */
+        grebe__call_finish(call, GREBE_STATUS_INTERNAL,
+                           "header list size to send violates the maximum size set by %s",
+                           transport->peer);
+        return;
+    default:
+        call->state = GREBE__CALL_WAITING;
+        grebe__call_finish(call, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+}
+
+void grebe__call_bounce(struct grebe_call *call)
+{
+    struct grebe_status none = grebe_status_of(GREBE_STATUS_OK, "");
+
+    /* The picker that chose this subconn would choose it again: wait for the next. */
+    grebe__call_pick_done(call, &none, false, false);
+    grebe__call_wait_on(call, GREBE__CALL_PICKING, &call->channel->picking);
+}
+
+/* ---- The way there ------------------------------------------------------------------ */
+
+void grebe__call_wait_on(struct grebe_call *call, enum grebe__call_state state,
+                         struct grebe__list *list)
+{
+    call->state = state;
+    grebe__list_remove(&call->link);
+    if (list != NULL)
+        grebe__list_append(list, &call->link);
+}
+
+static uint32_t smaller_if_set(uint32_t limit, bool is_set, uint32_t other)
+{
+    return is_set && other < limit ? other : limit;
+}
+
+/* Of the limits that are set the smallest, else the default. */
+static uint32_t limit_of(uint32_t of_call, uint32_t of_channel, const uint32_t *of_config,
+                         uint32_t by_default)
+{
+    bool is_any_set = of_call != 0 || of_channel != 0 || of_config != NULL;
+    uint32_t limit = is_any_set ? UINT32_MAX : by_default;
+
+    limit = smaller_if_set(limit, of_call != 0, of_call);
+    limit = smaller_if_set(limit, of_call == 0 && of_channel != 0, of_channel);
+    return of_config == NULL ? limit : smaller_if_set(limit, true, *of_config);
+}
+
+static void apply_config(struct grebe_call *call)
+{
+    const struct grebe_channel *channel = call->channel;
+    const struct grebe__method_config *config =
+        channel->config == NULL
+            ? NULL
+            : grebe__service_config_method(channel->config, call->method);
+
+    call->max_receive_bytes = limit_of(
+        call->max_receive_bytes, channel->max_receive_bytes,
+        config != NULL && config->has_max_response_bytes ? &config->max_response_bytes
+                                                         : NULL,
+        4194304);
+    call->max_send_bytes = limit_of(call->max_send_bytes, channel->max_send_bytes,
+                                    config != NULL && config->has_max_request_bytes
+                                        ? &config->max_request_bytes
+                                        : NULL,
+                                    2147483647);
+    if (config == NULL)
+        return;
+    if (call->wait_for_ready == GREBE_DEFAULT && config->has_wait_for_ready)
+        call->wait_for_ready = config->wait_for_ready ? GREBE_YES : GREBE_NO;
+    if (config->has_timeout && config->timeout_ns >= 0) {
+        uint64_t deadline_ns = (uint64_t)config->timeout_ns + call->times.started_ns;
+
+        if (deadline_ns < call->deadline_ns)
+            call->deadline_ns = deadline_ns;
+    }
+}
+
+/* True if the call ended for it. */
+static bool check_deadline(struct grebe_call *call)
+{
+    struct grebe__env *env = call->channel->host.env;
+
+    if (call->deadline_ns == UINT64_MAX)
+        return false;
+    if (call->deadline_ns <= env->now_ns) {
+        finish_interrupted(call, GREBE_STATUS_DEADLINE_EXCEEDED,
+                           "context deadline exceeded");
+        return true;
+    }
+    if (call->timer.deadline_ns != call->deadline_ns ||
+        !grebe__timer_is_running(&call->timer))
+        grebe__env_start_timer(env, &call->timer, call->deadline_ns);
+    return false;
+}
+
+void grebe__call_resolved(struct grebe_call *call)
+{
+    apply_config(call);
+    if (check_deadline(call))
+        return;
+    for (struct grebe__outgoing_entry *entry = call->sends; entry != NULL;
+         entry = entry->next)
+        if (is_too_large(call, entry))
+            return;
+    grebe__channel_pick(call->channel, call);
+}
+
+void grebe__call_start(struct grebe_call *call)
+{
+    struct grebe_channel *channel = call->channel;
+
+    GREBE_ASSERT(call->state == GREBE__CALL_CREATED);
+    grebe_call_ref(call); /* until its completion has run */
+    call->state = GREBE__CALL_RESOLVING;
+    grebe__list_append(&channel->calls, &call->active);
+    grebe__channel_call_begins(channel);
+    if (channel->is_closed) {
+        grebe__call_finish(call, GREBE_STATUS_CANCELLED,
+                           "grpc: the client connection is closing");
+        return;
+    }
+    if (channel->has_resolved) {
+        grebe__call_resolved(call);
+        return;
+    }
+    grebe__call_wait_on(call, GREBE__CALL_RESOLVING, &channel->resolving);
+    check_deadline(call);
+}
+
+/* ---- Results -------------------------------------------------------------------------- */
+
+bool grebe_call_is_done(const struct grebe_call *call)
+{
+    return __atomic_load_n(&call->is_done, __ATOMIC_ACQUIRE);
+}
+
+const struct grebe_status *grebe_call_status(const struct grebe_call *call)
+{
+    static const struct grebe_status nothing = {
+        GREBE_STATUS_UNKNOWN, "", 0, NULL, 0, NULL};
+
+    return call == NULL ? &nothing : &call->status.view;
+}
+
+const void *grebe_call_response(const struct grebe_call *call, size_t *length)
+{
+    bool has_response = call != NULL && call->status.view.code == GREBE_STATUS_OK;
+
+    if (length != NULL)
+        *length = has_response ? call->unary.response_length : 0;
+    return has_response ? call->unary.response : NULL;
+}
+
+const struct grebe_metadata *grebe_call_headers(const struct grebe_call *call)
+{
+    return call == NULL ? NULL : &call->headers;
+}
+
+const struct grebe_metadata *grebe_call_trailers(const struct grebe_call *call)
+{
+    return call == NULL ? NULL : &call->trailers;
+}
+
+const char *grebe_call_peer(const struct grebe_call *call)
+{
+    return call == NULL || call->peer == NULL ? "" : grebe_address_text(call->peer);
+}
+
+struct grebe_call_times grebe_call_times(const struct grebe_call *call)
+{
+    return call->times;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core/channel.h -- the channel from the inside.
+ *
+ *   application -> call -> picking -> subconn -> transport
+ *                            ^ picker
+ *   resolver -> resolution -> balancing (graceful switch -> policy)
+ *
+ * channel.c is its life (new, idle, close), resolution.c takes what the resolver finds,
+ * balancing.c answers the policy, picking.c finds a backend for each call,
+ * connectivity.c tells its state.
+ *
+ * Idle mode   A channel is born idle: no resolver, no policy, no connections.  Leaving it
+ *             builds them, entering it drops them; config_in_force survives.
+ * Memory      The application holds one reference, each root client_conn and each call
+ *             that is not done holds another.
+ * Threading   The loop's thread, but for references and the state.
+ * Source      grpc-go ClientConn.
+ */
+#ifndef GREBE_CORE_CHANNEL_H
+#define GREBE_CORE_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <grebe/channel.h>
+
+#include "config/service_config.h"
+#include "core/backoff.h"
+#include "core/client_conn.h"
+#include "core/env.h"
+#include "core/resolver_conn.h"
+#include "core/status.h"
+#include "core/transport.h"
+
+/* One who wants to know when the state changes.  Off the list once told. */
+struct grebe__state_waiter {
+    struct grebe__list link;
+    void (*on_change)(struct grebe__state_waiter *waiter);
+};
+
+/* A state for the watcher, on its way to the application. */
+struct grebe__state_report;
+
+struct grebe_channel {
+    uint32_t refs;
+    struct grebe__lb_host host; /* env, allocator, log, what policies may know */
+
+    /* As given. */
+    char *target_text; /* canonical: scheme://authority/endpoint */
+    char *authority;   /* of the channel: option, credentials, resolver or endpoint */
+    bool is_authority_fixed; /* by the application: addresses cannot replace it */
+    char *user_agent;        /* the whole header */
+    char *tcp_congestion;    /* or NULL */
+    struct grebe_target *target;
+    const struct grebe_resolver_builder *resolver_builder;
+    struct grebe__transport_options transport_options;
+    struct grebe__backoff_policy backoff;
+    struct grebe__dns_options dns_options;
+    uint64_t min_connect_timeout_ns;
+    uint64_t idle_timeout_ns; /* 0: never */
+    bool ignores_resolver_service_config;
+    uint32_t max_receive_bytes, max_send_bytes;
+    struct grebe__service_config *default_config; /* never NULL */
+    bool has_default_config;                      /* the application gave it */
+    struct grebe_lb_config *default_lb;           /* for configs that name no policy */
+
+    /* Connectivity. */
+    enum grebe_connectivity state; /* atomic for readers */
+    struct grebe__list state_waiters;
+    grebe_channel_state_fn on_state;
+    void *on_state_arg;
+    struct grebe__list state_reports; /* queued completions, for cancelling */
+
+    /* Idle mode. */
+    bool is_idle, is_closed;
+    uint32_t n_calls;          /* between start and status */
+    uint32_t n_undelivered;    /* between start and completion */
+    uint64_t last_call_end_ns; /* when the last one ended */
+    bool was_used;             /* by a call since the idle timer last looked */
+    struct grebe__timer idle_timer;
+
+    /* Resolution. */
+    struct grebe_resolver *resolver; /* NULL when idle, or when building it failed */
+    struct grebe_resolver_conn resolver_conn;
+    struct grebe__service_config *config; /* in force; NULL: none was ever accepted */
+    bool has_resolved;                    /* calls need not wait for a first answer */
+    struct grebe__list resolving;         /* calls that do */
+    bool has_result;
+    uint64_t result_ns;
+    size_t n_endpoints;
+    const struct grebe_balancer_builder *policy; /* in force, for the log */
+    struct grebe__status resolver_error;         /* OK if the last resolution went well */
+    uint64_t resolver_error_ns;
+    struct grebe__effect resolve_effect;
+
+    /* Balancing. */
+    struct grebe_client_conn *root; /* whose balancer is the graceful switch */
+    struct grebe__list subconns;    /* struct grebe__subconn.link */
+    struct grebe__list transports;  /* struct grebe__transport.link, draining ones too */
+
+    /* Picking. */
+    struct grebe_picker *picker; /* a reference; NULL: hold all calls */
+    struct grebe__list picking;  /* calls that wait for the next picker */
+    struct grebe__list calls;    /* all that are not done */
+
+    /* Requests of other threads (src/api). */
+    uint32_t requests; /* atomic, a set of bits; request_task is posted while not 0 */
+    struct grebe__task request_task;
+
+    /* Closing. */
+    void (*on_closed)(struct grebe_channel *channel, void *arg);
+    void *on_closed_arg;
+    struct grebe__effect closed_effect;
+};
+
+/* Everything the application said, checked and completed by the caller. */
+struct grebe__channel_params {
+    struct grebe__env *env;
+    const char *target;
+    const struct grebe_channel_options *options; /* all members set */
+    const char *credentials_name; /* a server name fixed in the credentials, or NULL */
+};
+
+int grebe__channel_new(const struct grebe__channel_params *params,
+                       struct grebe_diag *diag, struct grebe_channel **out);
+struct grebe_channel *grebe__channel_ref(struct grebe_channel *channel);
+void grebe__channel_unref(struct grebe_channel *channel);
+
+/* ---- channel.c: idle mode and closing --------------------------------------------- */
+
+void grebe__channel_connect(struct grebe_channel *channel);
+void grebe__channel_exit_idle(struct grebe_channel *channel);
+/* False if calls are in flight: nothing happened. */
+bool grebe__channel_enter_idle(struct grebe_channel *channel);
+void grebe__channel_reset_backoff(struct grebe_channel *channel);
+
+/* A call begins, has its status, was given to the application.  The first leaves idle
+ * mode. */
+void grebe__channel_call_begins(struct grebe_channel *channel);
+void grebe__channel_call_ends(struct grebe_channel *channel);
+void grebe__channel_call_delivered(struct grebe_channel *channel);
+
+/* End all calls with CANCELLED, close everything; on_closed(channel, arg) comes as a
+ * completion when no subconn, transport or call is left.  Once. */
+void grebe__channel_close(struct grebe_channel *channel,
+                          void (*on_closed)(struct grebe_channel *channel, void *arg),
+                          void *arg);
+/* A subconn, a transport or a call is gone: perhaps it was the last. */
+void grebe__channel_part_closed(struct grebe_channel *channel);
+
+void grebe__channel_log(struct grebe_channel *channel, enum grebe_log_level level,
+                        const char *format, ...) GREBE_PRINTF(3, 4);
+
+/* For :authority, SNI and verification of connections to `address`. */
+const char *grebe__channel_authority_of(const struct grebe_channel *channel,
+                                        const struct grebe_address *address);
+
+/* ---- connectivity.c ---------------------------------------------------------------- */
+
+void grebe__channel_set_state(struct grebe_channel *channel,
+                              enum grebe_connectivity state);
+enum grebe_connectivity grebe__channel_get_state(const struct grebe_channel *channel);
+void grebe__channel_set_watcher(struct grebe_channel *channel,
+                                grebe_channel_state_fn on_state, void *arg);
+
+/* ---- resolution.c ------------------------------------------------------------------ */
+
+void grebe__channel_init_resolver(struct grebe_channel *channel);
+/* Build the resolver.  A failure is reported to the policy like an error of it. */
+void grebe__channel_start_resolver(struct grebe_channel *channel);
+void grebe__channel_stop_resolver(struct grebe_channel *channel);
+/* A hint, passed on as an effect. */
+void grebe__channel_resolve_now(struct grebe_channel *channel);
+
+/* ---- balancing.c ------------------------------------------------------------------- */
+
+int grebe__channel_start_balancer(struct grebe_channel *channel);
+void grebe__channel_stop_balancer(struct grebe_channel *channel);
+
+/* ---- picking.c --------------------------------------------------------------------- */
+
+struct grebe_call;
+
+/* Install a picker (a reference; NULL: hold calls) and ask it for all calls that wait. */
+void grebe__channel_set_picker(struct grebe_channel *channel,
+                               struct grebe_picker *picker);
+
+/* Find a backend for `call`, now or when a picker gives one. */
+void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call);
+
+#endif

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/client_conn.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/ref.h"
+#include "core/status.h"
+
+/* ---- Life -------------------------------------------------------------------------- */
+
+static void run_report(struct grebe__effect *effect);
+static void run_settled(struct grebe__effect *effect);
+static void run_resolve(struct grebe__effect *effect);
+static void run_exit_idle(struct grebe__task *task);
+
+static int new_client_conn(struct grebe__lb_host *host, struct grebe_client_conn *parent,
+                           const struct grebe_client_conn_ops *ops, void *arg,
+                           struct grebe_client_conn **out)
+{
+    struct grebe_client_conn *cc = grebe_mem_zalloc(host->mem, sizeof *cc);
+
+    if (cc == NULL)
+        return GREBE_ERR_NOMEM;
+    cc->ops = ops;
+    cc->arg = arg;
+    cc->host = host;
+    cc->parent = parent == NULL ? NULL : grebe_client_conn_ref(parent);
+    cc->refs = 1;
+    grebe__list_init(&cc->subconns);
+    grebe__list_init(&cc->timers);
+    grebe__effect_init(&cc->report.effect, run_report);
+    grebe__effect_init(&cc->settled_effect, run_settled);
+    grebe__effect_init(&cc->resolve_effect, run_resolve);
+    cc->exit_idle_task.run = run_exit_idle;
+    *out = cc;
+    return GREBE_OK;
+}
+
+int grebe__client_conn_new_root(struct grebe__lb_host *host,
+                                const struct grebe_client_conn_ops *ops, void *arg,
+                                struct grebe_client_conn **out)
+{
+    GREBE_ASSERT(ops->new_subconn != NULL && ops->update_state != NULL &&
+                 ops->resolve_now != NULL && ops->watch_health != NULL);
+    return new_client_conn(host, NULL, ops, arg, out);
+}
+
+int grebe_client_conn_new_child(struct grebe_client_conn *parent,
+                                const struct grebe_client_conn_ops *ops, void *arg,
+                                struct grebe_client_conn **out)
+{
+    return new_client_conn(parent->host, parent, ops, arg, out);
+}
+
+struct grebe_client_conn *grebe_client_conn_ref(struct grebe_client_conn *cc)
+{
+    grebe__ref_get(&cc->refs);
+    return cc;
+}
+
+void grebe_client_conn_unref(struct grebe_client_conn *cc)
+{
+    /* Up the tree without recursion: its depth is a stranger's choice. */
+    while (cc != NULL && grebe__ref_put(&cc->refs)) {
+        struct grebe_client_conn *parent = cc->parent;
+        struct grebe__lb_host *host = cc->host;
+
+        GREBE_ASSERT(cc->is_closed || cc->balancer == NULL);
+        grebe_mem_free(host->mem, cc);
+        if (parent == NULL && host->on_root_freed != NULL)
+            host->on_root_freed(host);
+        cc = parent;
+    }
+}
+
+int grebe_client_conn_build(struct grebe_client_conn *cc,
+                            const struct grebe_balancer_builder *builder)
+{
+    GREBE_ASSERT(cc->balancer == NULL && !cc->is_closed);
+    return builder->build(cc, &cc->host->build_options, &cc->balancer);
+}
+
+static void cancel_timers(struct grebe_client_conn *cc);
+
+void grebe_client_conn_close(struct grebe_client_conn *cc)
+{
+    if (cc == NULL)
+        return;
+    GREBE_ASSERT(!cc->is_closed);
+    cc->is_closed = true;
+    if (cc->balancer != NULL)
+        cc->balancer->ops->destroy(cc->balancer);
+    cc->balancer = NULL;
+    grebe__list_foreach_safe (link, &cc->subconns) {
+        grebe_subconn_shutdown(
+            grebe_container_of(link, struct grebe_subconn, owner_link));
+    }
+    cancel_timers(cc);
+    grebe_client_conn_unref(cc);
+}
+
+/* ---- Calls into the balancer -------------------------------------------------------- */
+
+static void settle(struct grebe_client_conn *cc)
+{
+    if (cc->balancer->ops->settled == NULL ||
+        grebe__effect_is_queued(&cc->settled_effect))
+        return;
+    grebe_client_conn_ref(cc);
+    grebe__env_settle(cc->host->env, &cc->settled_effect);
+}
+
+static void run_settled(struct grebe__effect *effect)
+{
+    struct grebe_client_conn *cc =
+        grebe_container_of(effect, struct grebe_client_conn, settled_effect);
+
+    if (cc->balancer != NULL)
+        cc->balancer->ops->settled(cc->balancer);
+    grebe_client_conn_unref(cc);
+}
+
+int grebe_client_conn_update(struct grebe_client_conn *cc,
+                             const struct grebe_balancer_update *update)
+{
+    int result;
+
+    if (cc->balancer == NULL)
+        return GREBE_ERR_CLOSED;
+    result = cc->balancer->ops->update(cc->balancer, update);
+    settle(cc);
+    return result;
+}
+
+void grebe_client_conn_resolver_error(struct grebe_client_conn *cc,
+                                      const struct grebe_status *status)
+{
+    if (cc->balancer == NULL)
+        return;
+    cc->balancer->ops->resolver_error(cc->balancer, status);
+    settle(cc);
+}
+
+void grebe_client_conn_exit_idle(struct grebe_client_conn *cc)
+{
+    if (cc->balancer == NULL || cc->balancer->ops->exit_idle == NULL)
+        return;
+    cc->balancer->ops->exit_idle(cc->balancer);
+    settle(cc);
+}
+
+void grebe_client_conn_request_exit_idle(struct grebe_client_conn *cc)
+{
+    if (__atomic_exchange_n(&cc->wants_exit_idle, true, __ATOMIC_ACQ_REL))
+        return; /* it is on its way */
+    grebe_client_conn_ref(cc);
+    grebe__env_post(cc->host->env, &cc->exit_idle_task);
+}
+
+static void run_exit_idle(struct grebe__task *task)
+{
+    struct grebe_client_conn *cc =
+        grebe_container_of(task, struct grebe_client_conn, exit_idle_task);
+
+    __atomic_store_n(&cc->wants_exit_idle, false, __ATOMIC_RELEASE);
+    grebe_client_conn_exit_idle(cc);
+    grebe_client_conn_unref(cc);
+}
+
+/* ---- Requests of the balancer -------------------------------------------------------- */
+
+/* The nearest client_conn, from `cc` up, whose maker answers this kind of request. */
+#define ANSWERED_BY(cc, request)                                                         \
+    do {                                                                                 \
+        while ((cc)->ops->request == NULL)                                               \
+            (cc) = (cc)->parent;                                                         \
+    } while (0)
+
+static struct grebe__lb_report *new_report(struct grebe_client_conn *cc)
+{
+    struct grebe__lb_report *report;
+
+    if (!grebe__effect_is_queued(&cc->report.effect))
+        return &cc->report;
+    report = grebe_mem_alloc(cc->host->mem, sizeof *report);
+    if (report != NULL)
+        grebe__effect_init(&report->effect, run_report);
+    return report;
+}
+
+void grebe_client_conn_update_state(struct grebe_client_conn *cc,
+                                    enum grebe_connectivity state,
+                                    struct grebe_picker *picker)
+{
+    struct grebe__lb_report *report;
+
+    GREBE_ASSERT(picker != NULL);
+    if (cc->is_closed) {
+        grebe_picker_unref(picker);
+        return;
+    }
+    report = new_report(cc);
+    if (report == NULL) {
+        /* Out of memory: better a merged report than a lost one. */
+        report = cc->newest;
+        grebe_picker_unref(report->picker);
+        report->state = state;
+        report->picker = picker;
+        return;
+    }
+    report->cc = grebe_client_conn_ref(cc);
+    report->state = state;
+    report->picker = picker;
+    cc->newest = report;
+    grebe__env_do(cc->host->env, &report->effect);
+}
+
+static void run_report(struct grebe__effect *effect)
+{
+    struct grebe__lb_report *report =
+        grebe_container_of(effect, struct grebe__lb_report, effect);
+    struct grebe_client_conn *cc = report->cc;
+    struct grebe_client_conn *answering = cc;
+    enum grebe_connectivity state = report->state;
+    struct grebe_picker *picker = report->picker;
+
+    if (cc->newest == report)
+        cc->newest = NULL;
+    if (report != &cc->report)
+        grebe_mem_free(cc->host->mem, report);
+    ANSWERED_BY(answering, update_state);
+    if (cc->is_closed || answering->is_closed)
+        grebe_picker_unref(picker);
+    else
+        answering->ops->update_state(answering->arg, state, picker);
+    grebe_client_conn_unref(cc);
+}
+
+void grebe_client_conn_resolve_now(struct grebe_client_conn *cc)
+{
+    if (cc->is_closed || grebe__effect_is_queued(&cc->resolve_effect))
+        return;
+    grebe_client_conn_ref(cc);
+    grebe__env_do(cc->host->env, &cc->resolve_effect);
+}
+
+static void run_resolve(struct grebe__effect *effect)
+{
+    struct grebe_client_conn *cc =
+        grebe_container_of(effect, struct grebe_client_conn, resolve_effect);
+    struct grebe_client_conn *answering = cc;
+
+    ANSWERED_BY(answering, resolve_now);
+    if (!cc->is_closed && !answering->is_closed)
+        answering->ops->resolve_now(answering->arg);
+    grebe_client_conn_unref(cc);
+}
+
+int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
+                                  const struct grebe_subconn_options *options,
+                                  struct grebe_subconn **out)
+{
+    struct grebe_client_conn *answering = cc;
+    struct grebe_subconn *subconn;
+    int result;
+
+    if (options->n_addresses == 0)
+        return GREBE_ERR_INVALID;
+    ANSWERED_BY(answering, new_subconn);
+    if (cc->is_closed || answering->is_closed)
+        return GREBE_ERR_CLOSED;
+    result = answering->ops->new_subconn(answering->arg, options, &subconn);
+    if (result != GREBE_OK)
+        return result;
+    /* The innermost client_conn, whose balancer asked, comes last and keeps it. */
+    grebe_client_conn_ref(cc);
+    grebe_client_conn_unref(subconn->owner);
+    subconn->owner = cc;
+    grebe__list_remove(&subconn->owner_link);
+    grebe__list_append(&cc->subconns, &subconn->owner_link);
+    *out = subconn;
+    return GREBE_OK;
+}
+
+void grebe_client_conn_watch_health(struct grebe_client_conn *cc,
+                                    struct grebe_subconn *subconn,
+                                    grebe_subconn_state_fn on_health, void *arg)
+{
+    ANSWERED_BY(cc, watch_health);
+    if (!cc->is_closed)
+        cc->ops->watch_health(cc->arg, subconn, on_health, arg);
+}
+
+const struct grebe_mem *grebe_client_conn_mem(const struct grebe_client_conn *cc)
+{
+    return cc->host->mem;
+}
+
+uint64_t grebe_client_conn_now_ns(const struct grebe_client_conn *cc)
+{
+    return cc->host->env->now_ns;
+}
+
+uint64_t grebe_client_conn_random(struct grebe_client_conn *cc)
+{
+    return grebe__rng_next(&cc->host->env->rng);
+}
+
+uint32_t grebe_client_conn_random_below(struct grebe_client_conn *cc, uint32_t n)
+{
+    GREBE_ASSERT(n > 0);
+    return grebe__rng_below(&cc->host->env->rng, n);
+}
+
+void grebe_client_conn_log(struct grebe_client_conn *cc, enum grebe_log_level level,
+                           const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (cc->host->on_log == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    cc->host->on_log(cc->host->log_arg, level, text);
+}
+
+/* ---- Timers -------------------------------------------------------------------------- */
+
+struct grebe_timer {
+    struct grebe__timer timer;
+    struct grebe__list link;      /* on cc->timers until cc is closed */
+    struct grebe_client_conn *cc; /* a reference */
+    grebe_timer_fn on_fire;
+    void *arg;
+};
+
+static void fire(struct grebe__timer *base)
+{
+    struct grebe_timer *timer = grebe_container_of(base, struct grebe_timer, timer);
+
+    timer->on_fire(timer->arg);
+}
+
+int grebe_timer_new(struct grebe_client_conn *cc, grebe_timer_fn on_fire, void *arg,
+                    struct grebe_timer **out)
+{
+    struct grebe_timer *timer = grebe_mem_alloc(cc->host->mem, sizeof *timer);
+
+    if (timer == NULL)
+        return GREBE_ERR_NOMEM;
+    grebe__timer_init(&timer->timer, fire);
+    grebe__list_init(&timer->link);
+    grebe__list_append(&cc->timers, &timer->link);
+    timer->cc = grebe_client_conn_ref(cc);
+    timer->on_fire = on_fire;
+    timer->arg = arg;
+    *out = timer;
+    return GREBE_OK;
+}
+
+void grebe_timer_start(struct grebe_timer *timer, uint64_t at_ns)
+{
+    if (!timer->cc->is_closed)
+        grebe__env_start_timer(timer->cc->host->env, &timer->timer, at_ns);
+}
+
+void grebe_timer_cancel(struct grebe_timer *timer)
+{
+    grebe__timer_cancel(&timer->timer);
+}
+
+void grebe_timer_destroy(struct grebe_timer *timer)
+{
+    struct grebe_client_conn *cc;
+
+    if (timer == NULL)
+        return;
+    cc = timer->cc;
+    grebe__timer_cancel(&timer->timer);
+    grebe__list_remove(&timer->link);
+    grebe_mem_free(cc->host->mem, timer);
+    grebe_client_conn_unref(cc);
+}
+
+static void cancel_timers(struct grebe_client_conn *cc)
+{
+    struct grebe__list *link;
+
+    while ((link = grebe__list_shift(&cc->timers)) != NULL)
+        grebe_timer_cancel(grebe_container_of(link, struct grebe_timer, link));
+}
+
+/* ---- Subconns ------------------------------------------------------------------------ */
+
+static void run_connect(struct grebe__effect *effect)
+{
+    struct grebe_subconn *subconn =
+        grebe_container_of(effect, struct grebe_subconn, connect_effect);
+
+    if (!subconn->is_shutting_down)
+        subconn->ops->connect(subconn);
+}
+
+static void run_shutdown(struct grebe__effect *effect)
+{
+    struct grebe_subconn *subconn =
+        grebe_container_of(effect, struct grebe_subconn, shutdown_effect);
+
+    grebe__effect_cancel(&subconn->connect_effect);
+    subconn->ops->shutdown(subconn);
+}
+
+static void run_health(struct grebe__effect *effect)
+{
+    struct grebe_subconn *subconn =
+        grebe_container_of(effect, struct grebe_subconn, health_effect);
+
+    grebe__subconn_deliver_health(subconn, GREBE_READY, NULL);
+}
+
+void grebe__subconn_init(struct grebe_subconn *subconn,
+                         const struct grebe__subconn_ops *ops,
+                         const struct grebe_subconn_options *options)
+{
+    *subconn = (struct grebe_subconn){
+        .ops = ops,
+        .refs = 1,
+        .delivered = GREBE_IDLE,
+        .on_state = options->on_state,
+        .arg = options->arg,
+    };
+    grebe__list_init(&subconn->owner_link);
+    grebe__effect_init(&subconn->connect_effect, run_connect);
+    grebe__effect_init(&subconn->shutdown_effect, run_shutdown);
+    grebe__effect_init(&subconn->health_effect, run_health);
+}
+
+void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivity state,
+                            const struct grebe_status *error)
+{
+    if (state == subconn->delivered)
+        return;
+    subconn->delivered = state;
+    subconn->on_health = NULL;
+    grebe__effect_cancel(&subconn->health_effect);
+    subconn->is_on_offer = state == GREBE_READY;
+    if (!subconn->owner->is_closed && subconn->on_state != NULL)
+        subconn->on_state(subconn->arg, subconn, state, error);
+    if (state == GREBE_SHUTDOWN) {
+        grebe__list_remove(&subconn->owner_link);
+        grebe_subconn_unref(subconn);
+    }
+}
+
+void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
+                                   enum grebe_connectivity state,
+                                   const struct grebe_status *error)
+{
+    if (!subconn->owner->is_closed && subconn->on_health != NULL)
+        subconn->on_health(subconn->health_arg, subconn, state, error);
+}
+
+bool grebe__subconn_watch_health(struct grebe_subconn *subconn,
+                                 grebe_subconn_state_fn on_health, void *arg)
+{
+    if (!subconn->is_on_offer || subconn->is_shutting_down)
+        return false;
+    subconn->on_health = on_health;
+    subconn->health_arg = arg;
+    grebe__effect_cancel(&subconn->health_effect);
+    return on_health != NULL;
+}
+
+void grebe_subconn_connect(struct grebe_subconn *subconn)
+{
+    if (!subconn->is_shutting_down)
+        grebe__env_do(subconn->owner->host->env, &subconn->connect_effect);
+}
+
+void grebe_subconn_shutdown(struct grebe_subconn *subconn)
+{
+    if (subconn->is_shutting_down)
+        return;
+    subconn->is_shutting_down = true;
+    grebe__env_do(subconn->owner->host->env, &subconn->shutdown_effect);
+}
+
+struct grebe_subconn *grebe_subconn_ref(struct grebe_subconn *subconn)
+{
+    grebe__ref_get(&subconn->refs);
+    return subconn;
+}
+
+void grebe_subconn_unref(struct grebe_subconn *subconn)
+{
+    struct grebe_client_conn *owner;
+
+    if (subconn == NULL || !grebe__ref_put(&subconn->refs))
+        return;
+    owner = subconn->owner;
+    subconn->ops->destroy(subconn);
+    grebe_client_conn_unref(owner);
+}
+
+/* ---- update_addresses ---------------------------------------------------------------- */
+
+struct address_change {
+    struct grebe__effect effect;
+    struct grebe_subconn *subconn; /* a reference */
+    size_t n;
+    struct grebe_address *addresses[]; /* n references */
+};
+
+static void run_address_change(struct grebe__effect *effect)
+{
+    struct address_change *change =
+        grebe_container_of(effect, struct address_change, effect);
+    struct grebe_subconn *subconn = change->subconn;
+
+    if (!subconn->is_shutting_down)
+        subconn->ops->update_addresses(subconn, change->addresses, change->n);
+    for (size_t i = 0; i < change->n; i++)
+        grebe_address_unref(change->addresses[i]);
+    grebe_mem_free(subconn->owner->host->mem, change);
+    grebe_subconn_unref(subconn);
+}
+
+int grebe_subconn_update_addresses(struct grebe_subconn *subconn,
+                                   struct grebe_address *const *addresses, size_t n)
+{
+    struct grebe__lb_host *host = subconn->owner->host;
+    struct address_change *change =
+        grebe_mem_alloc(host->mem, sizeof *change + n * sizeof(struct grebe_address *));
+
+    if (change == NULL)
+        return GREBE_ERR_NOMEM;
+    grebe__effect_init(&change->effect, run_address_change);
+    change->subconn = grebe_subconn_ref(subconn);
+    change->n = n;
+    for (size_t i = 0; i < n; i++)
+        change->addresses[i] = grebe_address_ref(addresses[i]);
+    grebe__env_do(host->env, &change->effect);
+    return GREBE_OK;
+}

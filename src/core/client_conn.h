@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core/client_conn.h -- the face that a channel, or a parent policy, shows a balancer.
+ *
+ * A client_conn is made for one balancer and knows everything that must happen when that
+ * balancer is gone: which subconns and timers it left, which reports are still on their
+ * way.  Whoever stands at the root (a channel, a test bench, the lab) makes a host and a
+ * root client_conn; parents make children with the public functions of grebe/parent.h.
+ *
+ * Threading   The loop's thread; references from any thread.
+ */
+#ifndef GREBE_CORE_CLIENT_CONN_H
+#define GREBE_CORE_CLIENT_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <grebe/balancer.h>
+#include <grebe/parent.h>
+
+#include "base/list.h"
+#include "core/env.h"
+
+/* What all policies of one channel share.  Outlives their client_conns. */
+struct grebe__lb_host {
+    struct grebe__env *env;
+    const struct grebe_mem *mem;
+    struct grebe_build_options build_options;
+    grebe_log_fn on_log; /* may be NULL */
+    void *log_arg;
+    /* A root client_conn was freed, on any thread: whoever embeds the host may count them
+     * to know when it is no longer needed.  May be NULL. */
+    void (*on_root_freed)(struct grebe__lb_host *host);
+};
+
+/* A report of a balancer on its way to its parent. */
+struct grebe__lb_report {
+    struct grebe__effect effect;
+    struct grebe_client_conn *cc; /* referenced while the report is queued */
+    enum grebe_connectivity state;
+    struct grebe_picker *picker; /* a reference */
+};
+
+struct grebe_client_conn {
+    const struct grebe_client_conn_ops *ops; /* the parent's answers */
+    void *arg;
+    struct grebe__lb_host *host;
+    struct grebe_client_conn *parent; /* a reference; NULL at the root */
+    uint32_t refs;
+    bool is_closed;
+    bool wants_exit_idle;            /* atomic: exit_idle_task is posted */
+    struct grebe_balancer *balancer; /* owned; NULL before build and after close */
+    struct grebe__list subconns;     /* those the balancer made and did not lose yet */
+    struct grebe__list timers;
+    struct grebe__lb_report report;      /* the usual one: no allocation */
+    struct grebe__lb_report *newest;     /* of the reports that are queued, or NULL */
+    struct grebe__effect settled_effect; /* holds a reference while queued */
+    struct grebe__effect resolve_effect; /* likewise */
+    struct grebe__task exit_idle_task;   /* likewise */
+};
+
+/* The root: requests that nobody in between answers end at `ops`, of which new_subconn,
+ * update_state, resolve_now and watch_health must all be there. */
+int grebe__client_conn_new_root(struct grebe__lb_host *host,
+                                const struct grebe_client_conn_ops *ops, void *arg,
+                                struct grebe_client_conn **out);
+
+/* ---- Subconns, as whoever stands at the root makes them ------------------------------- */
+
+struct grebe__subconn_ops {
+    /* Each runs as an effect, never from inside a policy. */
+    void (*connect)(struct grebe_subconn *subconn);
+    void (*update_addresses)(struct grebe_subconn *subconn,
+                             struct grebe_address *const *addresses, size_t n);
+    void (*shutdown)(struct grebe_subconn *subconn); /* once; ends in deliver(SHUTDOWN) */
+    void (*destroy)(struct grebe_subconn *subconn);  /* last reference; any thread */
+};
+
+/* The first member of every kind of subconn. */
+struct grebe_subconn {
+    const struct grebe__subconn_ops *ops;
+    uint32_t refs;                     /* one until SHUTDOWN is delivered */
+    enum grebe_connectivity delivered; /* the last state the policy heard of */
+    bool is_shutting_down;             /* asked for */
+    bool is_on_offer;                /* health listener may be registered: READY heard */
+    struct grebe_client_conn *owner; /* referenced */
+    struct grebe__list owner_link;
+    grebe_subconn_state_fn on_state;
+    void *arg;
+    grebe_subconn_state_fn on_health;
+    void *health_arg;
+    struct grebe__effect connect_effect;
+    struct grebe__effect shutdown_effect;
+    struct grebe__effect health_effect; /* the first health report is due */
+};
+
+/* For the root's new_subconn: everything but `ops`' own business.  One reference, the
+ * root's, which deliver(SHUTDOWN) gives up. */
+void grebe__subconn_init(struct grebe_subconn *subconn,
+                         const struct grebe__subconn_ops *ops,
+                         const struct grebe_subconn_options *options);
+
+/* Tell the policy, unless it has heard this state last or is gone.  Top level of a turn
+ * only.  `error` goes with TRANSIENT_FAILURE.  SHUTDOWN is the last. */
+void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivity state,
+                            const struct grebe_status *error);
+
+/* Tell the health listener, if there is one. */
+void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
+                                   enum grebe_connectivity state,
+                                   const struct grebe_status *error);
+
+/* For the root's watch_health: remember the listener, or forget it.  True if it is now
+ * waiting for reports. */
+bool grebe__subconn_watch_health(struct grebe_subconn *subconn,
+                                 grebe_subconn_state_fn on_health, void *arg);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/options.h"
+
+#include <string.h>
+
+#include "registry/registry.h"
+
+#define SECONDS(n) (UINT64_C(1000000000) * (n))
+
+/* The header's macro adds the size that the program was compiled with. */
+#undef grebe_channel_options_init
+
+static const struct grebe_channel_options channel_defaults = {
+    .struct_size = sizeof channel_defaults,
+    .idle_timeout_ns = SECONDS(30 * 60),
+    .min_connect_timeout_ns = SECONDS(20),
+    .backoff_base_ns = SECONDS(1),
+    .backoff_multiplier = 1.6,
+    .backoff_jitter = 0.2,
+    .backoff_max_ns = SECONDS(120),
+    .keepalive_time_ns = UINT64_MAX,
+    .keepalive_timeout_ns = SECONDS(20),
+    .tcp_user_timeout_ms = 20000,
+    .dns_min_interval_ns = SECONDS(30),
+    .max_header_list_bytes = 65536,
+};
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void grebe_channel_options_init(struct grebe_channel_options *options, size_t struct_size)
+{
+    memcpy(options, &channel_defaults, smaller(struct_size, sizeof channel_defaults));
+    options->struct_size = struct_size;
+}
+
+struct grebe_channel_options
+grebe__channel_options_complete(const struct grebe_channel_options *from)
+{
+    struct grebe_channel_options options = channel_defaults;
+
+    if (from != NULL)
+        memcpy(&options, from, smaller(from->struct_size, sizeof options));
+    options.struct_size = sizeof options;
+    return options;
+}
+
+/* What the application said for the whole process counts more than our own default. */
+struct grebe__target_options
+grebe__channel_options_target(const struct grebe_channel_options *options)
+{
+    return (struct grebe__target_options){
+        .resolvers = options->resolvers,
+        .n_resolvers = options->n_resolvers,
+        .default_scheme = grebe__registry_default_scheme(),
+    };
+}
+
+struct grebe_call_options
+grebe__call_options_complete(const struct grebe_call_options *from)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+
+    if (from != NULL)
+        memcpy(&options, from, smaller(from->struct_size, sizeof options));
+    options.struct_size = sizeof options;
+    return options;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core/options.h -- option structs of any age, made into today's. */
+#ifndef GREBE_CORE_OPTIONS_H
+#define GREBE_CORE_OPTIONS_H
+
+#include <grebe/call.h>
+#include <grebe/channel.h>
+
+#include "resolver/target.h"
+
+/* What `from` has, and defaults for what it is too old to have.  `from` NULL: defaults. */
+struct grebe_channel_options
+grebe__channel_options_complete(const struct grebe_channel_options *from);
+/* Who resolves the targets of a channel with these options. */
+struct grebe__target_options
+grebe__channel_options_target(const struct grebe_channel_options *options);
+
+struct grebe_call_options
+grebe__call_options_complete(const struct grebe_call_options *from);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where does this call go?  Each picker is asked at most once for each attempt: who got
+ * no backend waits for the next picker.
+ *
+ * Source: grpc-go pickerWrapper; gRFC A54 for what a picker's error may say.
+ */
+#include "base/assert.h"
+#include "core/call.h"
+#include "core/subconn.h"
+
+/* A subconn that is not READY, or none of ours: as if the picker had said QUEUE. */
+static void decline(struct grebe_channel *channel, struct grebe_call *call,
+                    const struct grebe_pick *pick)
+{
+    struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    struct grebe_done_info info = {.status = &ok, .now_ns = channel->host.env->now_ns};
+
+    if (pick->on_done != NULL)
+        pick->on_done(pick->on_done_arg, &info);
+    grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+}
+
+static void decline_foreign(struct grebe_channel *channel, struct grebe_call *call)
+{
+    grebe__channel_log(
+        channel, GREBE_LOG_ERROR,
+        "the balancer's picker chose a subconn that is not of this channel");
+    grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+}
+
+static void remember_peer(struct grebe_call *call, const struct grebe__subconn *subconn)
+{
+    struct grebe_address *peer = subconn->addresses[subconn->at];
+
+    if (call->peer == peer)
+        return;
+    grebe_address_unref(call->peer);
+    call->peer = grebe_address_ref(peer);
+}
+
+static void accept(struct grebe_channel *channel, struct grebe_call *call,
+                   const struct grebe_pick *pick)
+{
+    struct grebe__subconn *subconn = grebe__subconn_of(channel, pick->subconn);
+
+    if (subconn == NULL) {
+        decline_foreign(channel, call);
+        return;
+    }
+    if (subconn->transport == NULL) {
+        decline(channel, call, pick);
+        return;
+    }
+    call->pick = (struct grebe__call_pick){
+        .subconn = grebe_subconn_ref(pick->subconn),
+        .on_done = pick->on_done,
+        .on_done_arg = pick->on_done_arg,
+        .metadata = pick->metadata == NULL ? NULL : grebe_metadata_ref(pick->metadata),
+        .at_ns = channel->host.env->now_ns,
+    };
+    remember_peer(call, subconn);
+    if (grebe__list_is_empty(&subconn->waiting) &&
+        grebe__transport_has_room(subconn->transport))
+        grebe__call_start_stream(call, subconn->transport);
+    else
+        grebe__call_wait_on(call, GREBE__CALL_WAITING, &subconn->waiting);
+}
+
+void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
+{
+    struct grebe__env *env = channel->host.env;
+    struct grebe_pick pick = {0};
+    struct grebe_pick_args args = {
+        .method = call->method,
+        .metadata = call->metadata,
+        .now_ns = env->now_ns,
+        .deadline_ns = call->deadline_ns,
+        .random = grebe__rng_next(&env->rng),
+    };
+
+    if (channel->picker == NULL) {
+        grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+        return;
+    }
+    grebe_picker_pick(channel->picker, &args, &pick);
+    switch (pick.kind) {
+    case GREBE_PICK_COMPLETE:
+        accept(channel, call, &pick);
+        return;
+    case GREBE_PICK_DROP:
+        grebe__call_fail_unavailable(call, pick.status);
+        return;
+    case GREBE_PICK_FAIL:
+        if (call->wait_for_ready != GREBE_YES) {
+            grebe__call_fail_unavailable(call, pick.status);
+            return;
+        }
+        grebe__status_copy(&call->pick_error, pick.status);
+        break;
+    case GREBE_PICK_QUEUE:
+        break;
+    }
+    grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+}
+
+void grebe__channel_set_picker(struct grebe_channel *channel, struct grebe_picker *picker)
+{
+    struct grebe_picker *before = channel->picker;
+    struct grebe__list waiting, *link;
+
+    channel->picker = picker;
+    grebe_picker_unref(before);
+    grebe__list_init(&waiting);
+    grebe__list_splice(&waiting, &channel->picking);
+    while ((link = grebe__list_shift(&waiting)) != NULL)
+        grebe__channel_pick(channel, grebe__call_of_link(link));
+}

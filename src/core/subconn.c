@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/subconn.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "core/call.h"
+
+enum {
+    /* A backend that accepts and drops connections without ever answering would be
+     * redialled without pause, because READY resets the backoff: after so many losses
+     * within so long, the next one counts as a failed attempt. */
+    CHURN_LIMIT = 10,
+};
+static const uint64_t churn_window_ns = UINT64_C(10000000000);
+static const uint64_t keepalive_ceiling_ns = UINT64_C(7200000000000);
+
+enum event {
+    EVENT_CONNECT,
+    EVENT_CONNECTED,     /* data: struct grebe__transport */
+    EVENT_DIAL_FAILED,   /* data: text */
+    EVENT_TIMER,         /* the deadline in CONNECTING, the backoff in TF */
+    EVENT_RESET_BACKOFF, /* by the application */
+    EVENT_LOST,          /* data: struct grebe__disconnect */
+    EVENT_SHUTDOWN,
+};
+
+static void step(struct grebe__subconn *subconn, enum event event, const void *data);
+
+static struct grebe__subconn *of(struct grebe_subconn *base)
+{
+    return grebe_container_of(base, struct grebe__subconn, base);
+}
+
+/* ---- Transport -------------------------------------------------------------------- */
+
+/* Calls that wait for a stream take what there is, first come, first served. */
+static void serve_waiting(struct grebe__subconn *subconn)
+{
+    struct grebe__list *link;
+
+    while (subconn->transport != NULL && grebe__transport_has_room(subconn->transport) &&
+           (link = grebe__list_shift(&subconn->waiting)) != NULL)
+        grebe__call_start_stream(grebe__call_of_link(link), subconn->transport);
+}
+
+static void on_capacity(struct grebe__transport *transport)
+{
+    serve_waiting(transport->owner);
+}
+
+static void on_draining(struct grebe__transport *transport,
+                        const struct grebe__disconnect *why)
+{
+    step(transport->owner, EVENT_LOST, why);
+}
+
+static void on_closed(struct grebe__transport *transport,
+                      const struct grebe__disconnect *why)
+{
+    grebe__list_remove(&transport->link);
+    step(transport->owner, EVENT_LOST, why);
+}
+
+static const struct grebe__transport_listener attached = {
+    .on_capacity = on_capacity,
+    .on_draining = on_draining,
+    .on_closed = on_closed,
+};
+
+/* A transport that nobody gives new streams: all that matters is when it is gone. */
+static void ignore_capacity(struct grebe__transport *transport)
+{
+    (void)transport;
+}
+
+static void ignore_draining(struct grebe__transport *transport,
+                            const struct grebe__disconnect *why)
+{
+    (void)transport;
+    (void)why;
+}
+
+static void on_orphan_closed(struct grebe__transport *transport,
+                             const struct grebe__disconnect *why)
+{
+    struct grebe_channel *channel = transport->owner;
+
+    (void)why;
+    grebe__list_remove(&transport->link);
+    grebe__channel_part_closed(channel);
+}
+
+static const struct grebe__transport_listener orphaned = {
+    .on_capacity = ignore_capacity,
+    .on_draining = ignore_draining,
+    .on_closed = on_orphan_closed,
+};
+
+static void attach(struct grebe__subconn *subconn, struct grebe__transport *transport)
+{
+    subconn->transport = transport;
+    transport->listener = &attached;
+    transport->owner = subconn;
+    grebe__list_append(&subconn->channel->transports, &transport->link);
+}
+
+/* The streams it has may finish; the subconn has nothing to do with it any more. */
+static void detach(struct grebe__subconn *subconn)
+{
+    struct grebe__transport *transport = subconn->transport;
+    struct grebe__list waiting, *link;
+
+    subconn->transport = NULL;
+    transport->listener = &orphaned;
+    transport->owner = subconn->channel;
+    grebe__list_init(&waiting);
+    grebe__list_splice(&waiting, &subconn->waiting);
+    while ((link = grebe__list_shift(&waiting)) != NULL)
+        grebe__call_bounce(grebe__call_of_link(link));
+}
+
+/* ---- Connecting ------------------------------------------------------------------- */
+
+static void dial(struct grebe__subconn *subconn)
+{
+    struct grebe__env *env = subconn->channel->host.env;
+    struct grebe_address *address = subconn->addresses[subconn->at];
+
+    grebe__channel_log(subconn->channel, GREBE_LOG_DEBUG,
+                       "Subchannel picks a new address \"%s\" to connect",
+                       grebe_address_text(address));
+    subconn->dial.address = address;
+    subconn->dial.authority = grebe__channel_authority_of(subconn->channel, address);
+    env->connector->dial(env, &subconn->dial);
+}
+
+static void on_dial_done(struct grebe__dial *done, struct grebe__transport *transport,
+                         const char *error)
+{
+    struct grebe__subconn *subconn =
+        grebe_container_of(done, struct grebe__subconn, dial);
+
+    if (transport != NULL)
+        step(subconn, EVENT_CONNECTED, transport);
+    else
+        step(subconn, EVENT_DIAL_FAILED, error);
+}
+
+/* One address of the round failed.  The first error is the one to report. */
+static void note_error(struct grebe__subconn *subconn, const char *error)
+{
+    const char *address = grebe_address_text(subconn->addresses[subconn->at]);
+    struct grebe__status *last = &subconn->last_error;
+
+    grebe__status_set(last, GREBE_STATUS_UNAVAILABLE, "connection error: %s: %s", address,
+                      error);
+    subconn->last_error_ns = subconn->channel->host.env->now_ns;
+    if (subconn->round_error.view.code == GREBE_STATUS_OK)
+        grebe__status_copy(&subconn->round_error, &last->view);
+}
+
+/* ---- Transitions ------------------------------------------------------------------ */
+
+static void enter(struct grebe__subconn *subconn, enum grebe_connectivity state)
+{
+    const struct grebe_status *error =
+        state == GREBE_TRANSIENT_FAILURE ? &subconn->round_error.view : NULL;
+
+    subconn->state = state;
+    grebe__channel_log(
+        subconn->channel, GREBE_LOG_DEBUG, "Subchannel Connectivity change to %s%s%s",
+        grebe_connectivity_name(state),
+        error == NULL ? "" : ", last error: ", error == NULL ? "" : error->message);
+    grebe__subconn_deliver(&subconn->base, state, error);
+}
+
+/* One backoff is drawn for the whole round and all its addresses share one deadline. */
+static void start_round(struct grebe__subconn *subconn)
+{
+    struct grebe_channel *channel = subconn->channel;
+    struct grebe__env *env = channel->host.env;
+    uint64_t allowed = channel->min_connect_timeout_ns;
+
+    subconn->backoff_ns = grebe__backoff_delay_ns(&channel->backoff, subconn->n_failures,
+                                                  grebe__rng_unit(&env->rng));
+    if (subconn->backoff_ns > allowed)
+        allowed = subconn->backoff_ns;
+    grebe__env_start_timer(env, &subconn->timer, grebe__env_after(env, allowed));
+    grebe__status_set_static(&subconn->round_error, GREBE_STATUS_OK, "");
+    subconn->at = 0;
+    dial(subconn);
+    enter(subconn, GREBE_CONNECTING);
+}
+
+static void cancel_round(struct grebe__subconn *subconn)
+{
+    struct grebe__env *env = subconn->channel->host.env;
+
+    if (subconn->dial.pending != NULL)
+        env->connector->cancel(env, &subconn->dial);
+    grebe__timer_cancel(&subconn->timer);
+}
+
+/* Names are resolved again before the policy hears: it may get better addresses. */
+static void fail_round(struct grebe__subconn *subconn)
+{
+    struct grebe__env *env = subconn->channel->host.env;
+
+    cancel_round(subconn);
+    grebe__env_start_timer(env, &subconn->timer,
+                           grebe__env_after(env, subconn->backoff_ns));
+    grebe__channel_resolve_now(subconn->channel);
+    enter(subconn, GREBE_TRANSIENT_FAILURE);
+}
+
+/* gRPC keepalive: the server says that it is pinged too often, so every later connection
+ * of the channel pings half as often, down to once in two hours. */
+static void slow_keepalive(struct grebe_channel *channel)
+{
+    uint64_t *time_ns = &channel->transport_options.keepalive_time_ns;
+
+    grebe__channel_log(
+        channel, GREBE_LOG_ERROR,
+        "GOAWAY \"too_many_pings\": the server wants fewer keepalive pings "
+        "than one in %llu s; from now on one in %llu s",
+        (unsigned long long)(*time_ns / 1000000000),
+        (unsigned long long)(*time_ns / 500000000));
+    if (*time_ns <= keepalive_ceiling_ns / 2)
+        *time_ns *= 2;
+    else if (*time_ns < keepalive_ceiling_ns)
+        *time_ns = keepalive_ceiling_ns;
+}
+
+static bool is_churning(struct grebe__subconn *subconn, bool has_answered)
+{
+    uint64_t now_ns = subconn->channel->host.env->now_ns;
+
+    if (has_answered || now_ns - subconn->churn_since_ns > churn_window_ns) {
+        subconn->n_churned = 0;
+        subconn->churn_since_ns = now_ns;
+    }
+    return !has_answered && ++subconn->n_churned > CHURN_LIMIT;
+}
+
+static void lose(struct grebe__subconn *subconn, const struct grebe__disconnect *why)
+{
+    bool has_answered = subconn->transport->has_answered;
+
+    if (why->is_too_many_pings)
+        slow_keepalive(subconn->channel);
+    grebe__status_copy(&subconn->last_error, &why->status);
+    subconn->last_error_ns = subconn->channel->host.env->now_ns;
+    detach(subconn);
+    if (is_churning(subconn, has_answered)) {
+        subconn->n_churned = 0;
+        grebe__status_copy(&subconn->round_error, &why->status);
+        fail_round(subconn);
+        return;
+    }
+    grebe__channel_resolve_now(subconn->channel);
+    enter(subconn, GREBE_IDLE);
+}
+
+static void become_ready(struct grebe__subconn *subconn,
+                         struct grebe__transport *transport)
+{
+    struct grebe__disconnect gone = {
+        .status = grebe_status_of(GREBE_STATUS_UNAVAILABLE,
+                                  "the server said goodbye as soon as it was ready"),
+        .label = "unknown",
+    };
+
+    grebe__timer_cancel(&subconn->timer);
+    subconn->n_failures = 0;
+    attach(subconn, transport);
+    if (transport->is_draining)
+        lose(subconn, &gone); /* a success and a loss, and no READY in between */
+    else
+        enter(subconn, GREBE_READY);
+}
+
+static void shut_down(struct grebe__subconn *subconn)
+{
+    struct grebe_channel *channel = subconn->channel;
+
+    cancel_round(subconn);
+    if (subconn->transport != NULL) {
+        struct grebe__transport *transport = subconn->transport;
+
+        detach(subconn);
+        transport->ops->drain(transport);
+    }
+    grebe__list_remove(&subconn->link);
+    enter(subconn, GREBE_SHUTDOWN); /* gives up our reference: do not touch subconn */
+    grebe__channel_part_closed(channel);
+}
+
+/* Every transition.  What is not here is ignored: connect() outside of IDLE, the end of
+ * a transport that is no longer ours. */
+static void step(struct grebe__subconn *subconn, enum event event, const void *data)
+{
+    if (event == EVENT_SHUTDOWN) {
+        if (subconn->state != GREBE_SHUTDOWN)
+            shut_down(subconn);
+        return;
+    }
+    if (event == EVENT_RESET_BACKOFF)
+        subconn->n_failures = 0;
+
+    switch (subconn->state) {
+    case GREBE_IDLE:
+        if (event == EVENT_CONNECT && subconn->n_addresses > 0)
+            start_round(subconn);
+        return;
+    case GREBE_CONNECTING:
+        if (event == EVENT_CONNECTED) {
+            become_ready(subconn, (struct grebe__transport *)(uintptr_t)data);
+        } else if (event == EVENT_DIAL_FAILED) {
+            note_error(subconn, data);
+            if (++subconn->at < subconn->n_addresses)
+                dial(subconn);
+            else
+                fail_round(subconn);
+        } else if (event == EVENT_TIMER) {
+            note_error(subconn, "connect: timed out");
+            fail_round(subconn);
+        }
+        return;
+    case GREBE_READY:
+        if (event == EVENT_LOST)
+            lose(subconn, data);
+        return;
+    case GREBE_TRANSIENT_FAILURE:
+        if (event == EVENT_TIMER) {
+            subconn->n_failures++;
+            enter(subconn, GREBE_IDLE);
+        } else if (event == EVENT_RESET_BACKOFF) {
+            grebe__timer_cancel(&subconn->timer);
+            enter(subconn, GREBE_IDLE);
+        }
+        return;
+    case GREBE_SHUTDOWN:
+        return;
+    }
+}
+
+static void on_timer(struct grebe__timer *timer)
+{
+    step(grebe_container_of(timer, struct grebe__subconn, timer), EVENT_TIMER, NULL);
+}
+
+static void run_connect(struct grebe_subconn *base)
+{
+    step(of(base), EVENT_CONNECT, NULL);
+}
+
+static void run_shutdown(struct grebe_subconn *base)
+{
+    step(of(base), EVENT_SHUTDOWN, NULL);
+}
+
+void grebe__subconn_reset_backoff(struct grebe__subconn *subconn)
+{
+    step(subconn, EVENT_RESET_BACKOFF, NULL);
+}
+
+/* ---- Addresses --------------------------------------------------------------------- */
+
+static bool are_same(const struct grebe__subconn *subconn,
+                     struct grebe_address *const *addresses, size_t n)
+{
+    if (n != subconn->n_addresses)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!grebe_address_equal(subconn->addresses[i], addresses[i]))
+            return false;
+    return true;
+}
+
+static void drop_addresses(struct grebe__subconn *subconn)
+{
+    for (uint32_t i = 0; i < subconn->n_addresses; i++)
+        grebe_address_unref(subconn->addresses[i]);
+    grebe_mem_free(subconn->channel->host.mem, subconn->addresses);
+    subconn->addresses = NULL;
+    subconn->n_addresses = 0;
+}
+
+static int keep_addresses(struct grebe__subconn *subconn,
+                          struct grebe_address *const *addresses, size_t n)
+{
+    struct grebe_address **copy =
+        grebe_mem_alloc(subconn->channel->host.mem, n * sizeof *copy);
+
+    if (copy == NULL)
+        return GREBE_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        copy[i] = grebe_address_ref(addresses[i]);
+    drop_addresses(subconn);
+    subconn->addresses = copy;
+    subconn->n_addresses = (uint32_t)n;
+    return GREBE_OK;
+}
+
+/* Where the connected address stands in the new list; n if it does not. */
+static size_t find_connected(const struct grebe__subconn *subconn,
+                             struct grebe_address *const *addresses, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && !grebe_address_equal(subconn->addresses[subconn->at], addresses[i]))
+        i++;
+    return i;
+}
+
+static void update_addresses(struct grebe_subconn *base,
+                             struct grebe_address *const *addresses, size_t n)
+{
+    struct grebe__subconn *subconn = of(base);
+    bool is_active = subconn->state == GREBE_CONNECTING || subconn->state == GREBE_READY;
+    size_t connected = n;
+
+    if (subconn->state == GREBE_SHUTDOWN || are_same(subconn, addresses, n))
+        return;
+    if (subconn->state == GREBE_READY)
+        connected = find_connected(subconn, addresses, n);
+    if (keep_addresses(subconn, addresses, n) != GREBE_OK) {
+        grebe__channel_log(subconn->channel, GREBE_LOG_ERROR,
+                           "out of memory: a subconn keeps its old addresses");
+        return;
+    }
+    if (connected < n) {
+        subconn->at = (uint32_t)connected;
+        return;
+    }
+    if (!is_active)
+        return;
+    cancel_round(subconn);
+    if (subconn->transport != NULL) {
+        struct grebe__transport *transport = subconn->transport;
+
+        detach(subconn);
+        transport->ops->drain(transport);
+    }
+    if (n > 0)
+        start_round(subconn);
+    else
+        enter(subconn, GREBE_IDLE);
+}
+
+/* ---- Life --------------------------------------------------------------------------- */
+
+static void destroy(struct grebe_subconn *base)
+{
+    struct grebe__subconn *subconn = of(base);
+
+    grebe__status_fini(&subconn->round_error);
+    grebe__status_fini(&subconn->last_error);
+    drop_addresses(subconn);
+    grebe_mem_free(subconn->channel->host.mem, subconn);
+}
+
+static const struct grebe__subconn_ops subconn_ops = {
+    .connect = run_connect,
+    .update_addresses = update_addresses,
+    .shutdown = run_shutdown,
+    .destroy = destroy,
+};
+
+struct grebe__subconn *grebe__subconn_of(struct grebe_channel *channel,
+                                         struct grebe_subconn *subconn)
+{
+    if (subconn == NULL || subconn->ops != &subconn_ops ||
+        of(subconn)->channel != channel)
+        return NULL;
+    return of(subconn);
+}
+
+int grebe__subconn_new(struct grebe_channel *channel,
+                       const struct grebe_subconn_options *options,
+                       struct grebe_subconn **out)
+{
+    const struct grebe_mem *mem = channel->host.mem;
+    struct grebe__subconn *subconn = grebe_mem_zalloc(mem, sizeof *subconn);
+
+    if (subconn == NULL)
+        return GREBE_ERR_NOMEM;
+    subconn->channel = channel;
+    if (keep_addresses(subconn, options->addresses, options->n_addresses) != GREBE_OK) {
+        grebe_mem_free(mem, subconn);
+        return GREBE_ERR_NOMEM;
+    }
+    grebe__subconn_init(&subconn->base, &subconn_ops, options);
+    subconn->state = GREBE_IDLE;
+    subconn->dial.options = &channel->transport_options;
+    subconn->dial.mem = mem;
+    subconn->dial.on_done = on_dial_done;
+    grebe__list_init(&subconn->waiting);
+    grebe__timer_init(&subconn->timer, on_timer);
+    grebe__status_init(&subconn->round_error, mem);
+    grebe__status_init(&subconn->last_error, mem);
+    grebe__list_append(&channel->subconns, &subconn->link);
+    *out = &subconn->base;
+    return GREBE_OK;
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Servers, connections and requests of a sim. */
+#include "sim/network.h"
+
+#include <string.h>
+
+#include <grebe/attr.h>
+#include <grebe/error.h>
+
+#include "base/assert.h"
+
+/* A connection to a server. */
+struct connection {
+    struct grebe__transport base;
+    struct grebe__list link; /* on sim->transports */
+    struct sim_server *server;
+    const struct grebe_mem *mem;
+    struct grebe__list requests; /* open ones, oldest first */
+    struct grebe__timer timer;   /* closes it, in a turn of its own */
+    bool is_closing;
+    struct grebe_status why; /* static text */
+    const char *label;
+};
+
+struct attempt {
+    struct grebe__list link;
+    struct grebe__timer timer;
+    struct grebe__dial *dial;
+    struct sim *sim;
+};
+
+static struct connection *connection_of(struct grebe__transport *base)
+{
+    return grebe_container_of(base, struct connection, base);
+}
+
+/* ---- Servers ------------------------------------------------------------------------------ */
+
+struct sim_server *sim_server_find(struct sim *sim, const char *address)
+{
+    grebe__list_foreach (link, &sim->servers) {
+        struct sim_server *server = grebe_container_of(link, struct sim_server, link);
+
+        if (strcmp(server->address, address) == 0)
+            return server;
+    }
+    return NULL;
+}
+
+struct sim_server *sim_server_new(struct sim *sim, const char *address)
+{
+    struct sim_server *server = grebe_mem_zalloc(NULL, sizeof *server);
+
+    if (server == NULL)
+        return NULL;
+    server->address = grebe_mem_strdup(NULL, address);
+    server->sim = sim;
+    server->behaviour = SIM_ACCEPTS;
+    server->max_streams = UINT32_MAX;
+    grebe__list_init(&server->link);
+    grebe__list_init(&server->requests);
+    grebe__list_append(&sim->servers, &server->link);
+    return server;
+}
+
+uint32_t sim_server_n_open(const struct sim_server *server)
+{
+    uint32_t n = 0;
+
+    grebe__list_foreach (link, &server->sim->transports) {
+        if (grebe_container_of(link, struct connection, link)->server == server)
+            n++;
+    }
+    return n;
+}
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+static void on_echo(struct grebe__timer *timer)
+{
+    struct sim_request *request = grebe_container_of(timer, struct sim_request, timer);
+
+    sim_answer(request, request->bytes, request->length);
+}
+
+static struct sim_request *request_of(struct grebe__stream *stream)
+{
+    struct sim_request *request;
+
+    memcpy(&request, stream->state, sizeof(struct sim_request *));
+    return request;
+}
+
+static struct sim_request *new_request(struct connection *connection,
+                                       struct grebe__stream *stream)
+{
+    struct sim_request *request = grebe_mem_zalloc(connection->mem, sizeof *request);
+
+    if (request == NULL)
+        return NULL;
+    request->server = connection->server;
+    request->stream = stream;
+    request->path = stream->path;
+    grebe__list_init(&request->link);
+    grebe__list_init(&request->open);
+    grebe__timer_init(&request->timer, on_echo);
+    grebe__list_append(&connection->server->requests, &request->link);
+    grebe__list_append(&connection->requests, &request->open);
+    connection->server->n_requests++;
+    connection->base.n_streams++;
+    memcpy(stream->state, &request, sizeof(struct sim_request *));
+    stream->transport = &connection->base;
+    return request;
+}
+
+/* The stream is closed.  What it leaves room for is announced in a later turn. */
+static void free_request(struct connection *connection, struct sim_request *request)
+{
+    grebe__list_remove(&request->link);
+    grebe__list_remove(&request->open);
+    grebe__timer_cancel(&request->timer);
+    request->stream->transport = NULL;
+    grebe_mem_free(connection->mem, request->bytes);
+    grebe_mem_free(connection->mem, request);
+    connection->base.n_streams--;
+    grebe__env_start_timer(&connection->server->sim->env, &connection->timer, 0);
+}
+
+struct sim_request *sim_server_request(struct sim_server *server)
+{
+    if (grebe__list_is_empty(&server->requests))
+        return NULL;
+    return grebe_container_of(server->requests.next, struct sim_request, link);
+}
+
+static void end(struct sim_request *request, int code, const char *message,
+                enum grebe__progress progress)
+{
+    struct connection *connection = connection_of(request->stream->transport);
+    struct grebe__env *env = &request->server->sim->env;
+    struct grebe__stream *stream = request->stream;
+    struct grebe__stream_end how = {
+        .status = grebe_status_of(code, message),
+        .progress = progress,
+        .has_headers = request->has_headers,
+        .has_bytes = progress == GREBE__PROCESSED,
+    };
+
+    grebe__env_enter(env);
+    free_request(connection, request);
+    stream->listener->on_end(stream, &how);
+    grebe__env_leave(env);
+}
+
+void sim_end(struct sim_request *request, int code, const char *message)
+{
+    end(request, code, message, GREBE__PROCESSED);
+}
+
+void sim_refuse(struct sim_request *request)
+{
+    end(request, GREBE_STATUS_UNAVAILABLE, "stream refused by the server",
+        GREBE__UNPROCESSED);
+}
+
+void sim_bounce(struct sim_request *request)
+{
+    end(request, GREBE_STATUS_UNAVAILABLE, "never sent", GREBE__NEVER_SENT);
+}
+
+void sim_respond(struct sim_request *request, const void *bytes, size_t length)
+{
+    struct grebe__stream *stream = request->stream;
+    struct grebe__env *env = &request->server->sim->env;
+    void *copy = grebe_mem_alloc(stream->mem, length);
+
+    GREBE_ASSERT(request->n_wanted > 0);
+    connection_of(stream->transport)->base.has_answered = true;
+    if (copy == NULL) {
+        sim_end(request, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    grebe__env_enter(env);
+    if (!request->has_headers) {
+        request->has_headers = true;
+        stream->listener->on_headers(stream);
+    }
+    request->n_wanted--;
+    stream->listener->on_message(stream, copy, length);
+    grebe__env_leave(env);
+}
+
+void sim_answer(struct sim_request *request, const void *bytes, size_t length)
+{
+    struct grebe__stream *stream = request->stream;
+
+    sim_respond(request, bytes, length);
+    if (stream->transport != NULL && request_of(stream) == request)
+        sim_end(request, GREBE_STATUS_OK, "");
+}
+
+/* ---- Transport -------------------------------------------------------------------------------- */
+
+static int start(struct grebe__transport *base, struct grebe__stream *stream)
+{
+    struct connection *connection = connection_of(base);
+
+    if (connection->is_closing || !grebe__transport_has_room(base))
+        return GREBE_ERR_CLOSED;
+    return new_request(connection, stream) == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
+}
+
+/* Messages are taken at once; on_sent is not needed by unary calls and comes with the
+ * stream's end for all others. */
+static void send(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
+{
+    struct sim_request *request = request_of(stream);
+    struct sim_server *server = request->server;
+    const struct grebe_mem *mem = connection_of(stream->transport)->mem;
+    void *copy = grebe_mem_alloc(mem, outgoing->length);
+
+    grebe_mem_free(mem, request->bytes);
+    request->bytes = copy;
+    request->length = copy == NULL ? 0 : outgoing->length;
+    if (request->length > 0)
+        memcpy(copy, outgoing->bytes, outgoing->length);
+    request->n_messages++;
+    request->is_half_closed = outgoing->is_last;
+    if (request->is_half_closed && server->echoes)
+        grebe__env_start_timer(&server->sim->env, &request->timer,
+                               server->sim->env.now_ns + server->latency_ns);
+}
+
+static void half_close(struct grebe__stream *stream)
+{
+    request_of(stream)->is_half_closed = true;
+}
+
+static void receive(struct grebe__stream *stream)
+{
+    request_of(stream)->n_wanted++;
+}
+
+static void cancel(struct grebe__stream *stream)
+{
+    free_request(connection_of(stream->transport), request_of(stream));
+}
+
+/* Something is to be told in a later turn: that there is room, or that it is over. */
+static void on_connection_timer(struct grebe__timer *timer)
+{
+    struct connection *connection = grebe_container_of(timer, struct connection, timer);
+    bool is_over =
+        connection->is_closing ||
+        (connection->base.is_draining && grebe__list_is_empty(&connection->requests));
+    struct grebe__disconnect why = {.status = connection->why,
+                                    .label = connection->label};
+
+    if (!is_over) {
+        connection->base.listener->on_capacity(&connection->base);
+        return;
+    }
+    connection->base.is_draining = true;
+    while (!grebe__list_is_empty(&connection->requests))
+        end(grebe_container_of(connection->requests.next, struct sim_request, open),
+            connection->why.code, connection->why.message, GREBE__PROCESSED);
+    grebe__timer_cancel(timer); /* ending the requests has started it again */
+    grebe__list_remove(&connection->link);
+    if (connection->base.listener != NULL)
+        connection->base.listener->on_closed(&connection->base, &why);
+    grebe_mem_free(connection->mem, connection);
+}
+
+static void close_soon(struct connection *connection, struct grebe_status why,
+                       const char *label)
+{
+    if (connection->is_closing)
+        return;
+    connection->is_closing = true;
+    connection->why = why;
+    connection->label = label;
+    grebe__env_start_timer(&connection->server->sim->env, &connection->timer, 0);
+}
+
+static void drain(struct grebe__transport *base)
+{
+    struct connection *connection = connection_of(base);
+
+    base->is_draining = true;
+    if (!connection->is_closing)
+        connection->why = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "drained");
+    grebe__env_start_timer(&connection->server->sim->env, &connection->timer, 0);
+}
+
+static void close_now(struct grebe__transport *base, const struct grebe_status *status)
+{
+    (void)status;
+    close_soon(connection_of(base),
+               grebe_status_of(GREBE_STATUS_CANCELLED, "client transport shutdown"),
+               "subchannel shutdown");
+}
+
+static const struct grebe__transport_ops transport_ops = {
+    .start = start,
+    .send = send,
+    .half_close = half_close,
+    .receive = receive,
+    .cancel = cancel,
+    .drain = drain,
+    .close = close_now,
+};
+
+/* ---- Events on connections ------------------------------------------------------------------------ */
+
+static void refuse_newest(struct connection *connection, uint32_t n)
+{
+    while (n-- > 0 && !grebe__list_is_empty(&connection->requests))
+        sim_refuse(
+            grebe_container_of(connection->requests.prev, struct sim_request, open));
+}
+
+static void announce_goaway(struct connection *connection, uint32_t n_unprocessed,
+                            bool is_too_many_pings)
+{
+    struct grebe__disconnect why = {
+        .status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "GOAWAY"),
+        .label = is_too_many_pings ? "GOAWAY ENHANCE_YOUR_CALM" : "GOAWAY NO_ERROR",
+        .is_too_many_pings = is_too_many_pings,
+    };
+    struct grebe__env *env = &connection->server->sim->env;
+
+    if (connection->base.is_draining)
+        return;
+    grebe__env_enter(env);
+    connection->why = why.status;
+    connection->label = why.label;
+    connection->base.is_draining = true;
+    connection->base.listener->on_draining(&connection->base, &why);
+    refuse_newest(connection, n_unprocessed);
+    grebe__env_start_timer(env, &connection->timer, 0);
+    grebe__env_leave(env);
+}
+
+void sim_server_goaway(struct sim_server *server, uint32_t n_unprocessed,
+                       bool is_too_many_pings)
+{
+    grebe__list_foreach_safe (link, &server->sim->transports) {
+        struct connection *connection = grebe_container_of(link, struct connection, link);
+
+        if (connection->server == server)
+            announce_goaway(connection, n_unprocessed, is_too_many_pings);
+    }
+}
+
+void sim_server_kill(struct sim_server *server, const char *why)
+{
+    grebe__list_foreach_safe (link, &server->sim->transports) {
+        struct connection *connection = grebe_container_of(link, struct connection, link);
+
+        if (connection->server == server)
+            close_soon(connection, grebe_status_of(GREBE_STATUS_UNAVAILABLE, why),
+                       "connection reset");
+    }
+}
+
+void sim_server_set_max_streams(struct sim_server *server, uint32_t max_streams)
+{
+    server->max_streams = max_streams;
+    grebe__list_foreach (link, &server->sim->transports) {
+        struct connection *connection = grebe_container_of(link, struct connection, link);
+
+        if (connection->server != server)
+            continue;
+        connection->base.max_streams = max_streams;
+        grebe__env_start_timer(&server->sim->env, &connection->timer, 0);
+    }
+}
+
+/* ---- Connector -------------------------------------------------------------------------------------- */
+
+static struct connection *new_connection(struct sim_server *server,
+                                         const struct grebe__dial *dial)
+{
+    struct connection *connection = grebe_mem_zalloc(dial->mem, sizeof *connection);
+
+    if (connection == NULL)
+        return NULL;
+    connection->base.ops = &transport_ops;
+    connection->base.peer = server->address;
+    connection->base.max_streams = server->max_streams;
+    grebe__list_init(&connection->base.link);
+    connection->server = server;
+    connection->mem = dial->mem;
+    connection->label = "unknown";
+    grebe__list_init(&connection->link);
+    grebe__list_init(&connection->requests);
+    grebe__timer_init(&connection->timer, on_connection_timer);
+    grebe__list_append(&server->sim->transports, &connection->link);
+    if (server->drains_at_once) {
+        connection->base.is_draining = true;
+        connection->why = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "GOAWAY");
+        grebe__env_start_timer(&server->sim->env, &connection->timer, 0);
+    }
+    server->n_connections++;
+    server->authority = dial->authority;
+    return connection;
+}
+
+static void free_attempt(struct attempt *attempt)
+{
+    grebe__timer_cancel(&attempt->timer);
+    grebe__list_remove(&attempt->link);
+    attempt->dial->pending = NULL;
+    grebe_mem_free(NULL, attempt);
+}
+
+static void on_attempt(struct grebe__timer *timer)
+{
+    struct attempt *attempt = grebe_container_of(timer, struct attempt, timer);
+    struct grebe__dial *dial = attempt->dial;
+    struct sim_server *server =
+        sim_server_find(attempt->sim, grebe_address_text(dial->address));
+    struct connection *connection = NULL;
+    const char *error = "connect: connection refused";
+
+    free_attempt(attempt);
+    if (server != NULL && server->refusal != NULL)
+        error = server->refusal;
+    if (server != NULL && server->behaviour == SIM_ACCEPTS) {
+        connection = new_connection(server, dial);
+        error = "out of memory";
+    }
+    if (connection != NULL)
+        dial->on_done(dial, &connection->base, NULL);
+    else
+        dial->on_done(dial, NULL, error);
+}
+
+/* The memory of the virtual world does not count: it never fails. */
+static void dial_server(struct grebe__env *env, struct grebe__dial *dial)
+{
+    struct sim *sim = env->driver;
+    struct sim_server *server = sim_server_find(sim, grebe_address_text(dial->address));
+    struct attempt *attempt = grebe_mem_alloc(NULL, sizeof *attempt);
+
+    GREBE_ASSERT(attempt != NULL && dial->pending == NULL);
+    sim->n_dials++;
+    *attempt = (struct attempt){.dial = dial, .sim = sim};
+    grebe__list_init(&attempt->link);
+    grebe__list_append(&sim->dials, &attempt->link);
+    grebe__timer_init(&attempt->timer, on_attempt);
+    dial->pending = attempt;
+    if (server != NULL)
+        server->n_dials++;
+    if (server == NULL || server->behaviour != SIM_HANGS)
+        grebe__env_start_timer(env, &attempt->timer,
+                               env->now_ns +
+                                   (server == NULL ? 0 : server->connect_delay_ns));
+}
+
+static void cancel_dial(struct grebe__env *env, struct grebe__dial *dial)
+{
+    (void)env;
+    free_attempt(dial->pending);
+}
+
+const struct grebe__connector_ops sim_connector_ops = {
+    .dial = dial_server,
+    .cancel = cancel_dial,
+};
+
+void sim_network_fini(struct sim *sim)
+{
+    struct grebe__list *link;
+
+    GREBE_ASSERT(grebe__list_is_empty(&sim->transports));
+    GREBE_ASSERT(grebe__list_is_empty(&sim->dials));
+    GREBE_ASSERT(grebe__list_is_empty(&sim->lookups));
+    while ((link = grebe__list_shift(&sim->servers)) != NULL) {
+        struct sim_server *server = grebe_container_of(link, struct sim_server, link);
+
+        grebe_mem_free(NULL, server->address);
+        grebe_mem_free(NULL, server);
+    }
+    sim_names_fini(sim);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim/sim.h -- the other driver: virtual time, virtual servers, one seed.
+ *
+ * A sim fills the ports of an env the way src/io does, with a clock that moves only when
+ * it is told to, a DNS that is a table, and servers that are structs.  Connections are
+ * transports made of function calls: a request reaches the server as an object, and a test
+ * or a scenario answers it by hand or has the server echo.
+ *
+ *   sim_advance()  moves the clock, event by event, each at its own time
+ *   sim_settle()   runs what is due now
+ *
+ * The same seed and the same script give the same run, step by step.
+ *
+ * Threading   One thread.
+ */
+#ifndef GREBE_SIM_SIM_H
+#define GREBE_SIM_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/task.h"
+#include "core/dns.h"
+#include "core/env.h"
+#include "core/transport.h"
+
+struct sim_server;
+
+struct sim {
+    struct grebe__env env;
+    const struct grebe_mem *mem;
+    struct grebe__task_queue tasks;
+    struct grebe__list servers;
+    struct grebe__list names;
+    struct grebe__list dials;      /* those that wait, oldest first */
+    struct grebe__list transports; /* those that are open */
+    struct grebe__list lookups;
+    uint64_t lookup_delay_ns;
+    uint32_t n_dials, n_lookups; /* so far */
+    bool is_active;              /* what executor.set_active last said */
+};
+
+/* The clock starts at one hour, so that no delay reaches back before zero. */
+void sim_init(struct sim *sim, const struct grebe_mem *mem, uint64_t seed);
+/* Closes nothing: whatever used the env must be gone. */
+void sim_fini(struct sim *sim);
+
+/* Run what is due now: tasks, timers, completions, and all they cause. */
+void sim_settle(struct sim *sim);
+
+/* Move the clock, stopping at every deadline on the way. */
+void sim_advance(struct sim *sim, uint64_t by_ns);
+static inline uint64_t sim_now(const struct sim *sim)
+{
+    return sim->env.now_ns;
+}
+
+/* ---- Servers -------------------------------------------------------------------------- */
+
+enum sim_behaviour {
+    SIM_REFUSES, /* connection refused, after connect_delay_ns */
+    SIM_ACCEPTS, /* ready, after connect_delay_ns */
+    SIM_HANGS,   /* neither, ever */
+};
+
+struct sim_server {
+    struct grebe__list link;
+    struct sim *sim;
+    char *address; /* as an address's text */
+    enum sim_behaviour behaviour;
+    uint64_t connect_delay_ns;
+    uint32_t max_streams; /* for new connections; sim_server_set_max_streams for all */
+    bool drains_at_once;  /* GOAWAY comes with the first SETTINGS */
+    bool echoes;          /* answers each request with its own bytes, */
+    uint64_t latency_ns;  /* this long after it was complete */
+    const char *refusal;  /* text of the error; NULL: "connection refused" */
+    uint32_t n_dials, n_connections, n_requests; /* so far; connections: READY ones */
+    struct grebe__list requests;                 /* unanswered, oldest first */
+    const char *authority; /* of the last dial; borrowed while it is open */
+};
+
+/* A server that accepts.  An address without a server refuses.  NULL: out of memory. */
+struct sim_server *sim_server_new(struct sim *sim, const char *address);
+struct sim_server *sim_server_find(struct sim *sim, const char *address);
+
+/* Connections now open to it. */
+uint32_t sim_server_n_open(const struct sim_server *server);
+
+/* GOAWAY: no new streams, those with requests unanswered may finish; `n_unprocessed` of
+ * the newest are refused.  `is_too_many_pings`: the other kind. */
+void sim_server_goaway(struct sim_server *server, uint32_t n_unprocessed,
+                       bool is_too_many_pings);
+/* Every connection breaks. */
+void sim_server_kill(struct sim_server *server, const char *why);
+void sim_server_set_max_streams(struct sim_server *server, uint32_t max_streams);
+
+/* ---- Requests --------------------------------------------------------------------------- */
+
+/* What a server got.  Lives until it is ended, cancelled, or its connection breaks. */
+struct sim_request {
+    struct grebe__list link; /* on server->requests */
+    struct grebe__list open; /* on its transport's list */
+    struct sim_server *server;
+    struct grebe__stream *stream;
+    struct grebe__timer timer; /* for echoes */
+    const char *path;
+    void *bytes; /* of the last message; owned */
+    size_t length;
+    uint32_t n_messages;
+    bool is_half_closed;
+    uint32_t n_wanted; /* messages the client has asked for */
+    bool has_headers;  /* were sent */
+};
+
+/* The oldest unanswered request; NULL if there is none. */
+struct sim_request *sim_server_request(struct sim_server *server);
+
+/* A message; response headers go first. */
+void sim_respond(struct sim_request *request, const void *bytes, size_t length);
+/* The end, with a status.  The request is gone. */
+void sim_end(struct sim_request *request, int code, const char *message);
+/* Respond and end with OK. */
+void sim_answer(struct sim_request *request, const void *bytes, size_t length);
+/* REFUSED_STREAM: the server did not look at it. */
+void sim_refuse(struct sim_request *request);
+/* As if the request had never left the client. */
+void sim_bounce(struct sim_request *request);
+
+/* ---- DNS ---------------------------------------------------------------------------------- */
+
+enum { SIM_MAX_ANSWERS = 8 };
+
+struct sim_name {
+    struct grebe__list link;
+    char *name;
+    enum grebe__lookup_outcome outcome;
+    size_t n;
+    struct grebe__lookup_answer answers[SIM_MAX_ANSWERS]; /* static text */
+    bool hangs;
+    uint32_t n_lookups;   /* so far */
+    char last_server[64]; /* that was asked; "" for the system's */
+};
+
+/* What a name resolves to from now on; `addresses` is "10.0.0.1 10.0.0.2", empty for
+ * NOT_FOUND.  Text of an address is kept for the life of the sim. */
+struct sim_name *sim_name_set(struct sim *sim, const char *name, const char *addresses,
+                              uint64_t ttl_ns);
+/* Lookups of it fail. */
+struct sim_name *sim_name_fail(struct sim *sim, const char *name);
+
+#endif

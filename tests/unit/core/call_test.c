@@ -1,0 +1,975 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls on virtual time: picking, waiting, deadlines, cancelling, repeating, limits, and
+ * what a failed one says.  Sources: gRPC over HTTP/2, wait-for-ready semantics, gRFC A6
+ * (transparent retries), A54. */
+#include "support/test.h"
+
+#include <grebe/parent.h>
+
+#include "support/channel_bench.h"
+
+static const char scripted_config[] = "{\"loadBalancingConfig\":[{\"scripted\":{}}]}";
+
+/* ---- A policy whose picker does what the test says ------------------------------------------ */
+
+static struct {
+    struct grebe_client_conn *cc;
+    struct grebe_subconn *subconn;
+    enum grebe_pick_kind kind;
+    struct grebe_status status;
+    struct grebe_metadata *metadata;
+    bool picks_foreign;
+    uint32_t n_picks, n_done;
+    int done_code;
+    bool done_sent, done_received, done_had_trailers;
+    uint64_t done_latency_ns;
+    char picked_method[64];
+    uint64_t picked_deadline_ns;
+} script;
+
+static void on_done(void *arg, const struct grebe_done_info *info)
+{
+    (void)arg;
+    script.n_done++;
+    script.done_code = info->status->code;
+    script.done_sent = info->bytes_sent;
+    script.done_received = info->bytes_received;
+    script.done_had_trailers = info->trailers != NULL;
+    script.done_latency_ns = info->latency_ns;
+}
+
+static struct grebe_subconn foreign;
+
+static void scripted_pick(struct grebe_picker *picker, const struct grebe_pick_args *args,
+                          struct grebe_pick *out)
+{
+    (void)picker;
+    script.n_picks++;
+    snprintf(script.picked_method, sizeof script.picked_method, "%s", args->method);
+    script.picked_deadline_ns = args->deadline_ns;
+    out->kind = script.kind;
+    out->status = &script.status;
+    out->metadata = script.metadata;
+    out->on_done = on_done;
+    out->subconn = script.picks_foreign ? &foreign : script.subconn;
+}
+
+static void scripted_picker_destroy(struct grebe_picker *picker)
+{
+    grebe_mem_free(NULL, picker);
+}
+
+static const struct grebe_picker_ops picker_ops = {
+    .pick = scripted_pick,
+    .destroy = scripted_picker_destroy,
+};
+
+static void publish(struct channel_bench *b, enum grebe_connectivity state)
+{
+    struct grebe_picker *picker = grebe_mem_alloc(NULL, sizeof *picker);
+
+    grebe_picker_init(picker, &picker_ops);
+    if (b != NULL)
+        grebe__env_enter(&b->sim.env);
+    grebe_client_conn_update_state(script.cc, state, picker);
+    if (b != NULL) {
+        grebe__env_leave(&b->sim.env);
+        sim_settle(&b->sim);
+    }
+}
+
+static void on_state(void *arg, struct grebe_subconn *subconn,
+                     enum grebe_connectivity state, const struct grebe_status *error)
+{
+    (void)arg;
+    (void)subconn;
+    (void)error;
+    if (state == GREBE_READY)
+        publish(NULL, GREBE_READY);
+}
+
+static int scripted_update(struct grebe_balancer *base,
+                           const struct grebe_balancer_update *update)
+{
+    struct grebe_address *address = grebe_endpoint_address(update->endpoints[0], 0);
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+
+    (void)base;
+    if (script.subconn != NULL)
+        return GREBE_OK;
+    options.addresses = &address;
+    options.n_addresses = 1;
+    options.on_state = on_state;
+    assert_int_equal(grebe_client_conn_new_subconn(script.cc, &options, &script.subconn),
+                     GREBE_OK);
+    grebe_subconn_connect(script.subconn);
+    return GREBE_OK;
+}
+
+static void scripted_error(struct grebe_balancer *base, const struct grebe_status *status)
+{
+    (void)base;
+    (void)status;
+}
+
+static void scripted_destroy(struct grebe_balancer *base)
+{
+    script.subconn = NULL;
+    grebe_mem_free(NULL, base);
+}
+
+static const struct grebe_balancer_ops scripted_ops = {
+    .update = scripted_update,
+    .resolver_error = scripted_error,
+    .destroy = scripted_destroy,
+};
+
+static int scripted_build(struct grebe_client_conn *cc,
+                          const struct grebe_build_options *options,
+                          struct grebe_balancer **out)
+{
+    (void)options;
+    *out = grebe_mem_alloc(NULL, sizeof **out);
+    grebe_balancer_init(*out, &scripted_ops);
+    script.cc = cc;
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder scripted = {
+    .api = GREBE_BALANCER_API,
+    .name = "scripted",
+    .build = scripted_build,
+};
+
+/* A channel to server "a", connected, whose picker answers `kind`. */
+static void start(struct channel_bench *b, enum grebe_pick_kind kind)
+{
+    memset(&script, 0, sizeof script);
+    script.kind = kind;
+    script.status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "the picker says no");
+    channel_bench_start(b, scripted_config);
+    channel_bench_servers(b, "a");
+    b->resolves_to = "a";
+    channel_bench_connect(b);
+}
+
+static struct grebe_call_options waiting(int64_t timeout_ms)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+
+    options.wait_for_ready = GREBE_YES;
+    options.timeout_ns = timeout_ms * (int64_t)MS;
+    return options;
+}
+
+static struct grebe_call_options timeout_ms(int64_t ms)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+
+    options.timeout_ns = ms * (int64_t)MS;
+    return options;
+}
+
+static struct sim_server *server(struct channel_bench *b)
+{
+    return sim_server_find(&b->sim, "a");
+}
+
+/* ---- Picking ---------------------------------------------------------------------------------- */
+
+TEST(pick_is_asked_once_for_each_picker)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_QUEUE);
+    call = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 1000);
+    assert_int_equal(script.n_picks, 1);
+    publish(&b, GREBE_READY);
+    assert_int_equal(script.n_picks, 2);
+    expect_pending(call);
+    script.kind = GREBE_PICK_COMPLETE;
+    publish(&b, GREBE_READY);
+    expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
+TEST(one_new_picker_releases_all_waiting_calls_in_order)
+{
+    struct channel_bench b;
+    struct grebe_call *calls[5];
+
+    start(&b, GREBE_PICK_QUEUE);
+    server(&b)->echoes = false;
+    for (size_t i = 0; i < 5; i++) {
+        char method[16];
+
+        snprintf(method, sizeof method, "/s/%zu", i);
+        calls[i] = channel_bench_call_method(&b, method, "ping", 4, NULL);
+    }
+    script.kind = GREBE_PICK_COMPLETE;
+    publish(&b, GREBE_READY);
+    for (size_t i = 0; i < 5; i++) {
+        struct sim_request *request = sim_server_request(server(&b));
+
+        assert_int_equal(request->path[3], '0' + (int)i);
+        sim_answer(request, "ping", 4);
+        sim_settle(&b.sim);
+        expect_echo(calls[i], "a");
+    }
+    channel_bench_fini(&b);
+}
+
+TEST(picker_sees_method_and_deadline)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = timeout_ms(5000);
+
+    start(&b, GREBE_PICK_COMPLETE);
+    expect_echo(channel_bench_call(&b, &options), "a");
+    assert_string_equal(script.picked_method, "/s/m");
+    assert_int_equal(script.picked_deadline_ns, sim_now(&b.sim) + 5 * SECOND);
+    expect_echo(channel_bench_call(&b, NULL), "a");
+    assert_int_equal(script.picked_deadline_ns, UINT64_MAX);
+    channel_bench_fini(&b);
+}
+
+TEST(failing_pick_fails_the_call_unless_it_waits)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = waiting(1000);
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_FAIL);
+    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                  "the picker says no");
+    call = channel_bench_call(&b, &options);
+    expect_pending(call);
+    /* QUEUE after FAIL does not take the error from the deadline's message. */
+    script.kind = GREBE_PICK_QUEUE;
+    publish(&b, GREBE_CONNECTING);
+    channel_bench_advance_ms(&b, 1000);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED,
+                  "latest balancer error: the picker says no");
+    channel_bench_fini(&b);
+}
+
+TEST(cancelled_wait_tells_the_balancers_error_too)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = waiting(0);
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_FAIL);
+    call = channel_bench_call(&b, &options);
+    channel_bench_cancel(&b, call);
+    expect_status(call, GREBE_STATUS_CANCELLED,
+                  "latest balancer error: the picker says no");
+    channel_bench_fini(&b);
+}
+
+TEST(drop_fails_even_a_call_that_waits)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = waiting(0);
+
+    start(&b, GREBE_PICK_DROP);
+    script.status = grebe_status_of(GREBE_STATUS_RESOURCE_EXHAUSTED, "shed");
+    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_RESOURCE_EXHAUSTED,
+                  "shed");
+    channel_bench_fini(&b);
+}
+
+static const int illegal_codes[] = {
+    GREBE_STATUS_OK,        GREBE_STATUS_INVALID_ARGUMENT,    GREBE_STATUS_NOT_FOUND,
+    GREBE_STATUS_ABORTED,   GREBE_STATUS_FAILED_PRECONDITION, GREBE_STATUS_ALREADY_EXISTS,
+    GREBE_STATUS_DATA_LOSS, GREBE_STATUS_OUT_OF_RANGE,
+};
+
+TEST(codes_that_only_servers_may_use_become_internal)
+{
+    for (size_t i = 0; i < sizeof illegal_codes / sizeof illegal_codes[0]; i++) {
+        struct channel_bench b;
+        char name[24], part[128];
+
+        start(&b, GREBE_PICK_DROP);
+        script.status = grebe_status_of(illegal_codes[i], "the cause");
+        snprintf(part, sizeof part,
+                 "received picker error with illegal status: %s: the cause",
+                 grebe_status_code_name(illegal_codes[i], name));
+        expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_INTERNAL, part);
+        channel_bench_fini(&b);
+    }
+}
+
+TEST(subconn_that_is_not_ready_holds_the_call_and_done_is_told)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    sim_server_kill(server(&b), "reset");
+    sim_settle(&b.sim);
+    call = channel_bench_call(&b, NULL);
+    expect_pending(call);
+    assert_int_equal(script.n_done, 1);
+    assert_int_equal(script.done_code, GREBE_STATUS_OK);
+    assert_false(script.done_sent);
+    grebe__env_enter(&b.sim.env);
+    grebe_subconn_connect(script.subconn);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    expect_echo(call, "a");
+    assert_int_equal(script.n_done, 2);
+    channel_bench_fini(&b);
+}
+
+TEST(foreign_subconn_holds_the_call_and_is_logged)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    script.picks_foreign = true;
+    call = channel_bench_call(&b, NULL);
+    expect_pending(call);
+    assert_int_equal(script.n_done, 0);
+    assert_true(channel_bench_logged(&b, "not of this channel"));
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+TEST(done_comes_once_with_the_attempts_end)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 70);
+    assert_int_equal(script.n_done, 0);
+    sim_end(sim_server_request(server(&b)), GREBE_STATUS_ABORTED, "conflict");
+    sim_settle(&b.sim);
+    expect_status(call, GREBE_STATUS_ABORTED, "conflict");
+    assert_int_equal(script.n_done, 1);
+    assert_int_equal(script.done_code, GREBE_STATUS_ABORTED);
+    assert_true(script.done_sent && script.done_received);
+    assert_int_equal(script.done_latency_ns, 70 * MS);
+    channel_bench_fini(&b);
+}
+
+TEST(done_comes_for_a_cancelled_call)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    channel_bench_cancel(&b, call);
+    assert_int_equal(script.n_done, 1);
+    assert_int_equal(script.done_code, GREBE_STATUS_CANCELLED);
+    assert_null(sim_server_request(server(&b)));
+    expect_status(call, GREBE_STATUS_CANCELLED, "context canceled");
+    channel_bench_fini(&b);
+}
+
+/* ---- Deadlines and cancelling --------------------------------------------------------------------- */
+
+TEST(deadline_says_where_the_time_went)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = timeout_ms(10);
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 10);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED,
+                  "while waiting for name resolution");
+    channel_bench_fini(&b);
+
+    start(&b, GREBE_PICK_QUEUE);
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 10);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED,
+                  "while waiting for connections to become ready");
+    channel_bench_fini(&b);
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 9);
+    expect_pending(call);
+    channel_bench_advance_ms(&b, 1);
+    assert_null(sim_server_request(server(&b)));
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "context deadline exceeded");
+    channel_bench_fini(&b);
+}
+
+TEST(deadline_that_has_passed_fails_without_a_pick)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = timeout_ms(-1);
+
+    start(&b, GREBE_PICK_COMPLETE);
+    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_DEADLINE_EXCEEDED, "");
+    assert_int_equal(script.n_picks, 0);
+    channel_bench_fini(&b);
+}
+
+TEST(earlier_of_deadline_and_configured_timeout_counts)
+{
+    static const struct {
+        const char *timeout;
+        int64_t of_call_ms, at_ms;
+    } cases[] = {
+        {"1s", 10000, 1000}, {"10s", 1000, 1000}, {"1s", 0, 1000},
+        {"0s", 10000, 0},    {"-1s", 1000, 1000},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+        struct grebe_call_options options = timeout_ms(cases[i].of_call_ms);
+        struct grebe_call *call;
+        char config[256];
+
+        snprintf(
+            config, sizeof config,
+            "{\"methodConfig\":[{\"name\":[{\"service\":\"s\"}],\"timeout\":\"%s\"}]}",
+            cases[i].timeout);
+        channel_bench_start(&b, config);
+        b.resolves_to = "a";
+        sim_server_new(&b.sim, "a");
+        call = channel_bench_call(&b, &options);
+        if (cases[i].at_ms > 0) {
+            channel_bench_advance_ms(&b, (uint64_t)cases[i].at_ms - 1);
+            expect_pending(call);
+            channel_bench_advance_ms(&b, 1);
+        }
+        expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "");
+        channel_bench_fini(&b);
+    }
+}
+
+TEST(cancel_works_anywhere_and_only_once)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    call = channel_bench_call(&b, NULL);
+    channel_bench_cancel(&b, call);
+    channel_bench_cancel(&b, call);
+    expect_status(call, GREBE_STATUS_CANCELLED, "while waiting for name resolution");
+    assert_int_equal(b.sim.n_dials, 0);
+    channel_bench_fini(&b);
+
+    start(&b, GREBE_PICK_COMPLETE);
+    call = channel_bench_call(&b, NULL);
+    channel_bench_cancel(&b, call); /* too late */
+    expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
+/* ---- wait_for_ready -------------------------------------------------------------------------------- */
+
+TEST(waiting_call_survives_an_outage)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = waiting(0);
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    b.resolves_to = "a";
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 500);
+    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                  "connection refused");
+    expect_pending(call);
+    channel_bench_servers(&b, "a");
+    channel_bench_advance_ms(&b, 500);
+    expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
+TEST(option_of_the_call_beats_the_config)
+{
+    static const char config[] =
+        "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}]}";
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, config);
+    b.resolves_to = "a";
+    call = channel_bench_call(&b, NULL);
+    expect_pending(call);
+    options.wait_for_ready = GREBE_NO;
+    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_UNAVAILABLE, "");
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+/* ---- Repeating --------------------------------------------------------------------------------------- */
+
+TEST(refused_stream_is_repeated_once)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    sim_refuse(sim_server_request(server(&b)));
+    assert_int_equal(server(&b)->n_requests, 2);
+    assert_int_equal(sim_server_request(server(&b))->stream->n_previous_attempts, 0);
+    assert_memory_equal(sim_server_request(server(&b))->bytes, "ping", 4);
+    sim_refuse(sim_server_request(server(&b)));
+    sim_settle(&b.sim);
+    assert_int_equal(server(&b)->n_requests, 2);
+    expect_status(call, GREBE_STATUS_UNAVAILABLE, "refused");
+    assert_int_equal(script.n_done, 2);
+    channel_bench_fini(&b);
+}
+
+TEST(request_that_never_left_is_repeated_without_end)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    for (int i = 0; i < 5; i++)
+        sim_bounce(sim_server_request(server(&b)));
+    sim_refuse(sim_server_request(server(&b))); /* that one is still free */
+    assert_int_equal(server(&b)->n_requests, 7);
+    sim_answer(sim_server_request(server(&b)), "ping", 4);
+    sim_settle(&b.sim);
+    assert_int_equal(grebe_call_times(call).n_attempts, 7);
+    expect_echo(call, "a");
+    assert_int_equal(script.n_done, 7);
+    channel_bench_fini(&b);
+}
+
+TEST(calls_a_draining_server_did_not_look_at_are_repeated_elsewhere)
+{
+    static const char round_robin[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
+    struct channel_bench b;
+    struct grebe_call *calls[4];
+
+    channel_bench_start(&b, round_robin);
+    b.resolves_to = "a b";
+    channel_bench_servers(&b, "a b");
+    channel_bench_connect(&b);
+    sim_server_find(&b.sim, "a")->echoes = false;
+    sim_server_find(&b.sim, "b")->echoes = false;
+    for (size_t i = 0; i < 4; i++)
+        calls[i] = channel_bench_call(&b, NULL);
+    sim_server_find(&b.sim, "b")->echoes = true;
+    sim_server_goaway(sim_server_find(&b.sim, "a"), 1, false);
+    sim_settle(&b.sim);
+    assert_int_equal(sim_server_find(&b.sim, "b")->n_requests, 3);
+    while (sim_server_request(sim_server_find(&b.sim, "a")) != NULL)
+        sim_answer(sim_server_request(sim_server_find(&b.sim, "a")), "ping", 4);
+    while (sim_server_request(sim_server_find(&b.sim, "b")) != NULL)
+        sim_answer(sim_server_request(sim_server_find(&b.sim, "b")), "ping", 4);
+    sim_settle(&b.sim);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(grebe_call_status(calls[i])->code, GREBE_STATUS_OK);
+        grebe_call_unref(calls[i]);
+    }
+    channel_bench_fini(&b);
+}
+
+TEST(call_that_reached_the_server_is_not_repeated)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    sim_server_kill(server(&b), "connection reset by peer");
+    sim_settle(&b.sim);
+    expect_status(call, GREBE_STATUS_UNAVAILABLE, "connection reset by peer");
+    assert_int_equal(server(&b)->n_requests, 1);
+    channel_bench_fini(&b);
+}
+
+/* What is kept for repeating is bounded: 256 KiB, framing included. */
+TEST(request_too_big_to_keep_is_not_repeated)
+{
+    static char bytes[262144];
+    static const struct {
+        size_t length;
+        uint32_t n_requests;
+    } cases[] = {{262139, 2}, {262140, 1}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct channel_bench b;
+        struct grebe_call *call;
+
+        start(&b, GREBE_PICK_COMPLETE);
+        server(&b)->echoes = false;
+        call = channel_bench_call_method(&b, "/s/m", bytes, cases[i].length, NULL);
+        sim_refuse(sim_server_request(server(&b)));
+        sim_settle(&b.sim);
+        assert_int_equal(server(&b)->n_requests, cases[i].n_requests);
+        channel_bench_cancel(&b, call);
+        grebe_call_unref(call);
+        channel_bench_fini(&b);
+    }
+}
+
+TEST(answered_call_is_not_repeated)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    sim_respond(sim_server_request(server(&b)), "ping", 4);
+    sim_refuse(sim_server_request(server(&b)));
+    sim_settle(&b.sim);
+    assert_int_equal(server(&b)->n_requests, 1);
+    expect_status(call, GREBE_STATUS_UNAVAILABLE, "refused");
+    channel_bench_fini(&b);
+}
+
+/* ---- Unary ------------------------------------------------------------------------------------------- */
+
+TEST(unary_call_wants_exactly_one_message)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    sim_end(sim_server_request(server(&b)), GREBE_STATUS_OK, "");
+    sim_settle(&b.sim);
+    expect_status(call, GREBE_STATUS_INTERNAL, "no response message");
+
+    call = channel_bench_call(&b, NULL);
+    sim_respond(sim_server_request(server(&b)), "one", 3);
+    sim_respond(sim_server_request(server(&b)), "two", 3);
+    sim_settle(&b.sim);
+    expect_status(call, GREBE_STATUS_INTERNAL, "more than one response message");
+    assert_null(sim_server_request(server(&b))); /* it was cancelled */
+    channel_bench_fini(&b);
+}
+
+TEST(message_before_an_error_is_not_delivered)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    size_t length = 1;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    sim_respond(sim_server_request(server(&b)), "half", 4);
+    sim_end(sim_server_request(server(&b)), GREBE_STATUS_FAILED_PRECONDITION, "no");
+    sim_settle(&b.sim);
+    assert_null(grebe_call_response(call, &length));
+    assert_int_equal(length, 0);
+    expect_status(call, GREBE_STATUS_FAILED_PRECONDITION, "no");
+    channel_bench_fini(&b);
+}
+
+TEST(empty_response_is_a_response)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    size_t length = 1;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    call = channel_bench_call_method(&b, "/s/m", "", 0, NULL);
+    assert_non_null(grebe_call_response(call, &length));
+    assert_int_equal(length, 0);
+    expect_status(call, GREBE_STATUS_OK, "");
+    channel_bench_fini(&b);
+}
+
+TEST(method_must_be_service_and_method)
+{
+    static const char *const bad[] = {"", "/", "s/m", "/s", "/s/", "//m"};
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(
+            grebe__call_new(b.channel, bad[i], NULL, 0, &grebe__unary_handler, &call),
+            GREBE_ERR_INVALID);
+    channel_bench_fini(&b);
+}
+
+/* ---- Limits ------------------------------------------------------------------------------------------- */
+
+TEST(request_over_the_limit_is_not_sent)
+{
+    static const struct {
+        const char *config;
+        uint32_t of_call, of_channel;
+        bool is_sent; /* four bytes */
+    } cases[] = {
+        {"{}", 0, 0, true},
+        {"{}", 3, 0, false},
+        {"{}", 0, 3, false},
+        {"{}", 4, 3, true}, /* the call's own option replaces the channel's */
+        {"{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":3}]}", 0, 0,
+         false},
+        {"{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":0}]}", 0, 0,
+         false},
+        {"{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":9}]}", 3, 0,
+         false},
+        {"{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":3}]}", 9, 0,
+         false},
+        {"{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":4}]}", 9, 9, true},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        b.options.service_config = cases[i].config;
+        b.options.max_send_bytes = cases[i].of_channel;
+        b.resolves_to = "a";
+        assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+        channel_bench_servers(&b, "a");
+        options.max_send_bytes = cases[i].of_call;
+        if (cases[i].is_sent)
+            expect_echo(channel_bench_call(&b, &options), "a");
+        else
+            expect_status(channel_bench_call(&b, &options),
+                          GREBE_STATUS_RESOURCE_EXHAUSTED,
+                          "trying to send message larger than max (4 vs. ");
+        channel_bench_fini(&b);
+    }
+}
+
+TEST(limit_of_a_first_config_holds_for_calls_that_waited_for_it)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_servers(&b, "a");
+    call = channel_bench_call(&b, NULL);
+    b.service_config =
+        "{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":0}]}";
+    channel_bench_resolve(&b, "a");
+    expect_status(call, GREBE_STATUS_RESOURCE_EXHAUSTED, "larger than max");
+    channel_bench_fini(&b);
+}
+
+TEST(receive_limit_is_handed_to_the_transport)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    assert_int_equal(sim_server_request(server(&b))->stream->max_receive_bytes, 4194304);
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    options.max_receive_bytes = 77;
+    call = channel_bench_call(&b, &options);
+    assert_int_equal(sim_server_request(server(&b))->stream->max_receive_bytes, 77);
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+/* ---- What a failed call says ------------------------------------------------------------------------------ */
+
+TEST(failure_tells_resolver_addresses_errors_and_next_attempts)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    const struct grebe_failure *failure;
+    const struct grebe_failure_address *address;
+    size_t n_omitted;
+    char text[1024];
+
+    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}");
+    b.resolves_to = "a b";
+    channel_bench_servers(&b, "b");
+    sim_server_find(&b.sim, "b")->behaviour = SIM_REFUSES;
+    sim_server_find(&b.sim, "b")->refusal = "tls handshake: certificate has expired";
+    channel_bench_connect(&b);
+    channel_bench_advance_ms(&b, 300);
+    channel_bench_resolver_error(&b, "DNS says no");
+    channel_bench_advance_ms(&b, 100);
+    call = channel_bench_call(&b, NULL);
+    failure = grebe_call_status(call)->failure;
+    assert_non_null(failure);
+    assert_true(grebe_failure_resolver(failure)->has_result);
+    assert_int_equal(grebe_failure_resolver(failure)->result_age_ns, 400 * MS);
+    assert_int_equal(grebe_failure_resolver(failure)->n_endpoints, 2);
+    assert_string_equal(grebe_failure_resolver(failure)->last_error, "DNS says no");
+    assert_int_equal(grebe_failure_resolver(failure)->error_age_ns, 100 * MS);
+    assert_int_equal(grebe_failure_n_addresses(failure, &n_omitted), 2);
+    assert_int_equal(n_omitted, 0);
+    assert_null(grebe_failure_address(failure, 2));
+    address = grebe_failure_address(failure, 0);
+    if (strcmp(address->address, "b") != 0)
+        address = grebe_failure_address(failure, 1);
+    assert_string_equal(address->address, "b");
+    assert_int_equal(address->state, GREBE_TRANSIENT_FAILURE);
+    assert_non_null(strstr(address->last_error, "certificate has expired"));
+    assert_int_equal(address->error_age_ns, 400 * MS);
+    assert_true(address->has_next_attempt);
+    assert_int_equal(address->next_attempt_ns, 600 * MS);
+    grebe_failure_format(failure, text, sizeof text);
+    assert_non_null(strstr(text,
+                           "resolver: 2 endpoints, 400ms ago; last error 100ms ago: "
+                           "DNS says no"));
+    assert_non_null(strstr(text, "b TRANSIENT_FAILURE, last error 400ms ago: connection "
+                                 "error: b: tls handshake: certificate has expired, next "
+                                 "attempt in 600ms"));
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+TEST(failure_outlives_the_channel)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    char text[16];
+
+    channel_bench_start(&b, NULL);
+    b.resolves_to = "a";
+    call = channel_bench_call(&b, NULL);
+    channel_bench_close(&b);
+    assert_true(grebe_failure_format(grebe_call_status(call)->failure, text,
+                                     sizeof text) > sizeof text);
+    assert_string_equal(text, "resolver: 1 end");
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+TEST(long_lists_of_addresses_are_cut)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    size_t n_omitted;
+    char names[64 * 4], text[8192];
+
+    names[0] = '\0';
+    for (int i = 0; i < 64; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%d ", i);
+    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}");
+    b.resolves_to = names;
+    channel_bench_connect(&b);
+    channel_bench_advance_ms(&b, 10);
+    call = channel_bench_call(&b, NULL);
+    assert_int_equal(
+        grebe_failure_n_addresses(grebe_call_status(call)->failure, &n_omitted), 64);
+    assert_int_equal(n_omitted, 0);
+    assert_true(grebe_failure_format(grebe_call_status(call)->failure, text,
+                                     sizeof text) < sizeof text);
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+TEST(call_from_the_server_with_an_error_has_no_failure_report)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    sim_end(sim_server_request(server(&b)), GREBE_STATUS_UNAVAILABLE, "overloaded");
+    sim_settle(&b.sim);
+    assert_null(grebe_call_status(call)->failure);
+    expect_status(call, GREBE_STATUS_UNAVAILABLE, "overloaded");
+    channel_bench_fini(&b);
+}
+
+TEST(times_tell_the_way_of_a_call)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    struct grebe_call_times times;
+
+    start(&b, GREBE_PICK_COMPLETE);
+    server(&b)->latency_ns = 30 * MS;
+    call = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 30);
+    times = grebe_call_times(call);
+    assert_int_equal(times.picked_ns, times.started_ns);
+    assert_int_equal(times.headers_ns - times.started_ns, 30 * MS);
+    assert_int_equal(times.done_ns - times.started_ns, 30 * MS);
+    assert_int_equal(times.n_attempts, 1);
+    expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
+TEST(results_of_no_call_are_nothing)
+{
+    size_t length = 7;
+
+    assert_int_equal(grebe_call_status(NULL)->code, GREBE_STATUS_UNKNOWN);
+    assert_null(grebe_call_response(NULL, &length));
+    assert_int_equal(length, 0);
+    assert_string_equal(grebe_call_peer(NULL), "");
+    grebe_call_unref(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pick_is_asked_once_for_each_picker),
+        cmocka_unit_test(one_new_picker_releases_all_waiting_calls_in_order),
+        cmocka_unit_test(picker_sees_method_and_deadline),
+        cmocka_unit_test(failing_pick_fails_the_call_unless_it_waits),
+        cmocka_unit_test(cancelled_wait_tells_the_balancers_error_too),
+        cmocka_unit_test(drop_fails_even_a_call_that_waits),
+        cmocka_unit_test(codes_that_only_servers_may_use_become_internal),
+        cmocka_unit_test(subconn_that_is_not_ready_holds_the_call_and_done_is_told),
+        cmocka_unit_test(foreign_subconn_holds_the_call_and_is_logged),
+        cmocka_unit_test(done_comes_once_with_the_attempts_end),
+        cmocka_unit_test(done_comes_for_a_cancelled_call),
+        cmocka_unit_test(deadline_says_where_the_time_went),
+        cmocka_unit_test(deadline_that_has_passed_fails_without_a_pick),
+        cmocka_unit_test(earlier_of_deadline_and_configured_timeout_counts),
+        cmocka_unit_test(cancel_works_anywhere_and_only_once),
+        cmocka_unit_test(waiting_call_survives_an_outage),
+        cmocka_unit_test(option_of_the_call_beats_the_config),
+        cmocka_unit_test(refused_stream_is_repeated_once),
+        cmocka_unit_test(request_that_never_left_is_repeated_without_end),
+        cmocka_unit_test(calls_a_draining_server_did_not_look_at_are_repeated_elsewhere),
+        cmocka_unit_test(call_that_reached_the_server_is_not_repeated),
+        cmocka_unit_test(request_too_big_to_keep_is_not_repeated),
+        cmocka_unit_test(answered_call_is_not_repeated),
+        cmocka_unit_test(unary_call_wants_exactly_one_message),
+        cmocka_unit_test(message_before_an_error_is_not_delivered),
+        cmocka_unit_test(empty_response_is_a_response),
+        cmocka_unit_test(method_must_be_service_and_method),
+        cmocka_unit_test(request_over_the_limit_is_not_sent),
+        cmocka_unit_test(limit_of_a_first_config_holds_for_calls_that_waited_for_it),
+        cmocka_unit_test(receive_limit_is_handed_to_the_transport),
+        cmocka_unit_test(failure_tells_resolver_addresses_errors_and_next_attempts),
+        cmocka_unit_test(failure_outlives_the_channel),
+        cmocka_unit_test(long_lists_of_addresses_are_cut),
+        cmocka_unit_test(call_from_the_server_with_an_error_has_no_failure_report),
+        cmocka_unit_test(times_tell_the_way_of_a_call),
+        cmocka_unit_test(results_of_no_call_are_nothing),
+    };
+
+    assert_int_equal(grebe_balancer_register(&scripted), GREBE_OK);
+    return cmocka_run_group_tests_name("call", tests, NULL, NULL);
+}
