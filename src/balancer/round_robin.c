@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* round_robin -- each READY endpoint takes one call in turn.
+ *
+ * Every endpoint has a pick_first child (gRFC A61), which endpoint sharding keeps
+ * connected.  Left here: whose picker serves the next call.
+ */
+#include "balancer/round_robin.h"
+
+#include <grebe/parent.h>
+
+#include "base/assert.h"
+
+/* ---- Picker -------------------------------------------------------------------------- */
+
+struct rr_picker {
+    struct grebe_picker base;
+    const struct grebe_mem *mem;
+    uint32_t next; /* atomic; taken modulo n: where it wraps, one turn is uneven */
+    uint32_t n;
+    struct grebe_picker *children[]; /* n references */
+};
+
+static void rr_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
+                    struct grebe_pick *out)
+{
+    struct rr_picker *picker = grebe_container_of(base, struct rr_picker, base);
+    uint32_t next = __atomic_fetch_add(&picker->next, 1, __ATOMIC_RELAXED);
+
+    grebe_picker_pick(picker->children[next % picker->n], args, out);
+}
+
+static void rr_picker_destroy(struct grebe_picker *base)
+{
+    struct rr_picker *picker = grebe_container_of(base, struct rr_picker, base);
+
+    for (uint32_t i = 0; i < picker->n; i++)
+        grebe_picker_unref(picker->children[i]);
+    grebe_mem_free(picker->mem, picker);
+}
+
+static const struct grebe_picker_ops rr_picker_ops = {
+    .pick = rr_pick,
+    .destroy = rr_picker_destroy,
+};
+
+/* ---- Balancer ------------------------------------------------------------------------ */
+
+struct round_robin {
+    struct grebe_balancer base;
+    struct grebe_client_conn *cc;
+    struct grebe_endpoint_sharding *sharding;
+};
+
+static struct round_robin *of(struct grebe_balancer *base)
+{
+    return grebe_container_of(base, struct round_robin, base);
+}
+
+/* Rotate over the children that are in the state we report.  One rule covers all: READY
+ * children have subconns, CONNECTING and IDLE ones queue, and when every child is in
+ * TRANSIENT_FAILURE the callers see their errors in turn (gRFC A61). */
+static struct grebe_picker *new_picker(struct grebe_client_conn *cc,
+                                       enum grebe_connectivity state,
+                                       const struct grebe_sharding_child *children,
+                                       size_t n)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(cc);
+    struct rr_picker *picker =
+        grebe_mem_alloc(mem, sizeof *picker + n * sizeof(struct grebe_picker *));
+
+    if (picker == NULL)
+        return NULL;
+    grebe_picker_init(&picker->base, &rr_picker_ops);
+    picker->mem = mem;
+    picker->n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (children[i].state == state)
+            picker->children[picker->n++] = grebe_picker_ref(children[i].picker);
+    GREBE_ASSERT(picker->n > 0);
+    /* Clients that start together must not walk the backends in step. */
+    picker->next = grebe_client_conn_random_below(cc, picker->n);
+    return &picker->base;
+}
+
+static void on_children(void *arg, struct grebe_client_conn *cc,
+                        enum grebe_connectivity state,
+                        const struct grebe_sharding_child *children, size_t n)
+{
+    struct grebe_picker *picker;
+
+    (void)arg;
+    if (n == 0) {
+        struct grebe_status none =
+            grebe_status_of(GREBE_STATUS_UNAVAILABLE, "no children to pick from");
+
+        picker = grebe_picker_failing(grebe_client_conn_mem(cc), &none);
+    } else {
+        picker = new_picker(cc, state, children, n);
+    }
+    if (picker == NULL) {
+        grebe_client_conn_log(cc, GREBE_LOG_ERROR,
+                              "round_robin: out of memory, the last picker stays");
+        return;
+    }
+    grebe_client_conn_update_state(cc, state, picker);
+}
+
+static const struct grebe_endpoint_sharding_ops sharding_ops = {
+    .on_children = on_children,
+};
+
+/* Children report health and not only READY, so that an unhealthy endpoint leaves the
+ * rotation.  Their configuration is their own default: none of ours is meant for them. */
+static int rr_update(struct grebe_balancer *base,
+                     const struct grebe_balancer_update *update)
+{
+    struct round_robin *rr = of(base);
+    struct grebe_balancer_update for_sharding = *update;
+    static char yes;
+    int result = grebe_attributes_with(grebe_client_conn_mem(rr->cc), update->attributes,
+                                       &GREBE_ATTRIBUTE_HEALTH_LISTENER, &yes,
+                                       &for_sharding.attributes);
+
+    if (result != GREBE_OK)
+        return result;
+    for_sharding.config = NULL;
+    result = grebe_endpoint_sharding_update(rr->sharding, &for_sharding);
+    grebe_attributes_unref(for_sharding.attributes);
+    return result;
+}
+
+static void rr_resolver_error(struct grebe_balancer *base,
+                              const struct grebe_status *status)
+{
+    grebe_endpoint_sharding_resolver_error(of(base)->sharding, status);
+}
+
+static void rr_exit_idle(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_exit_idle(of(base)->sharding);
+}
+
+static void rr_settled(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_settled(of(base)->sharding);
+}
+
+static void rr_destroy(struct grebe_balancer *base)
+{
+    struct round_robin *rr = of(base);
+
+    grebe_endpoint_sharding_destroy(rr->sharding);
+    grebe_mem_free(grebe_client_conn_mem(rr->cc), rr);
+}
+
+static const struct grebe_balancer_ops rr_ops = {
+    .update = rr_update,
+    .resolver_error = rr_resolver_error,
+    .exit_idle = rr_exit_idle,
+    .settled = rr_settled,
+    .destroy = rr_destroy,
+};
+
+static int rr_build(struct grebe_client_conn *cc,
+                    const struct grebe_build_options *options,
+                    struct grebe_balancer **out)
+{
+    struct round_robin *rr = grebe_mem_alloc(grebe_client_conn_mem(cc), sizeof *rr);
+    struct grebe_endpoint_sharding_options how = GREBE_ENDPOINT_SHARDING_OPTIONS_INIT;
+    int result;
+
+    (void)options;
+    if (rr == NULL)
+        return GREBE_ERR_NOMEM;
+    grebe_balancer_init(&rr->base, &rr_ops);
+    rr->cc = cc;
+    how.ops = &sharding_ops;
+    how.arg = rr;
+    result = grebe_endpoint_sharding_new(cc, &how, &rr->sharding);
+    if (result != GREBE_OK) {
+        grebe_mem_free(grebe_client_conn_mem(cc), rr);
+        return result;
+    }
+    *out = &rr->base;
+    return GREBE_OK;
+}
+
+const struct grebe_balancer_builder grebe__round_robin = {
+    .api = GREBE_BALANCER_API,
+    .name = "round_robin",
+    .build = rr_build,
+};

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* support/lb_bench.h -- one policy on the bench: a fake client_conn, a virtual clock.
+ *
+ * A test says what the resolver and the subconns do and reads back what the policy did.
+ * Endpoints are written as their addresses: "a b+c" is two endpoints, the second with two
+ * addresses.  What the policy asks for is noted as text, in order:
+ *
+ *   new a      a subconn for address a was made        resolve    resolve_now
+ *   connect a  it was asked to connect                 READY      a state was published
+ *   drop a     it was shut down
+ *
+ * The bench checks what every policy owes: no picks of subconns it gave up, no calls
+ * after it was destroyed, references and memory all returned.  lb_bench_sweep() runs a
+ * script with each allocation failing in turn.
+ */
+#ifndef SUPPORT_LB_BENCH_H
+#define SUPPORT_LB_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <grebe/balancer.h>
+#include <grebe/parent.h>
+
+#include "core/client_conn.h"
+#include "sim/sim.h"
+#include "support/mem.h"
+
+enum { LB_BENCH_SUBCONNS = 64, LB_BENCH_TEXT = 4096 };
+
+struct bench_subconn;
+
+struct lb_bench {
+    struct test_mem mem; /* first: see lb_bench_init_failing() */
+    struct sim sim;
+    struct grebe__lb_host host;
+    struct grebe_client_conn *root;
+    uint32_t n_roots;                                  /* not yet freed */
+    struct bench_subconn *subconns[LB_BENCH_SUBCONNS]; /* all that were ever made */
+    uint32_t n_subconns;
+    enum grebe_connectivity state; /* as last published */
+    struct grebe_picker *picker;   /* likewise; a reference, or NULL */
+    uint32_t n_published;
+    bool wants_health;      /* the next update carries GREBE_ATTRIBUTE_HEALTH_LISTENER */
+    bool holds_new_subconn; /* new_subconn answers GREBE_ERR_CLOSED */
+    struct bench_subconn *health_of; /* last watched */
+    char log[LB_BENCH_TEXT];
+    char text[LB_BENCH_TEXT]; /* what a function below returned last */
+};
+
+/* Builds the policy.  `seed` decides its random choices.  False: it could not be built,
+ * for want of memory, and the bench is over. */
+bool lb_bench_init(struct lb_bench *bench, const struct grebe_balancer_builder *builder,
+                   uint64_t seed);
+/* The same with one allocation of the policy, or of what serves it, failing. */
+bool lb_bench_init_failing(struct lb_bench *bench,
+                           const struct grebe_balancer_builder *builder, uint64_t seed,
+                           uint32_t fail_at);
+/* Destroys the policy and checks that everything came back. */
+void lb_bench_fini(struct lb_bench *bench);
+
+/* ---- What happens to the policy -------------------------------------------------------- */
+
+/* `config` is handed over as it is; see lb_bench_update_config() for JSON. */
+int lb_bench_update(struct lb_bench *bench, const char *endpoints, const void *config);
+void lb_bench_resolver_error(struct lb_bench *bench, const char *text);
+void lb_bench_exit_idle(struct lb_bench *bench);
+void lb_bench_advance_ms(struct lb_bench *bench, uint64_t ms);
+
+/* The newest subconn for `address` that was not given up changes its state.  `error` NULL:
+ * "connection refused" if it needs one. */
+void lb_bench_subconn(struct lb_bench *bench, const char *address,
+                      enum grebe_connectivity state, const char *error);
+void lb_bench_health(struct lb_bench *bench, const char *address,
+                     enum grebe_connectivity state, const char *error);
+
+/* "a=R b=C c=T d=I": an update with these endpoints, then each subconn to that state by
+ * the way a real one takes. */
+void lb_bench_set(struct lb_bench *bench, const char *states);
+
+/* ---- What the policy did ----------------------------------------------------------------- */
+
+/* The notes since the last time, joined with ", ". */
+const char *lb_bench_log(struct lb_bench *bench);
+
+/* One pick: an address, "queue", "fail: TEXT" or "drop CODE: TEXT".  A pick that owes an
+ * on_done gets it. */
+const char *lb_bench_pick(struct lb_bench *bench);
+
+/* The shortest sequence that n picks repeat, rotated to begin with its smallest name: "a b
+ * c".  n is 64. */
+const char *lb_bench_cycle(struct lb_bench *bench);
+
+/* Of `n` picks, how many went to `address`. */
+uint32_t lb_bench_count(struct lb_bench *bench, uint32_t n, const char *address);
+
+uint32_t lb_bench_n_live(const struct lb_bench *bench); /* subconns not given up */
+
+/* ---- Out of memory -------------------------------------------------------------------------- */
+
+/* Runs script(bench) with allocation 1 failing, then 2, and so on, until a run needs no
+ * more.  Whatever fails, nothing crashes and everything comes back. */
+void lb_bench_sweep(const struct grebe_balancer_builder *builder,
+                    void (*script)(struct lb_bench *bench));
+
+#endif

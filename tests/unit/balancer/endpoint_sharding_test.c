@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endpoint sharding with stub children.  Source of the behaviour: grpc-go package
+ * endpointsharding, gRFC A61. */
+#include "support/test.h"
+
+#include <grebe/parent.h>
+
+#include "support/lb_bench.h"
+#include "support/stub_policy.h"
+
+/* ---- A petiole policy that shows what it is told ------------------------------------------ */
+
+struct petiole {
+    struct grebe_balancer base;
+    struct grebe_client_conn *cc;
+    struct grebe_endpoint_sharding *sharding;
+};
+
+static bool leaves_idle_alone;
+static char told[256]; /* the last on_children: "READY a=READY b=IDLE" */
+static unsigned n_told;
+
+static struct petiole *of(struct grebe_balancer *base)
+{
+    return grebe_container_of(base, struct petiole, base);
+}
+
+static void on_children(void *arg, struct grebe_client_conn *cc,
+                        enum grebe_connectivity state,
+                        const struct grebe_sharding_child *children, size_t n)
+{
+    size_t used =
+        (size_t)snprintf(told, sizeof told, "%s", grebe_connectivity_name(state));
+
+    (void)arg;
+    n_told++;
+    for (size_t i = 0; i < n; i++)
+        used += (size_t)snprintf(
+            told + used, sizeof told - used, " %s=%s",
+            grebe_address_text(grebe_endpoint_address(children[i].endpoint, 0)),
+            grebe_connectivity_name(children[i].state));
+    grebe_client_conn_update_state(cc, state, grebe_picker_queueing());
+}
+
+static const struct grebe_endpoint_sharding_ops sharding_ops = {.on_children =
+                                                                    on_children};
+
+static int petiole_update(struct grebe_balancer *base,
+                          const struct grebe_balancer_update *update)
+{
+    return grebe_endpoint_sharding_update(of(base)->sharding, update);
+}
+
+static void petiole_error(struct grebe_balancer *base, const struct grebe_status *status)
+{
+    grebe_endpoint_sharding_resolver_error(of(base)->sharding, status);
+}
+
+static void petiole_exit_idle(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_exit_idle(of(base)->sharding);
+}
+
+static void petiole_settled(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_settled(of(base)->sharding);
+}
+
+static void petiole_destroy(struct grebe_balancer *base)
+{
+    struct petiole *petiole = of(base);
+
+    grebe_endpoint_sharding_destroy(petiole->sharding);
+    grebe_mem_free(grebe_client_conn_mem(petiole->cc), petiole);
+}
+
+static const struct grebe_balancer_ops petiole_ops = {
+    .update = petiole_update,
+    .resolver_error = petiole_error,
+    .exit_idle = petiole_exit_idle,
+    .settled = petiole_settled,
+    .destroy = petiole_destroy,
+};
+
+static int petiole_build(struct grebe_client_conn *cc,
+                         const struct grebe_build_options *options,
+                         struct grebe_balancer **out)
+{
+    struct grebe_endpoint_sharding_options how = GREBE_ENDPOINT_SHARDING_OPTIONS_INIT;
+    struct petiole *petiole = grebe_mem_alloc(grebe_client_conn_mem(cc), sizeof *petiole);
+    int result;
+
+    (void)options;
+    if (petiole == NULL)
+        return GREBE_ERR_NOMEM;
+    grebe_balancer_init(&petiole->base, &petiole_ops);
+    petiole->cc = cc;
+    how.child = &stub_x;
+    how.ops = &sharding_ops;
+    how.leaves_idle_alone = leaves_idle_alone;
+    result = grebe_endpoint_sharding_new(cc, &how, &petiole->sharding);
+    if (result != GREBE_OK) {
+        grebe_mem_free(grebe_client_conn_mem(cc), petiole);
+        return result;
+    }
+    *out = &petiole->base;
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder petiole = {
+    .api = GREBE_BALANCER_API,
+    .name = "petiole",
+    .build = petiole_build,
+};
+
+/* ---- The bench ------------------------------------------------------------------------------ */
+
+static void start(struct lb_bench *b)
+{
+    stub_reset();
+    leaves_idle_alone = false;
+    n_told = 0;
+    assert_true(lb_bench_init(b, &petiole, 1));
+}
+
+static void publish(struct lb_bench *b, struct stub *stub, enum grebe_connectivity state)
+{
+    grebe__env_enter(&b->sim.env);
+    stub_publish(stub, state, "");
+    grebe__env_leave(&b->sim.env);
+}
+
+/* The child that serves the endpoint with this first address. */
+static struct stub *child(const char *address)
+{
+    for (size_t i = stubs.n_built; i-- > 0;)
+        if (stubs.live[i] != NULL && strcmp(stubs.live[i]->first_address, address) == 0)
+            return stubs.live[i];
+    fail_msg("no child for %s", address);
+    return NULL;
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    for (; (text = strstr(text, part)) != NULL; text++)
+        n++;
+    return n;
+}
+
+/* ---- Tests ------------------------------------------------------------------------------------- */
+
+TEST(each_endpoint_has_a_child_and_the_owner_hears_once)
+{
+    struct lb_bench b;
+
+    start(&b);
+    stubs.publishes_at_build = GREBE_CONNECTING;
+    assert_int_equal(lb_bench_update(&b, "a b c", NULL), GREBE_OK);
+    assert_int_equal(stubs.n_built, 3);
+    assert_int_equal(n_told, 1);
+    assert_int_equal(child("b")->n_endpoints, 1);
+    lb_bench_fini(&b);
+}
+
+TEST(child_of_a_listed_endpoint_is_kept_and_updated)
+{
+    struct lb_bench b;
+    struct stub *kept;
+
+    start(&b);
+    lb_bench_update(&b, "a+b c", NULL);
+    kept = child("a");
+    stub_log();
+    /* The same set in another order is the same endpoint, and the order is news to it. */
+    lb_bench_update(&b, "b+a d", NULL);
+    assert_ptr_equal(child("b"), kept);
+    assert_int_equal(count_of(stub_log(), "x.destroy"), 1);
+    lb_bench_fini(&b);
+}
+
+TEST(endpoint_with_one_more_address_is_another_one)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a", NULL);
+    stub_log();
+    lb_bench_update(&b, "a+b", NULL);
+    assert_string_equal(stub_log(), "x.build, x.destroy, x.update");
+    lb_bench_fini(&b);
+}
+
+TEST(duplicates_and_endpoints_without_addresses_are_passed_over)
+{
+    struct lb_bench b;
+
+    start(&b);
+    assert_int_equal(lb_bench_update(&b, "a+b - b+a c", NULL), GREBE_OK);
+    assert_int_equal(stubs.n_built, 2);
+    lb_bench_fini(&b);
+}
+
+TEST(first_error_of_a_child_is_returned_after_all_were_updated)
+{
+    static const char *const names[] = {"a", "b", "c"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct lb_bench b;
+
+        start(&b);
+        lb_bench_update(&b, "a b c", NULL);
+        stub_log();
+        child(names[i])->update_result = GREBE_ERR_BAD_RESOLVER_STATE;
+        assert_int_equal(lb_bench_update(&b, "a b c", NULL),
+                         GREBE_ERR_BAD_RESOLVER_STATE);
+        assert_int_equal(count_of(stub_log(), "x.update"), 3);
+        lb_bench_fini(&b);
+    }
+}
+
+static const struct {
+    enum grebe_connectivity a, b;
+    const char *aggregate;
+} aggregates[] = {
+    {GREBE_READY, GREBE_TRANSIENT_FAILURE, "READY"},
+    {GREBE_CONNECTING, GREBE_TRANSIENT_FAILURE, "CONNECTING"},
+    {GREBE_IDLE, GREBE_CONNECTING, "CONNECTING"},
+    {GREBE_IDLE, GREBE_TRANSIENT_FAILURE, "IDLE"},
+    {GREBE_TRANSIENT_FAILURE, GREBE_TRANSIENT_FAILURE, "TRANSIENT_FAILURE"},
+};
+
+TEST(best_state_of_the_children_is_the_aggregate)
+{
+    for (size_t i = 0; i < sizeof aggregates / sizeof aggregates[0]; i++) {
+        struct lb_bench b;
+
+        start(&b);
+        lb_bench_update(&b, "a b", NULL);
+        publish(&b, child("a"), aggregates[i].a);
+        publish(&b, child("b"), aggregates[i].b);
+        assert_memory_equal(told, aggregates[i].aggregate,
+                            strlen(aggregates[i].aggregate));
+        assert_int_equal(n_told, 3);
+        lb_bench_fini(&b);
+    }
+}
+
+TEST(idle_child_is_woken_unless_it_is_to_be_left_alone)
+{
+    for (int alone = 0; alone < 2; alone++) {
+        struct lb_bench b;
+
+        stub_reset();
+        leaves_idle_alone = alone;
+        assert_true(lb_bench_init(&b, &petiole, 1));
+        lb_bench_update(&b, "a", NULL);
+        stub_log();
+        publish(&b, child("a"), GREBE_IDLE);
+        assert_string_equal(stub_log(), alone ? "" : "x.exit_idle");
+        lb_bench_exit_idle(&b);
+        assert_string_equal(stub_log(), "x.exit_idle");
+        lb_bench_fini(&b);
+    }
+}
+
+TEST(resolver_error_reaches_every_child)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a b", NULL);
+    stub_log();
+    n_told = 0;
+    lb_bench_resolver_error(&b, "gone");
+    assert_string_equal(stub_log(), "x.error, x.error");
+    assert_int_equal(n_told, 1);
+    lb_bench_fini(&b);
+}
+
+TEST(no_endpoints_close_all_children)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a b", NULL);
+    stub_log();
+    assert_int_equal(lb_bench_update(&b, "", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(stub_log(), "x.destroy, x.destroy");
+    assert_string_equal(told, "TRANSIENT_FAILURE");
+    lb_bench_fini(&b);
+}
+
+/* So that clients that start together do not dial the backends in the same order. */
+TEST(children_are_made_in_a_rotated_order)
+{
+    char first[3] = {0};
+
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct lb_bench b;
+
+        stub_reset();
+        assert_true(lb_bench_init(&b, &petiole, seed));
+        lb_bench_update(&b, "a b c", NULL);
+        assert_int_equal(
+            (stub_at(1)->first_address[0] - stub_at(0)->first_address[0] + 3) % 3, 1);
+        first[stub_at(0)->first_address[0] - 'a']++;
+        lb_bench_fini(&b);
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_true(first[i] > 0);
+}
+
+static void live_a_life(struct lb_bench *b)
+{
+    stub_reset();
+    stubs.publishes_at_build = GREBE_IDLE;
+    lb_bench_update(b, "a b", NULL);
+    lb_bench_update(b, "b c d", NULL);
+    lb_bench_exit_idle(b);
+    lb_bench_update(b, "", NULL);
+}
+
+TEST(out_of_memory_anywhere_is_survived)
+{
+    lb_bench_sweep(&petiole, live_a_life);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_endpoint_has_a_child_and_the_owner_hears_once),
+        cmocka_unit_test(child_of_a_listed_endpoint_is_kept_and_updated),
+        cmocka_unit_test(endpoint_with_one_more_address_is_another_one),
+        cmocka_unit_test(duplicates_and_endpoints_without_addresses_are_passed_over),
+        cmocka_unit_test(first_error_of_a_child_is_returned_after_all_were_updated),
+        cmocka_unit_test(best_state_of_the_children_is_the_aggregate),
+        cmocka_unit_test(idle_child_is_woken_unless_it_is_to_be_left_alone),
+        cmocka_unit_test(resolver_error_reaches_every_child),
+        cmocka_unit_test(no_endpoints_close_all_children),
+        cmocka_unit_test(children_are_made_in_a_rotated_order),
+        cmocka_unit_test(out_of_memory_anywhere_is_survived),
+    };
+
+    return cmocka_run_group_tests_name("endpoint_sharding", tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The graceful switch between stub policies "x" and "y".  Source of the behaviour:
+ * grpc-go package gracefulswitch. */
+#include "support/test.h"
+
+#include <grebe/parent.h>
+
+#include "support/lb_bench.h"
+#include "support/stub_policy.h"
+
+static void start(struct lb_bench *b)
+{
+    stub_reset();
+    assert_true(lb_bench_init(b, &grebe_graceful_switch, 1));
+}
+
+static int update(struct lb_bench *b, const struct grebe_balancer_builder *builder)
+{
+    struct grebe_lb_config *config;
+    int result;
+
+    assert_int_equal(grebe_lb_config_new(builder, &config), GREBE_OK);
+    result = lb_bench_update(b, "a", config);
+    grebe_lb_config_unref(config);
+    return result;
+}
+
+/* Stub number `i` publishes; its picker fails with `text`. */
+static void publish(struct lb_bench *b, size_t i, enum grebe_connectivity state,
+                    const char *text)
+{
+    grebe__env_enter(&b->sim.env);
+    stub_publish(stub_at(i), state, text);
+    grebe__env_leave(&b->sim.env);
+}
+
+static struct grebe_subconn *new_subconn(struct lb_bench *b, size_t i, int expected)
+{
+    const struct grebe_address_options address_options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+    struct grebe_subconn *subconn = NULL;
+    struct grebe_address *address;
+
+    assert_int_equal(grebe_address_new(NULL, "s", &address_options, &address), GREBE_OK);
+    options.addresses = &address;
+    options.n_addresses = 1;
+    grebe__env_enter(&b->sim.env);
+    assert_int_equal(grebe_client_conn_new_subconn(stub_at(i)->cc, &options, &subconn),
+                     expected);
+    grebe__env_leave(&b->sim.env);
+    grebe_address_unref(address);
+    return subconn;
+}
+
+TEST(first_policy_is_current_at_once)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    assert_string_equal(stub_log(), "x.build, x.update");
+    publish(&b, 0, GREBE_CONNECTING, "x connecting");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING");
+    update(&b, &stub_x);
+    assert_string_equal(stub_log(), "x.update");
+    lb_bench_fini(&b);
+}
+
+static const struct {
+    enum grebe_connectivity current, pending;
+    bool swaps;
+} races[] = {
+    {GREBE_READY, GREBE_CONNECTING, false},
+    {GREBE_READY, GREBE_READY, true},
+    {GREBE_READY, GREBE_TRANSIENT_FAILURE, true},
+    {GREBE_READY, GREBE_IDLE, true},
+    {GREBE_CONNECTING, GREBE_CONNECTING, true},
+    {GREBE_TRANSIENT_FAILURE, GREBE_CONNECTING, true},
+    {GREBE_IDLE, GREBE_CONNECTING, true},
+};
+
+TEST(pending_policy_takes_over_unless_it_connects_under_a_ready_one)
+{
+    for (size_t i = 0; i < sizeof races / sizeof races[0]; i++) {
+        struct lb_bench b;
+
+        start(&b);
+        update(&b, &stub_x);
+        publish(&b, 0, races[i].current, "x");
+        update(&b, &stub_y);
+        stub_log();
+        publish(&b, 1, races[i].pending, "y");
+        assert_string_equal(stub_log(), races[i].swaps ? "x.destroy" : "");
+        assert_string_equal(lb_bench_pick(&b), races[i].swaps ? "fail: y" : "fail: x");
+        assert_int_equal(b.state, races[i].swaps ? races[i].pending : GREBE_READY);
+        lb_bench_fini(&b);
+    }
+}
+
+TEST(current_policy_that_is_not_ready_any_more_gives_way)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    publish(&b, 1, GREBE_CONNECTING, "y cached");
+    stub_log();
+    lb_bench_log(&b);
+    publish(&b, 0, GREBE_TRANSIENT_FAILURE, "x down");
+    assert_string_equal(stub_log(), "x.destroy");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING");
+    assert_string_equal(lb_bench_pick(&b), "fail: y cached");
+    lb_bench_fini(&b);
+}
+
+TEST(current_policy_may_still_renew_its_picker)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    publish(&b, 0, GREBE_READY, "x again");
+    assert_string_equal(lb_bench_pick(&b), "fail: x again");
+    lb_bench_fini(&b);
+}
+
+TEST(third_policy_replaces_the_pending_one)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    new_subconn(&b, 1, GREBE_OK);
+    stub_log();
+    lb_bench_log(&b);
+    /* Naming the running one again builds a new instance: the old is on its way out. */
+    update(&b, &stub_x);
+    assert_string_equal(stub_log(), "x.build, y.destroy, x.update");
+    assert_string_equal(lb_bench_log(&b), "drop s");
+    lb_bench_fini(&b);
+}
+
+TEST(updates_errors_and_exit_idle_go_to_the_newest)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    lb_bench_resolver_error(&b, "gone");
+    lb_bench_exit_idle(&b);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    lb_bench_resolver_error(&b, "gone");
+    lb_bench_exit_idle(&b);
+    assert_string_equal(stub_log(), "x.build, x.update, x.error, x.exit_idle, y.build, "
+                                    "y.update, y.error, y.exit_idle");
+    lb_bench_fini(&b);
+}
+
+TEST(resolve_now_is_heard_from_the_newest_only)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    lb_bench_log(&b);
+    grebe__env_enter(&b.sim.env);
+    grebe_client_conn_resolve_now(stub_at(0)->cc);
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(lb_bench_log(&b), "");
+    grebe__env_enter(&b.sim.env);
+    grebe_client_conn_resolve_now(stub_at(1)->cc);
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(lb_bench_log(&b), "resolve");
+    lb_bench_fini(&b);
+}
+
+TEST(resolver_error_without_a_policy_fails_calls)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_resolver_error(&b, "no such host");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: no such host");
+    lb_bench_fini(&b);
+}
+
+TEST(policy_that_publishes_while_it_is_built_takes_over)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_CONNECTING, "x");
+    stubs.publishes_at_build = GREBE_READY;
+    update(&b, &stub_y);
+    assert_string_equal(stub_log(), "x.build, x.update, y.build, y.update, x.destroy");
+    assert_string_equal(lb_bench_pick(&b), "fail: at build");
+    lb_bench_fini(&b);
+}
+
+TEST(subconns_left_by_a_replaced_policy_are_shut_down)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    new_subconn(&b, 0, GREBE_OK);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    new_subconn(&b, 1, GREBE_OK);
+    lb_bench_log(&b);
+    publish(&b, 1, GREBE_READY, "y");
+    assert_string_equal(lb_bench_log(&b), "READY, drop s");
+    assert_int_equal(lb_bench_n_live(&b), 1);
+    lb_bench_fini(&b);
+}
+
+TEST(result_of_the_policy_is_the_result)
+{
+    struct lb_bench b;
+
+    start(&b);
+    stubs.next_update_result = GREBE_ERR_BAD_RESOLVER_STATE;
+    assert_int_equal(update(&b, &stub_x), GREBE_ERR_BAD_RESOLVER_STATE);
+    lb_bench_fini(&b);
+}
+
+static void live_a_life(struct lb_bench *b)
+{
+    struct grebe_lb_config *x, *y;
+
+    stub_reset();
+    assert_int_equal(grebe_lb_config_new(&stub_x, &x), GREBE_OK);
+    assert_int_equal(grebe_lb_config_new(&stub_y, &y), GREBE_OK);
+    stubs.publishes_at_build = GREBE_READY;
+    lb_bench_update(b, "a", x);
+    lb_bench_update(b, "a", y);
+    lb_bench_resolver_error(b, "gone");
+    lb_bench_update(b, "a", x);
+    lb_bench_pick(b);
+    grebe_lb_config_unref(x);
+    grebe_lb_config_unref(y);
+}
+
+TEST(out_of_memory_anywhere_is_survived)
+{
+    lb_bench_sweep(&grebe_graceful_switch, live_a_life);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_policy_is_current_at_once),
+        cmocka_unit_test(pending_policy_takes_over_unless_it_connects_under_a_ready_one),
+        cmocka_unit_test(current_policy_that_is_not_ready_any_more_gives_way),
+        cmocka_unit_test(current_policy_may_still_renew_its_picker),
+        cmocka_unit_test(third_policy_replaces_the_pending_one),
+        cmocka_unit_test(updates_errors_and_exit_idle_go_to_the_newest),
+        cmocka_unit_test(resolve_now_is_heard_from_the_newest_only),
+        cmocka_unit_test(resolver_error_without_a_policy_fails_calls),
+        cmocka_unit_test(policy_that_publishes_while_it_is_built_takes_over),
+        cmocka_unit_test(subconns_left_by_a_replaced_policy_are_shut_down),
+        cmocka_unit_test(result_of_the_policy_is_the_result),
+        cmocka_unit_test(out_of_memory_anywhere_is_survived),
+    };
+
+    return cmocka_run_group_tests_name("graceful_switch", tests, NULL, NULL);
+}

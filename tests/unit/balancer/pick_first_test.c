@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pick_first on the bench.  Behaviour: gRFC A61, A62; grpc-go package pickfirst. */
+#include "support/test.h"
+
+#include <grebe/parent.h>
+
+#include "balancer/pick_first.h"
+#include "support/lb_bench.h"
+
+static void start(struct lb_bench *b, const char *endpoints)
+{
+    assert_true(lb_bench_init(b, &grebe__pick_first, 1));
+    assert_int_equal(lb_bench_update(b, endpoints, NULL), GREBE_OK);
+}
+
+/* ---- The first pass ---------------------------------------------------------------------- */
+
+TEST(first_address_that_connects_takes_all_calls)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    assert_string_equal(lb_bench_cycle(&b), "a");
+    lb_bench_fini(&b);
+}
+
+TEST(next_address_is_dialled_when_one_fails)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    assert_string_equal(lb_bench_log(&b), "new b, connect b");
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "drop a, READY");
+    assert_string_equal(lb_bench_pick(&b), "b");
+    lb_bench_fini(&b);
+}
+
+TEST(slow_address_gets_company_after_250_ms)
+{
+    struct lb_bench b;
+
+    start(&b, "a b c");
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 249);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_advance_ms(&b, 1);
+    assert_string_equal(lb_bench_log(&b), "new b, connect b");
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "drop a, READY");
+    lb_bench_advance_ms(&b, 1000);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
+TEST(failures_out_of_order_end_the_pass_only_when_all_have_failed)
+{
+    struct lb_bench b;
+
+    start(&b, "a b c");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 250);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 250);
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, "first");
+    lb_bench_subconn(&b, "c", GREBE_TRANSIENT_FAILURE, "third");
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_subconn(&b, "b", GREBE_TRANSIENT_FAILURE, "second");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: second");
+    lb_bench_fini(&b);
+}
+
+TEST(failure_before_the_timer_restarts_the_timer)
+{
+    struct lb_bench b;
+
+    start(&b, "a b c");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 200);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_advance_ms(&b, 249);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_advance_ms(&b, 1);
+    assert_string_equal(lb_bench_log(&b), "new c, connect c");
+    lb_bench_fini(&b);
+}
+
+/* Nobody could be its company. */
+TEST(last_address_has_no_timer)
+{
+    struct lb_bench b;
+
+    start(&b, "a");
+    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), UINT64_MAX);
+    lb_bench_fini(&b);
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), sim_now(&b.sim) + 250 * MS);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), UINT64_MAX);
+    lb_bench_fini(&b);
+}
+
+TEST(subconn_idle_again_in_the_first_pass_waits_for_its_end)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_subconn(&b, "b", GREBE_TRANSIENT_FAILURE, NULL);
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE, connect a");
+    lb_bench_fini(&b);
+}
+
+TEST(duplicates_are_tried_once)
+{
+    struct lb_bench b;
+
+    start(&b, "a b a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_TRANSIENT_FAILURE, NULL);
+    assert_string_equal(
+        lb_bench_log(&b),
+        "new a, CONNECTING, connect a, new b, connect b, TRANSIENT_FAILURE");
+    lb_bench_fini(&b);
+}
+
+/* ---- After it ----------------------------------------------------------------------------- */
+
+static void fail_both(struct lb_bench *b)
+{
+    start(b, "a b");
+    lb_bench_subconn(b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "b", GREBE_TRANSIENT_FAILURE, "no route");
+    lb_bench_log(b);
+}
+
+TEST(transient_failure_is_left_only_by_ready)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    assert_string_equal(lb_bench_log(&b), "connect a");
+    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "drop b, READY");
+    lb_bench_fini(&b);
+}
+
+TEST(error_is_renewed_after_as_many_failures_as_addresses)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    assert_string_equal(lb_bench_pick(&b), "fail: no route");
+    for (int i = 0; i < 2; i++) {
+        lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+        lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+        lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, "timed out");
+        assert_string_equal(lb_bench_pick(&b),
+                            i == 0 ? "fail: no route" : "fail: timed out");
+    }
+    lb_bench_fini(&b);
+}
+
+TEST(lost_connection_means_idle_until_a_call_comes)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    assert_string_equal(lb_bench_log(&b), "IDLE");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING, connect a");
+    lb_bench_fini(&b);
+}
+
+TEST(new_pass_begins_with_the_first_address)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+    lb_bench_log(&b);
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a");
+    lb_bench_fini(&b);
+}
+
+TEST(idle_picker_wakes_the_policy_once)
+{
+    struct lb_bench b;
+    struct grebe_picker *idle;
+    struct grebe_pick_args args = {.method = "/s/m"};
+
+    start(&b, "a");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    idle = grebe_picker_ref(b.picker);
+    lb_bench_log(&b);
+    for (int i = 0; i < 10; i++) {
+        struct grebe_pick pick = {0};
+
+        grebe_picker_pick(idle, &args, &pick);
+        assert_int_equal(pick.kind, GREBE_PICK_QUEUE);
+    }
+    sim_settle(&b.sim);
+    assert_string_equal(lb_bench_log(&b), "CONNECTING, connect a");
+    grebe_picker_unref(idle);
+    lb_bench_fini(&b);
+}
+
+TEST(idle_picker_may_outlive_the_policy)
+{
+    struct lb_bench b;
+    struct grebe_picker *idle;
+    struct grebe_pick_args args = {.method = "/s/m"};
+    struct grebe_pick pick = {0};
+
+    start(&b, "a");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    idle = grebe_picker_ref(b.picker);
+    grebe__env_enter(&b.sim.env);
+    grebe_client_conn_close(b.root);
+    b.root = NULL;
+    grebe__env_leave(&b.sim.env);
+    grebe_picker_pick(idle, &args, &pick);
+    sim_settle(&b.sim);
+    grebe_picker_unref(idle);
+    lb_bench_fini(&b);
+}
+
+TEST(subconn_that_never_got_ready_counts_as_lost)
+{
+    struct lb_bench b;
+
+    start(&b, "a");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    assert_string_equal(lb_bench_log(&b), "IDLE");
+    lb_bench_fini(&b);
+}
+
+/* ---- Updates -------------------------------------------------------------------------------- */
+
+static void connect_to(struct lb_bench *b, const char *endpoints, const char *address)
+{
+    start(b, endpoints);
+    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, address, GREBE_READY, NULL);
+    lb_bench_log(b);
+}
+
+static const struct {
+    const char *before, *after, *log;
+} updates[] = {
+    {"a b", "a b", ""},
+    {"a b", "b a", ""},
+    {"a", "a b c", ""},
+    {"a b", "b", "new b, drop a, CONNECTING, connect b"},
+    {"a b", "c d", "new c, drop a, CONNECTING, connect c"},
+};
+
+TEST(connection_is_kept_while_its_address_is_listed)
+{
+    for (size_t i = 0; i < sizeof updates / sizeof updates[0]; i++) {
+        struct lb_bench b;
+
+        connect_to(&b, updates[i].before, "a");
+        assert_int_equal(lb_bench_update(&b, updates[i].after, NULL), GREBE_OK);
+        assert_string_equal(lb_bench_log(&b), updates[i].log);
+        lb_bench_fini(&b);
+    }
+}
+
+TEST(empty_list_fails_calls_and_the_next_good_one_connects)
+{
+    struct lb_bench b;
+
+    connect_to(&b, "a", "a");
+    assert_int_equal(lb_bench_update(&b, "", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(lb_bench_log(&b), "drop a, TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b),
+                        "fail: name resolver error: produced zero addresses");
+    assert_int_equal(lb_bench_update(&b, "- -", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "b", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new b, CONNECTING, connect b");
+    lb_bench_fini(&b);
+}
+
+TEST(new_addresses_do_not_leave_transient_failure)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    assert_int_equal(lb_bench_update(&b, "c", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new c, drop a, drop b, connect c");
+    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    lb_bench_fini(&b);
+}
+
+TEST(subconn_in_backoff_is_skipped_and_counts_as_failed)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    assert_int_equal(lb_bench_update(&b, "a b c", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new c, connect c");
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "c", GREBE_TRANSIENT_FAILURE, "c is down");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    lb_bench_fini(&b);
+}
+
+TEST(idle_policy_stays_idle_through_updates)
+{
+    struct lb_bench b;
+
+    connect_to(&b, "a", "a");
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "b", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "drop a");
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_log(&b), "new b, CONNECTING, connect b");
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
+TEST(update_while_connecting_keeps_the_attempt_of_a_listed_address)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "a c", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "CONNECTING");
+    lb_bench_advance_ms(&b, 250);
+    assert_string_equal(lb_bench_log(&b), "new c, connect c");
+    lb_bench_fini(&b);
+}
+
+/* ---- Resolver errors ---------------------------------------------------------------------------- */
+
+TEST(resolver_error_counts_only_without_hope)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__pick_first, 1));
+    lb_bench_resolver_error(&b, "no such host");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: name resolver error: no such host");
+    assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a");
+    lb_bench_resolver_error(&b, "ignored while connecting");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_resolver_error(&b, "ignored while ready");
+    assert_string_equal(lb_bench_log(&b), "READY");
+    lb_bench_fini(&b);
+}
+
+TEST(resolver_error_in_transient_failure_replaces_the_text)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    lb_bench_resolver_error(&b, "no such host");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: name resolver error: no such host");
+    assert_int_equal(lb_bench_n_live(&b), 2);
+    lb_bench_fini(&b);
+}
+
+/* ---- Health ---------------------------------------------------------------------------------------- */
+
+TEST(health_decides_after_ready_when_asked_for)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__pick_first, 1));
+    b.wants_health = true;
+    lb_bench_update(&b, "a", NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "watch a");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_pick(&b), "a");
+    lb_bench_health(&b, "a", GREBE_TRANSIENT_FAILURE, "NOT_SERVING");
+    assert_string_equal(lb_bench_pick(&b),
+                        "fail: pickfirst: health check failure: NOT_SERVING");
+    lb_bench_health(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY, TRANSIENT_FAILURE, CONNECTING, READY");
+    assert_int_equal(lb_bench_n_live(&b), 1);
+    lb_bench_fini(&b);
+}
+
+/* ---- Configuration ------------------------------------------------------------------------------------ */
+
+TEST(shuffling_orders_endpoints_by_the_seed_and_keeps_their_addresses_together)
+{
+    static const bool config[] = {true}; /* shuffleAddressList */
+    bool seen_a = false, seen_c = false;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct lb_bench b;
+
+        assert_true(lb_bench_init(&b, &grebe__pick_first, seed));
+        lb_bench_update(&b, "a+b c", config);
+        if (strcmp(lb_bench_log(&b), "new a, CONNECTING, connect a") == 0)
+            seen_a = true;
+        else
+            seen_c = true;
+        lb_bench_fini(&b);
+    }
+    assert_true(seen_a && seen_c);
+}
+
+/* ---- Misfortune --------------------------------------------------------------------------------------------- */
+
+TEST(event_of_a_subconn_that_was_given_up_is_ignored)
+{
+    struct lb_bench b;
+
+    connect_to(&b, "a", "a");
+    lb_bench_update(&b, "b", NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    lb_bench_fini(&b);
+}
+
+static void live_a_life(struct lb_bench *b)
+{
+    lb_bench_update(b, "a b", NULL);
+    lb_bench_subconn(b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "b", GREBE_READY, NULL);
+    lb_bench_pick(b);
+    lb_bench_subconn(b, "b", GREBE_IDLE, NULL);
+    lb_bench_pick(b);
+    lb_bench_resolver_error(b, "gone");
+    lb_bench_update(b, "c", NULL);
+    lb_bench_advance_ms(b, 1000);
+    lb_bench_update(b, "", NULL);
+}
+
+TEST(out_of_memory_anywhere_is_survived)
+{
+    lb_bench_sweep(&grebe__pick_first, live_a_life);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_address_that_connects_takes_all_calls),
+        cmocka_unit_test(next_address_is_dialled_when_one_fails),
+        cmocka_unit_test(slow_address_gets_company_after_250_ms),
+        cmocka_unit_test(failures_out_of_order_end_the_pass_only_when_all_have_failed),
+        cmocka_unit_test(failure_before_the_timer_restarts_the_timer),
+        cmocka_unit_test(last_address_has_no_timer),
+        cmocka_unit_test(subconn_idle_again_in_the_first_pass_waits_for_its_end),
+        cmocka_unit_test(duplicates_are_tried_once),
+        cmocka_unit_test(transient_failure_is_left_only_by_ready),
+        cmocka_unit_test(error_is_renewed_after_as_many_failures_as_addresses),
+        cmocka_unit_test(lost_connection_means_idle_until_a_call_comes),
+        cmocka_unit_test(new_pass_begins_with_the_first_address),
+        cmocka_unit_test(idle_picker_wakes_the_policy_once),
+        cmocka_unit_test(idle_picker_may_outlive_the_policy),
+        cmocka_unit_test(subconn_that_never_got_ready_counts_as_lost),
+        cmocka_unit_test(connection_is_kept_while_its_address_is_listed),
+        cmocka_unit_test(empty_list_fails_calls_and_the_next_good_one_connects),
+        cmocka_unit_test(new_addresses_do_not_leave_transient_failure),
+        cmocka_unit_test(subconn_in_backoff_is_skipped_and_counts_as_failed),
+        cmocka_unit_test(idle_policy_stays_idle_through_updates),
+        cmocka_unit_test(update_while_connecting_keeps_the_attempt_of_a_listed_address),
+        cmocka_unit_test(resolver_error_counts_only_without_hope),
+        cmocka_unit_test(resolver_error_in_transient_failure_replaces_the_text),
+        cmocka_unit_test(health_decides_after_ready_when_asked_for),
+        cmocka_unit_test(
+            shuffling_orders_endpoints_by_the_seed_and_keeps_their_addresses_together),
+        cmocka_unit_test(event_of_a_subconn_that_was_given_up_is_ignored),
+        cmocka_unit_test(out_of_memory_anywhere_is_survived),
+    };
+
+    return cmocka_run_group_tests_name("pick_first", tests, NULL, NULL);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* round_robin on the bench.  A cycle is the repeating pick sequence, rotated to start at
+ * its smallest name, because the policy starts at a random child. */
+#include "support/test.h"
+
+#include "balancer/round_robin.h"
+#include "support/lb_bench.h"
+
+/* R C I T stand for READY, CONNECTING, IDLE, TRANSIENT_FAILURE.  A child that was told to
+ * connect and has not begun to is CONNECTING for its pick_first. */
+static const struct {
+    const char *children;
+    enum grebe_connectivity state;
+    const char *cycle;
+} mixes[] = {
+    {"a=R b=R c=R", GREBE_READY, "a b c"},
+    {"a=R b=C c=R", GREBE_READY, "a c"},
+    {"a=T b=R c=I", GREBE_READY, "b"},
+    {"a=C b=T c=I", GREBE_CONNECTING, "queue"},
+    {"a=T b=I c=T", GREBE_CONNECTING, "queue"},
+    {"a=T b=T c=T", GREBE_TRANSIENT_FAILURE, "fail: connection refused"},
+};
+
+TEST(reports_and_picks_per_mix)
+{
+    for (size_t i = 0; i < sizeof mixes / sizeof mixes[0]; i++)
+        for (uint64_t seed = 0; seed < 5; seed++) {
+            struct lb_bench b;
+
+            assert_true(lb_bench_init(&b, &grebe__round_robin, seed));
+            lb_bench_set(&b, mixes[i].children);
+            assert_int_equal(b.state, mixes[i].state);
+            assert_string_equal(lb_bench_cycle(&b), mixes[i].cycle);
+            lb_bench_fini(&b);
+        }
+}
+
+/* Connections are made in a rotated order, and calls go round in that order. */
+TEST(every_ready_endpoint_has_one_turn_in_a_cycle)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct lb_bench b;
+        const char *cycle;
+
+        assert_true(lb_bench_init(&b, &grebe__round_robin, seed));
+        lb_bench_set(&b, "a=R b=R c=R d=T");
+        cycle = lb_bench_cycle(&b);
+        assert_true(strcmp(cycle, "a b c") == 0);
+        lb_bench_fini(&b);
+    }
+}
+
+/* Exact: a tolerance would hide the off-by-one that starves the last endpoint. */
+TEST(split_is_exact)
+{
+    static const char *const names[] = {"a", "b", "c"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct lb_bench b;
+
+        assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+        lb_bench_set(&b, "a=R b=R c=R");
+        assert_int_equal(lb_bench_count(&b, 9000, names[i]), 3000);
+        lb_bench_fini(&b);
+    }
+}
+
+TEST(clients_with_other_seeds_start_elsewhere)
+{
+    char first[3] = {0};
+
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct lb_bench b;
+
+        assert_true(lb_bench_init(&b, &grebe__round_robin, seed));
+        lb_bench_set(&b, "a=R b=R c=R");
+        first[lb_bench_pick(&b)[0] - 'a']++;
+        lb_bench_fini(&b);
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_true(first[i] > 0);
+}
+
+TEST(each_new_picker_starts_anywhere)
+{
+    struct lb_bench b;
+    char first[2] = {0};
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    for (int i = 0; i < 50; i++) {
+        lb_bench_health(&b, "a", GREBE_READY, NULL);
+        lb_bench_resolver_error(&b, "publish again");
+        first[lb_bench_pick(&b)[0] - 'a']++;
+    }
+    assert_true(first[0] > 0 && first[1] > 0);
+    lb_bench_fini(&b);
+}
+
+TEST(one_endpoint_down_leaves_the_rest_in_rotation)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R c=R");
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+    /* Lost: the rotation goes on without it, and it is dialled without any call. */
+    assert_string_equal(lb_bench_log(&b), "READY, connect b, READY");
+    assert_string_equal(lb_bench_cycle(&b), "a c");
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    lb_bench_health(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_cycle(&b), "a b c");
+    lb_bench_fini(&b);
+}
+
+TEST(unhealthy_endpoint_leaves_the_rotation_and_keeps_its_connection)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    lb_bench_health(&b, "a", GREBE_TRANSIENT_FAILURE, "NOT_SERVING");
+    assert_string_equal(lb_bench_cycle(&b), "b");
+    assert_int_equal(lb_bench_n_live(&b), 2);
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_cycle(&b), "a b");
+    lb_bench_fini(&b);
+}
+
+TEST(update_is_published_once)
+{
+    struct lb_bench b;
+    uint32_t before;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R c=R");
+    before = b.n_published;
+    lb_bench_update(&b, "a b c d e f", NULL);
+    assert_int_equal(b.n_published, before + 1);
+    lb_bench_resolver_error(&b, "ignored");
+    assert_int_equal(b.n_published, before + 2);
+    assert_string_equal(lb_bench_cycle(&b), "a b c");
+    lb_bench_fini(&b);
+}
+
+TEST(endpoints_come_and_go_without_touching_the_others)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "b c", NULL), GREBE_OK);
+    assert_null(strstr(lb_bench_log(&b), "new b"));
+    assert_string_equal(lb_bench_cycle(&b), "b");
+    assert_int_equal(lb_bench_n_live(&b), 2);
+    lb_bench_fini(&b);
+}
+
+TEST(endpoint_with_two_addresses_has_one_share)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_update(&b, "a+b c", NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    lb_bench_health(&b, "b", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "c", GREBE_READY, NULL);
+    lb_bench_health(&b, "c", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_cycle(&b), "b c");
+    lb_bench_fini(&b);
+}
+
+TEST(no_endpoints_is_a_failure_and_asks_the_resolver_again)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R");
+    assert_int_equal(lb_bench_update(&b, "", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_string_equal(lb_bench_pick(&b), "fail: no children to pick from");
+    assert_int_equal(lb_bench_n_live(&b), 0);
+    lb_bench_set(&b, "b=R");
+    assert_string_equal(lb_bench_pick(&b), "b");
+    lb_bench_fini(&b);
+}
+
+TEST(failures_of_all_children_are_shown_in_turn)
+{
+    struct lb_bench b;
+    bool seen_a = false, seen_b = false;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_update(&b, "a b", NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, "a is down");
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_TRANSIENT_FAILURE, "b is down");
+    for (int i = 0; i < 2; i++) {
+        const char *pick = lb_bench_pick(&b);
+
+        seen_a = seen_a || strcmp(pick, "fail: a is down") == 0;
+        seen_b = seen_b || strcmp(pick, "fail: b is down") == 0;
+    }
+    assert_true(seen_a && seen_b);
+    lb_bench_fini(&b);
+}
+
+/* ---- Out of memory -------------------------------------------------------------------------- */
+
+TEST(out_of_memory_keeps_the_last_picker)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    b.mem.fail_at = b.mem.n_allocs + 1; /* the next allocation */
+    assert_int_equal(lb_bench_update(&b, "a b c", NULL), GREBE_ERR_NOMEM);
+    assert_true(b.mem.has_failed);
+    assert_string_equal(lb_bench_cycle(&b), "a b");
+    lb_bench_fini(&b);
+}
+
+static void live_a_life(struct lb_bench *b)
+{
+    lb_bench_set(b, "a=R b=T c=C");
+    lb_bench_pick(b);
+    lb_bench_update(b, "a c d+e", NULL);
+    lb_bench_resolver_error(b, "gone");
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    lb_bench_pick(b);
+    lb_bench_update(b, "", NULL);
+}
+
+TEST(out_of_memory_anywhere_is_survived)
+{
+    lb_bench_sweep(&grebe__round_robin, live_a_life);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reports_and_picks_per_mix),
+        cmocka_unit_test(every_ready_endpoint_has_one_turn_in_a_cycle),
+        cmocka_unit_test(split_is_exact),
+        cmocka_unit_test(clients_with_other_seeds_start_elsewhere),
+        cmocka_unit_test(each_new_picker_starts_anywhere),
+        cmocka_unit_test(one_endpoint_down_leaves_the_rest_in_rotation),
+        cmocka_unit_test(unhealthy_endpoint_leaves_the_rotation_and_keeps_its_connection),
+        cmocka_unit_test(update_is_published_once),
+        cmocka_unit_test(endpoints_come_and_go_without_touching_the_others),
+        cmocka_unit_test(endpoint_with_two_addresses_has_one_share),
+        cmocka_unit_test(no_endpoints_is_a_failure_and_asks_the_resolver_again),
+        cmocka_unit_test(failures_of_all_children_are_shown_in_turn),
+        cmocka_unit_test(out_of_memory_keeps_the_last_picker),
+        cmocka_unit_test(out_of_memory_anywhere_is_survived),
+    };
+
+    return cmocka_run_group_tests_name("round_robin", tests, NULL, NULL);
+}
