@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry/builtin.c -- the one place that knows every policy and resolver we ship. */
+#include <stddef.h>
+
+#include "balancer/pick_first.h"
+#include "balancer/round_robin.h"
+#include "registry/registry.h"
+#include "resolver/dns.h"
+#include "resolver/ip.h"
+#include "resolver/passthrough.h"
+#include "resolver/unix.h"
+
+const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
+    &grebe__pick_first,
+    &grebe__round_robin,
+    NULL,
+};
+
+const struct grebe_resolver_builder *const grebe__builtin_resolvers[] = {
+    &grebe__dns_resolver,
+    &grebe__passthrough_resolver,
+    &grebe__unix_resolver,
+    &grebe__unix_abstract_resolver,
+    &grebe__ipv4_resolver,
+    &grebe__ipv6_resolver,
+    NULL,
+};

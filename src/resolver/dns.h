@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resolver/dns.h -- dns://server/host:port, the default.
+ *
+ *            answer accepted                 the TTL ends
+ *   LOOKING_UP -----------> SETTLED ---------------------------> LOOKING_UP
+ *      |  ^                    | resolve_now
+ *      |  |                    v            the minimum interval is over
+ *      |  |                 HOLDING ---------------------------> LOOKING_UP
+ *      |  +--------------------------------------------+
+ *      | no answer in time, no use, or not accepted    | the backoff is over
+ *      +----------------------------------------> BACKING_OFF
+ *
+ * A list that works is never emptied: when the name is gone all of a sudden, or its
+ * addresses are, that is an error to be reported and asked again.
+ *
+ * Sources     grpc-go package resolver/dns (names, numbers, error texts).  The refresh at
+ *             the end of the TTL, and the last paragraph, are ours.
+ */
+#ifndef GREBE_RESOLVER_DNS_H
+#define GREBE_RESOLVER_DNS_H
+
+#include <grebe/resolver.h>
+
+extern const struct grebe_resolver_builder grebe__dns_resolver;
+
+#endif

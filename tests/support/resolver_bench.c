@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/resolver_bench.h"
+
+#include "support/test.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "resolver/target.h"
+
+static struct resolver_bench *of(struct grebe_resolver_conn *conn)
+{
+    return grebe_container_of(conn, struct resolver_bench, conn);
+}
+
+/* Where the next note goes. */
+static struct grebe__text begin_note(struct resolver_bench *bench)
+{
+    size_t used = strlen(bench->log);
+    struct grebe__text text = {
+        .buf = bench->log, .size = sizeof bench->log, .length = used};
+
+    if (used > 0)
+        grebe__text_append(&text, " | ", 3);
+    return text;
+}
+
+static void drop_endpoints(struct resolver_bench *bench)
+{
+    for (size_t i = 0; i < bench->n_endpoints; i++)
+        grebe_endpoint_unref(bench->endpoints[i]);
+    bench->n_endpoints = 0;
+}
+
+static int on_update(struct grebe_resolver_conn *conn,
+                     const struct grebe_resolver_state *state)
+{
+    struct resolver_bench *bench = of(conn);
+    struct grebe__text text = begin_note(bench);
+
+    drop_endpoints(bench);
+    grebe__text_printf(&text, "update");
+    for (size_t i = 0; i < state->n_endpoints; i++) {
+        struct grebe_endpoint *endpoint = state->endpoints[i];
+
+        assert_int_equal(grebe_endpoint_n_addresses(endpoint), 1);
+        grebe__text_printf(&text, " %s",
+                           grebe_address_text(grebe_endpoint_address(endpoint, 0)));
+        bench->endpoints[bench->n_endpoints++] = grebe_endpoint_ref(endpoint);
+    }
+    bench->n_updates++;
+    bench->ttl_ns = state->ttl_ns;
+    bench->next_refresh_ns = state->next_refresh_ns;
+    return bench->verdict;
+}
+
+static void on_error(struct grebe_resolver_conn *conn, const struct grebe_status *status)
+{
+    struct resolver_bench *bench = of(conn);
+    struct grebe__text text = begin_note(bench);
+    char buf[24];
+
+    grebe__text_printf(&text, "error %s %s", grebe_status_code_name(status->code, buf),
+                       status->message);
+    bench->n_errors++;
+}
+
+static const struct grebe_resolver_conn_ops conn_ops = {
+    .update = on_update,
+    .report_error = on_error,
+};
+
+void resolver_bench_init(struct resolver_bench *bench, uint64_t seed)
+{
+    memset(bench, 0, sizeof *bench);
+    test_mem_init(&bench->mem);
+    sim_init(&bench->sim, NULL, seed);
+    bench->dns = (struct grebe__dns_options){
+        .min_interval_ns = 30 * SECOND,
+        .lookup_timeout_ns = 30 * SECOND,
+    };
+    bench->conn = (struct grebe_resolver_conn){
+        .ops = &conn_ops,
+        .env = &bench->sim.env,
+        .mem = &bench->mem.interface,
+        .dns = &bench->dns,
+    };
+}
+
+void resolver_bench_fini(struct resolver_bench *bench)
+{
+    resolver_bench_destroy(bench);
+    drop_endpoints(bench);
+    grebe__target_free(NULL, bench->target);
+    sim_fini(&bench->sim);
+    assert_int_equal(bench->mem.n_live, 0);
+}
+
+int resolver_bench_build(struct resolver_bench *bench, const char *target)
+{
+    struct grebe__target_options options = {0};
+    struct grebe_resolver_options how = {0};
+    const struct grebe_resolver_builder *builder;
+    int result = grebe__target_parse(NULL, target, &options, &bench->diag, &bench->target,
+                                     &builder);
+
+    assert_int_equal(result, GREBE_OK);
+    grebe__env_enter(&bench->sim.env);
+    result =
+        builder->build(bench->target, &bench->conn, &how, &bench->diag, &bench->resolver);
+    grebe__env_leave(&bench->sim.env);
+    return result;
+}
+
+void resolver_bench_resolve_now(struct resolver_bench *bench)
+{
+    if (bench->resolver->ops->resolve_now == NULL)
+        return;
+    grebe__env_enter(&bench->sim.env);
+    bench->resolver->ops->resolve_now(bench->resolver);
+    grebe__env_leave(&bench->sim.env);
+}
+
+void resolver_bench_destroy(struct resolver_bench *bench)
+{
+    if (bench->resolver == NULL)
+        return;
+    grebe__env_enter(&bench->sim.env);
+    bench->resolver->ops->destroy(bench->resolver);
+    grebe__env_leave(&bench->sim.env);
+    bench->resolver = NULL;
+}
+
+const char *resolver_bench_log(struct resolver_bench *bench)
+{
+    memcpy(bench->text, bench->log, sizeof bench->text);
+    bench->log[0] = '\0';
+    return bench->text;
+}
+
+uint64_t resolver_bench_wait_ns(struct resolver_bench *bench)
+{
+    uint64_t next_ns = grebe__wheel_next_ns(&bench->sim.env.wheel);
+
+    return next_ns == UINT64_MAX ? UINT64_MAX : next_ns - sim_now(&bench->sim);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* support/resolver_bench.h -- drives a resolver as a channel would, on virtual time.
+ *
+ * What the resolver tells its channel is kept as text:
+ *
+ *   "update 10.0.0.1:443 10.0.0.2:443"     an update with these addresses
+ *   "error UNAVAILABLE dns: ..."           report_error()
+ *
+ * Its memory is counted, and the DNS is that of the sim.
+ */
+#ifndef SUPPORT_RESOLVER_BENCH_H
+#define SUPPORT_RESOLVER_BENCH_H
+
+#include <grebe/resolver.h>
+
+#include "core/resolver_conn.h"
+#include "sim/sim.h"
+#include "support/mem.h"
+
+struct resolver_bench {
+    struct test_mem mem;
+    struct sim sim;
+    struct grebe__dns_options dns; /* 30 s, 30 s, false */
+    struct grebe_resolver_conn conn;
+    int verdict; /* what updates are answered with */
+    struct grebe_target *target;
+    struct grebe_resolver *resolver;
+    struct grebe_diag diag;
+    uint32_t n_updates, n_errors;
+    uint64_t ttl_ns, next_refresh_ns;    /* of the last update */
+    struct grebe_endpoint *endpoints[8]; /* likewise; references */
+    size_t n_endpoints;
+    char log[1024], text[1024];
+};
+
+void resolver_bench_init(struct resolver_bench *bench, uint64_t seed);
+/* Destroys the resolver, if there is one, and checks that every block came back. */
+void resolver_bench_fini(struct resolver_bench *bench);
+
+/* Parses the target and builds its resolver.  On failure bench->diag says why. */
+int resolver_bench_build(struct resolver_bench *bench, const char *target);
+void resolver_bench_resolve_now(struct resolver_bench *bench);
+void resolver_bench_destroy(struct resolver_bench *bench);
+
+/* What was told since the last time, joined by " | ". */
+const char *resolver_bench_log(struct resolver_bench *bench);
+
+/* Until the next timer of the sim; UINT64_MAX if none runs. */
+uint64_t resolver_bench_wait_ns(struct resolver_bench *bench);
+
+#endif
