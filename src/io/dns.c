@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lookups: c-ares asks, libuv watches its sockets, the loop's wheel keeps its time.
+ *
+ * There is one c-ares channel for each server that is named, and one for the system's
+ * configuration, which is read again when the file has changed.  c-ares cannot cancel one
+ * question and may answer at once: so a query of ours stands between it and the lookup,
+ * is let go by either side, and answers from a task of its own.
+ */
+#include "io/dns.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <grebe/attr.h>
+#include <grebe/error.h>
+
+#include "core/dns.h"
+#include "io/address.h"
+#include "io/loop.h"
+
+/* Three questions, each with twice the patience of the one before: 14 s in all. */
+enum { TIMEOUT_MS = 2000, N_TRIES = 3 };
+
+static const char system_file[] = "/etc/resolv.conf";
+
+struct grebe__dns {
+    struct grebe_loop *loop;
+    struct grebe__list servers;
+    int timeout_ms;
+};
+
+struct server {
+    struct grebe__list link;
+    struct grebe__dns *dns;
+    char *text; /* "8.8.8.8:53"; NULL: the system's configuration */
+    ares_channel channel;
+    struct timespec read_at; /* when the system's configuration had last changed */
+    uint32_t n_queries;
+    struct grebe__timer timer;
+    struct grebe__list sockets;
+};
+
+/* One of c-ares' sockets. */
+struct watch {
+    struct grebe__list link; /* on server->sockets until it is closing */
+    struct server *server;
+    struct grebe_loop *loop;
+    uv_poll_t poll;
+    ares_socket_t fd;
+};
+
+struct query {
+    struct grebe__task task;
+    struct grebe_loop *loop;
+    struct server *server;        /* NULL once it has ended */
+    struct grebe__lookup *lookup; /* NULL: cancelled */
+    enum grebe__lookup_outcome outcome;
+    struct grebe__lookup_answer *answers; /* n of them, and behind them their text */
+    size_t n;
+    char error[320];
+};
+
+/* ---- Time ------------------------------------------------------------------------- */
+
+/* c-ares has something to do at the latest when this timer fires. */
+static void update_timer(struct server *server)
+{
+    struct grebe__env *env = &server->dns->loop->env;
+    struct timeval room;
+
+    if (ares_timeout(server->channel, NULL, &room) == NULL) {
+        grebe__timer_cancel(&server->timer);
+        return;
+    }
+    grebe__env_start_timer(env, &server->timer,
+                           grebe__env_after(env, (uint64_t)room.tv_sec * 1000000000 +
+                                                     (uint64_t)room.tv_usec * 1000));
+}
+
+static void on_timer(struct grebe__timer *timer)
+{
+    struct server *server = grebe_container_of(timer, struct server, timer);
+
+    ares_process_fd(server->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    update_timer(server);
+}
+
+/* ---- Sockets ---------------------------------------------------------------------- */
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch *watch = grebe_container_of((uv_poll_t *)handle, struct watch, poll);
+    struct grebe_loop *loop = watch->loop;
+
+    grebe_mem_free(loop->mem, watch);
+    grebe__loop_handle_closed(loop);
+}
+
+static void on_socket(uv_poll_t *handle, int status, int events)
+{
+    struct watch *watch = grebe_container_of(handle, struct watch, poll);
+    struct server *server = watch->server;
+    struct grebe_loop *loop = watch->loop;
+    bool has_error = status < 0; /* c-ares finds out which */
+    ares_socket_t fd = watch->fd;
+
+    if (!grebe__loop_begin(loop)) {
+        uv_poll_stop(handle);
+        return;
+    }
+    grebe__env_enter(&loop->env);
+    ares_process_fd(server->channel,
+                    has_error || (events & UV_READABLE) ? fd : ARES_SOCKET_BAD,
+                    has_error || (events & UV_WRITABLE) ? fd : ARES_SOCKET_BAD);
+    update_timer(server);
+    grebe__env_leave(&loop->env);
+}
+
+static struct watch *find_watch(struct server *server, ares_socket_t fd)
+{
+    grebe__list_foreach (link, &server->sockets) {
+        struct watch *watch = grebe_container_of(link, struct watch, link);
+
+        if (watch->fd == fd)
+            return watch;
+    }
+    return NULL;
+}
+
+/* NULL: the socket goes unwatched, and the question it was for times out. */
+static struct watch *new_watch(struct server *server, ares_socket_t fd)
+{
+    struct grebe_loop *loop = server->dns->loop;
+    struct watch *watch = grebe_mem_zalloc(loop->mem, sizeof *watch);
+
+    if (watch == NULL)
+        return NULL;
+    if (uv_poll_init(loop->uv, &watch->poll, fd) != 0) {
+        grebe_mem_free(loop->mem, watch);
+        return NULL;
+    }
+    uv_unref((uv_handle_t *)&watch->poll);
+    grebe__loop_handle_opened(loop);
+    watch->server = server;
+    watch->loop = loop;
+    watch->fd = fd;
+    grebe__list_append(&server->sockets, &watch->link);
+    return watch;
+}
+
+/* c-ares opened a socket, wants something else of it, or (neither) will now close it. */
+static void on_socket_state(void *arg, ares_socket_t fd, int wants_read, int wants_write)
+{
+    struct server *server = arg;
+    struct watch *watch = find_watch(server, fd);
+
+    grebe__loop_stir(server->dns->loop);
+    if (wants_read || wants_write) {
+        if (watch == NULL)
+            watch = new_watch(server, fd);
+        if (watch != NULL)
+            uv_poll_start(&watch->poll,
+                          (wants_read ? UV_READABLE : 0) |
+                              (wants_write ? UV_WRITABLE : 0),
+                          on_socket);
+    } else if (watch != NULL) {
+        grebe__list_remove(&watch->link);
+        uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+    }
+}
+
+/* ---- Servers ---------------------------------------------------------------------- */
+
+static struct timespec changed_at(const char *path)
+{
+    struct stat found;
+
+    if (stat(path, &found) != 0)
+        return (struct timespec){0};
+    return found.st_mtim;
+}
+
+/* On Linux this does nothing but count, and is not even needed; c-ares asks for it. */
+static void init_library(void)
+{
+    (void)ares_library_init(ARES_LIB_INIT_ALL);
+}
+
+static bool open_channel(struct server *server)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ares_options options = {
+        .timeout = server->dns->timeout_ms,
+        .tries = N_TRIES,
+        .sock_state_cb = on_socket_state,
+        .sock_state_cb_data = server,
+    };
+
+    pthread_once(&once, init_library);
+    server->read_at = changed_at(system_file);
+    if (ares_init_options(&server->channel, &options,
+                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
+        ARES_SUCCESS)
+        return false;
+    if (server->text == NULL ||
+        ares_set_servers_ports_csv(server->channel, server->text) == ARES_SUCCESS)
+        return true;
+    ares_destroy(server->channel);
+    return false;
+}
+
+static void free_server(struct server *server)
+{
+    const struct grebe_mem *mem = server->dns->loop->mem;
+
+    grebe_mem_free(mem, server->text);
+    grebe_mem_free(mem, server);
+}
+
+static struct server *new_server(struct grebe__dns *dns, const char *text)
+{
+    const struct grebe_mem *mem = dns->loop->mem;
+    struct server *server = grebe_mem_zalloc(mem, sizeof *server);
+
+    if (server == NULL)
+        return NULL;
+    server->dns = dns;
+    grebe__list_init(&server->sockets);
+    grebe__timer_init(&server->timer, on_timer);
+    if (text != NULL)
+        server->text = grebe_mem_strdup(mem, text);
+    if ((text != NULL && server->text == NULL) || !open_channel(server)) {
+        free_server(server);
+        return NULL;
+    }
+    grebe__list_append(&dns->servers, &server->link);
+    return server;
+}
+
+static void destroy_server(struct server *server)
+{
+    grebe__list_remove(&server->link);
+    ares_destroy(server->channel); /* ends all queries and closes all sockets */
+    grebe__timer_cancel(&server->timer);
+    free_server(server);
+}
+
+/* The configuration may have changed since it was read: an address by DHCP, a VPN. */
+static bool is_stale(const struct server *server)
+{
+    struct timespec now;
+
+    if (server->text != NULL || server->n_queries > 0)
+        return false;
+    now = changed_at(system_file);
+    return now.tv_sec != server->read_at.tv_sec || now.tv_nsec != server->read_at.tv_nsec;
+}
+
+static bool is_for(const struct server *server, const char *text)
+{
+    if (server->text == NULL || text == NULL)
+        return server->text == text;
+    return strcmp(server->text, text) == 0;
+}
+
+static struct server *get_server(struct grebe__dns *dns, const char *text)
+{
+    grebe__list_foreach (link, &dns->servers) {
+        struct server *server = grebe_container_of(link, struct server, link);
+
+        if (!is_for(server, text))
+            continue;
+        if (!is_stale(server))
+            return server;
+        destroy_server(server);
+        break;
+    }
+    return new_server(dns, text);
+}
+
+/* ---- Queries ---------------------------------------------------------------------- */
+
+static void free_query(struct query *query)
+{
+    grebe_mem_free(query->loop->mem, query->answers);
+    grebe_mem_free(query->loop->mem, query);
+}
+
+static void answer(struct grebe__task *task)
+{
+    struct query *query = grebe_container_of(task, struct query, task);
+    struct grebe__lookup *lookup = query->lookup;
+
+    if (lookup != NULL) {
+        lookup->pending = NULL;
+        lookup->on_done(lookup, query->outcome, query->answers, query->n, query->error);
+    }
+    free_query(query);
+}
+
+/* The lookup hears in a turn of its own: c-ares may be anywhere on the stack now. */
+static void end_query(struct query *query, enum grebe__lookup_outcome outcome,
+                      const char *reason)
+{
+    const struct server *server = query->server;
+    bool is_named = server != NULL && server->text != NULL;
+
+    query->outcome = outcome;
+    if (query->lookup != NULL && outcome != GREBE__LOOKUP_FOUND)
+        snprintf(query->error, sizeof query->error, "lookup %.160s%s%.60s: %s",
+                 query->lookup->name, is_named ? " at " : "",
+                 is_named ? server->text : "", reason);
+    grebe__env_post(&query->loop->env, &query->task);
+}
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case ARES_ENOTFOUND:
+        return "no such host";
+    case ARES_ENODATA:
+        return "the host has no addresses";
+    case ARES_EBADNAME:
+        return "not a host name";
+    case ARES_ETIMEOUT:
+        return "no answer in time";
+    case ARES_ECONNREFUSED: /* nobody there, or SERVFAIL, REFUSED, NOTIMP from all */
+    case ARES_ESERVFAIL:
+        return "no server gave a usable answer";
+    case ARES_EFORMERR:
+    case ARES_EBADRESP:
+        return "the answer makes no sense";
+    case ARES_ENOMEM:
+        return "out of memory";
+    default:
+        return ares_strerror(status);
+    }
+}
+
+/* There is nothing to find, and asking again would not help. */
+static bool is_definitive(int status)
+{
+    return status == ARES_ENOTFOUND || status == ARES_ENODATA || status == ARES_EBADNAME;
+}
+
+static const void *bytes_of(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    return &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+}
+
+/* An address is good for no longer than the aliases that led to it. */
+static int least_ttl(int ttl, const struct ares_addrinfo_cname *alias)
+{
+    for (; alias != NULL; alias = alias->next)
+        ttl = alias->ttl < ttl ? alias->ttl : ttl;
+    return ttl;
+}
+
+/* In c-ares' order, which is RFC 6724's. */
+static bool take_answers(struct query *query, const struct ares_addrinfo *found)
+{
+    size_t n = 0;
+    char *text;
+
+    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
+         node = node->ai_next)
+        n++;
+    query->answers = grebe_mem_alloc(query->loop->mem,
+                                     n * (sizeof *query->answers + INET6_ADDRSTRLEN));
+    if (query->answers == NULL)
+        return false;
+    text = (char *)(query->answers + n);
+    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
+         node = node->ai_next, text += INET6_ADDRSTRLEN) {
+        int ttl = least_ttl(node->ai_ttl, found->cnames);
+
+        if (inet_ntop(node->ai_family, bytes_of(node->ai_addr), text, INET6_ADDRSTRLEN) ==
+            NULL)
+            continue;
+        query->answers[query->n++] = (struct grebe__lookup_answer){
+            .address = text, .ttl_ns = ttl > 0 ? (uint64_t)ttl * 1000000000 : 0};
+    }
+    return true;
+}
+
+static void on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+    struct query *query = arg;
+
+    (void)timeouts;
+    query->server->n_queries--;
+    if (status == ARES_EDESTRUCTION) {
+        free_query(query); /* the loop is closing */
+        return;
+    }
+    if (status != ARES_SUCCESS)
+        end_query(query,
+                  is_definitive(status) ? GREBE__LOOKUP_NOT_FOUND : GREBE__LOOKUP_FAILED,
+                  reason_of(status));
+    else if (!take_answers(query, found))
+        end_query(query, GREBE__LOOKUP_FAILED, "out of memory");
+    else if (query->n == 0)
+        end_query(query, GREBE__LOOKUP_NOT_FOUND, reason_of(ARES_ENODATA));
+    else
+        end_query(query, GREBE__LOOKUP_FOUND, "");
+    if (found != NULL)
+        ares_freeaddrinfo(found);
+}
+
+/* ---- The port --------------------------------------------------------------------- */
+
+static struct grebe__dns *get_dns(struct grebe_loop *loop)
+{
+    struct grebe__dns *dns = loop->dns;
+
+    if (dns != NULL)
+        return dns;
+    dns = grebe_mem_zalloc(loop->mem, sizeof *dns);
+    if (dns == NULL)
+        return NULL;
+    dns->loop = loop;
+    dns->timeout_ms = TIMEOUT_MS;
+    grebe__list_init(&dns->servers);
+    loop->dns = dns;
+    return dns;
+}
+
+static bool is_usable(const char *server)
+{
+    struct grebe__destination destination;
+
+    return server == NULL ||
+           (grebe__destination_parse(server, false, &destination) == NULL &&
+            !destination.is_name);
+}
+
+static void ask(struct query *query, struct grebe__dns *dns)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
+    struct server *server;
+
+    if (!is_usable(query->lookup->server)) {
+        end_query(query, GREBE__LOOKUP_FAILED, "the DNS server is not an IP address");
+        return;
+    }
+    server = get_server(dns, query->lookup->server);
+    if (server == NULL) {
+        end_query(query, GREBE__LOOKUP_FAILED, "the resolver could not be set up");
+        return;
+    }
+    query->server = server;
+    server->n_queries++;
+    ares_getaddrinfo(server->channel, query->lookup->name, NULL, &hints, on_addrinfo,
+                     query);
+    update_timer(server);
+}
+
+static void lookup(struct grebe__env *env, struct grebe__lookup *request)
+{
+    struct grebe_loop *loop = grebe__loop_of_env(env);
+    struct grebe__dns *dns = get_dns(loop);
+    struct query *query = grebe_mem_zalloc(loop->mem, sizeof *query);
+
+    if (query == NULL || dns == NULL) {
+        grebe_mem_free(loop->mem, query);
+        if (grebe__starved_add(&loop->starved_lookups, &request->pending))
+            grebe__env_post(env, &loop->starved_lookups.task);
+        return;
+    }
+    query->task.run = answer;
+    query->loop = loop;
+    query->lookup = request;
+    request->pending = query;
+    ask(query, dns);
+}
+
+static void cancel(struct grebe__env *env, struct grebe__lookup *request)
+{
+    struct grebe_loop *loop = grebe__loop_of_env(env);
+    struct query *query = request->pending;
+
+    if (query == NULL || grebe__starved_remove(&loop->starved_lookups, &request->pending))
+        return;
+    query->lookup = NULL;
+    request->pending = NULL;
+}
+
+const struct grebe__dns_ops grebe__dns_port = {
+    .lookup = lookup,
+    .cancel = cancel,
+};
+
+void grebe__dns_answer_starved(struct grebe__task *task)
+{
+    struct grebe__starved *starved =
+        grebe_container_of(task, struct grebe__starved, task);
+    void **pending;
+
+    while ((pending = grebe__starved_take(starved)) != NULL) {
+        struct grebe__lookup *request =
+            grebe_container_of(pending, struct grebe__lookup, pending);
+
+        request->on_done(request, GREBE__LOOKUP_FAILED, NULL, 0, "out of memory");
+    }
+}
+
+void grebe__dns_destroy(struct grebe__dns *dns)
+{
+    grebe__list_foreach_safe (link, &dns->servers)
+        destroy_server(grebe_container_of(link, struct server, link));
+    grebe_mem_free(dns->loop->mem, dns);
+}
+
+int grebe__dns_set_timeout_ms(struct grebe_loop *loop, int timeout_ms)
+{
+    struct grebe__dns *dns = get_dns(loop);
+
+    if (dns == NULL)
+        return GREBE_ERR_NOMEM;
+    dns->timeout_ms = timeout_ms;
+    return GREBE_OK;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lookups against a server on the loopback that answers by the first label of the name:
+ *
+ *   a         10.1.0.1 for 60 s and 10.1.0.2 for 30 s       A only
+ *   aaaa      2001:db8::1 for 90 s                          AAAA only
+ *   both      one of each
+ *   alias     a CNAME for 20 s to a name of 60 s
+ *   nothing   NOERROR without answers     nxdomain, servfail, refused    what they say
+ *   silent    no answer at all            garbage      promises what it does not hold
+ */
+#include "support/test.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <grebe/error.h>
+
+#include "base/assert.h"
+#include "core/dns.h"
+#include "io/dns.h"
+#include "io/loop.h"
+#include "support/mem.h"
+
+/* ---- The server ------------------------------------------------------------------- */
+
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28 };
+enum { NOERROR = 0, SERVFAIL = 2, NXDOMAIN = 3, REFUSED = 5 };
+
+struct server {
+    int fd;
+    char text[64]; /* "127.0.0.1:1234" */
+    unsigned n_queries;
+};
+
+static struct server new_server(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    struct server server = {.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)};
+
+    assert_int_equal(bind(server.fd, (struct sockaddr *)&address, sizeof address), 0);
+    getsockname(server.fd, (struct sockaddr *)&address, &length);
+    snprintf(server.text, sizeof server.text, "127.0.0.1:%u", ntohs(address.sin_port));
+    return server;
+}
+
+/* A message in the making: the query it answers comes first. */
+struct reply {
+    unsigned char bytes[512];
+    size_t length;
+    unsigned n_answers;
+};
+
+static void put(struct reply *reply, const void *bytes, size_t length)
+{
+    memcpy(reply->bytes + reply->length, bytes, length);
+    reply->length += length;
+}
+
+static void put_u16(struct reply *reply, unsigned value)
+{
+    const unsigned char bytes[2] = {(unsigned char)(value >> 8), (unsigned char)value};
+
+    put(reply, bytes, 2);
+}
+
+/* A record of `name`, which is a compression pointer into the message. */
+static void put_record(struct reply *reply, unsigned name, unsigned type, unsigned ttl,
+                       const void *data, unsigned length)
+{
+    put_u16(reply, 0xc000 | name);
+    put_u16(reply, type);
+    put_u16(reply, 1);
+    put_u16(reply, 0);
+    put_u16(reply, ttl);
+    put_u16(reply, length);
+    put(reply, data, length);
+    reply->n_answers++;
+}
+
+static void put_address(struct reply *reply, unsigned name, unsigned asked,
+                        const char *text, unsigned ttl)
+{
+    bool is_v6 = strchr(text, ':') != NULL;
+    unsigned char data[16];
+
+    if (asked != (is_v6 ? TYPE_AAAA : TYPE_A))
+        return;
+    inet_pton(is_v6 ? AF_INET6 : AF_INET, text, data);
+    put_record(reply, name, asked, ttl, data, is_v6 ? 16 : 4);
+}
+
+/* The name in the question stands at offset 12 of every message. */
+static unsigned fill(struct reply *reply, const char *label, unsigned type)
+{
+    static const char target[] = "\x6target\0";
+
+    if (strcmp(label, "a") == 0 || strcmp(label, "both") == 0) {
+        put_address(reply, 12, type, "10.1.0.1", 60);
+        put_address(reply, 12, type, "10.1.0.2", 30);
+    }
+    if (strcmp(label, "aaaa") == 0 || strcmp(label, "both") == 0)
+        put_address(reply, 12, type, "2001:db8::1", 90);
+    if (strcmp(label, "alias") == 0) {
+        unsigned at = (unsigned)reply->length + 12; /* where the target's name will be */
+
+        put_record(reply, 12, TYPE_CNAME, 20, target, sizeof target - 1);
+        put_address(reply, at, type, "10.1.0.3", 60);
+    }
+    return strcmp(label, "nxdomain") == 0   ? NXDOMAIN
+           : strcmp(label, "servfail") == 0 ? SERVFAIL
+           : strcmp(label, "refused") == 0  ? REFUSED
+                                            : NOERROR;
+}
+
+static void answer(struct server *server, const unsigned char *query, size_t length,
+                   const struct sockaddr *from, socklen_t from_length)
+{
+    struct reply reply = {.length = 0};
+    char label[64] = "";
+    size_t end = 12;
+    unsigned code;
+
+    memcpy(label, query + 13, query[12]);
+    while (query[end] != 0)
+        end += query[end] + 1u;
+    end += 5;
+    if (strcmp(label, "silent") == 0)
+        return;
+    put(&reply, query, end); /* without what follows the question */
+    code = fill(&reply, label, query[end - 3]);
+    reply.bytes[2] |= 0x80;
+    reply.bytes[3] = (unsigned char)(0x80 | code);
+    reply.bytes[6] = 0;
+    reply.bytes[7] = (unsigned char)reply.n_answers;
+    memset(reply.bytes + 8, 0, 4);
+    if (strcmp(label, "garbage") == 0)
+        reply.bytes[7] = 3; /* none of which is there */
+    (void)length;
+    sendto(server->fd, reply.bytes, reply.length, 0, from, from_length);
+}
+
+static void serve(struct server *server)
+{
+    unsigned char query[512];
+    struct sockaddr_storage from;
+    socklen_t from_length = sizeof from;
+    ssize_t n;
+
+    while ((n = recvfrom(server->fd, query, sizeof query, 0, (struct sockaddr *)&from,
+                         &from_length)) > 0) {
+        server->n_queries++;
+        answer(server, query, (size_t)n, (struct sockaddr *)&from, from_length);
+    }
+}
+
+/* ---- A lookup and what came of it ------------------------------------------------- */
+
+struct inquiry {
+    struct grebe__lookup lookup;
+    struct grebe_loop *loop;
+    unsigned n_done;
+    bool was_in_turn;
+    enum grebe__lookup_outcome outcome;
+    char answers[256]; /* "10.1.0.1 60, 10.1.0.2 30" */
+    char error[256];
+};
+
+static void on_done(struct grebe__lookup *lookup, enum grebe__lookup_outcome outcome,
+                    const struct grebe__lookup_answer *answers, size_t n,
+                    const char *error)
+{
+    struct inquiry *inquiry = grebe_container_of(lookup, struct inquiry, lookup);
+    char *at = inquiry->answers;
+
+    inquiry->n_done++;
+    inquiry->was_in_turn = inquiry->loop->env.depth > 0;
+    inquiry->outcome = outcome;
+    for (size_t i = 0; i < n; i++)
+        at += sprintf(at, "%s%s %u", i == 0 ? "" : ", ", answers[i].address,
+                      (unsigned)(answers[i].ttl_ns / SECOND));
+    if (outcome != GREBE__LOOKUP_FOUND)
+        snprintf(inquiry->error, sizeof inquiry->error, "%s", error);
+}
+
+static void ask(struct inquiry *inquiry, struct grebe_loop *loop, const char *name,
+                const char *server)
+{
+    *inquiry = (struct inquiry){
+        .lookup = {.name = name, .server = server, .on_done = on_done}, .loop = loop};
+    assert_true(grebe__loop_try_drive(loop));
+    grebe__env_enter(&loop->env);
+    loop->env.dns->lookup(&loop->env, &inquiry->lookup);
+    assert_int_equal(inquiry->n_done, 0); /* not inside the function that asked */
+    assert_non_null(inquiry->lookup.pending);
+    grebe__env_leave(&loop->env);
+    grebe__loop_stop_driving(loop);
+}
+
+static void cancel(struct inquiry *inquiry)
+{
+    struct grebe__env *env = &inquiry->loop->env;
+
+    assert_true(grebe__loop_try_drive(inquiry->loop));
+    env->dns->cancel(env, &inquiry->lookup);
+    assert_null(inquiry->lookup.pending);
+    grebe__loop_stop_driving(inquiry->loop);
+}
+
+static void settle(struct inquiry *inquiry, struct server *server)
+{
+    uint64_t give_up_ns = grebe_now_ns() + 10 * SECOND;
+
+    while (inquiry->n_done == 0) {
+        assert_int_equal(grebe_loop_turn(inquiry->loop, 1), GREBE_OK);
+        serve(server);
+        assert_true(grebe_now_ns() < give_up_ns);
+    }
+    assert_int_equal(inquiry->n_done, 1);
+    assert_true(inquiry->was_in_turn);
+    assert_null(inquiry->lookup.pending);
+}
+
+static struct grebe_loop *new_loop(const struct grebe_mem *mem)
+{
+    struct grebe_loop *loop;
+
+    assert_int_equal(grebe_loop_new(mem, &loop), GREBE_OK);
+    /* Three tries of 20, 40 and 80 ms. */
+    assert_int_equal(grebe__dns_set_timeout_ms(loop, 20), GREBE_OK);
+    return loop;
+}
+
+/* ---- Tests ------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    enum grebe__lookup_outcome outcome;
+    const char *answers; /* or a part of the error */
+} cases[] = {
+    {"a.grebe.test", GREBE__LOOKUP_FOUND, "10.1.0.1 60, 10.1.0.2 30"},
+    {"aaaa.grebe.test", GREBE__LOOKUP_FOUND, "2001:db8::1 90"},
+    {"alias.grebe.test", GREBE__LOOKUP_FOUND, "10.1.0.3 20"},
+    {"10.9.8.7", GREBE__LOOKUP_FOUND, "10.9.8.7 0"},
+    {"nothing.grebe.test", GREBE__LOOKUP_NOT_FOUND, "the host has no addresses"},
+    {"nxdomain.grebe.test", GREBE__LOOKUP_NOT_FOUND, "no such host"},
+    {"two..dots", GREBE__LOOKUP_NOT_FOUND, "not a host name"},
+    {"servfail.grebe.test", GREBE__LOOKUP_FAILED, "no server gave a usable answer"},
+    {"refused.grebe.test", GREBE__LOOKUP_FAILED, "no server gave a usable answer"},
+    {"silent.grebe.test", GREBE__LOOKUP_FAILED, "no answer in time"},
+    {"garbage.grebe.test", GREBE__LOOKUP_FAILED, "the answer makes no sense"},
+};
+
+TEST(answers_and_failures_are_told_apart)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(cases); i++) {
+        struct inquiry inquiry;
+        char error[256];
+
+        ask(&inquiry, loop, cases[i].name, server.text);
+        settle(&inquiry, &server);
+        if (inquiry.outcome != cases[i].outcome)
+            fail_msg("%s: %d, \"%s\"", cases[i].name, inquiry.outcome, inquiry.error);
+        if (inquiry.outcome == GREBE__LOOKUP_FOUND) {
+            assert_string_equal(inquiry.answers, cases[i].answers);
+            continue;
+        }
+        assert_string_equal(inquiry.answers, "");
+        snprintf(error, sizeof error, "lookup %s at %s: %s", cases[i].name, server.text,
+                 cases[i].answers);
+        assert_string_equal(inquiry.error, error);
+    }
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+/* Their order is RFC 6724's, which depends on the addresses this host has. */
+TEST(both_families_are_asked_for)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry inquiry;
+
+    ask(&inquiry, loop, "both.grebe.test", server.text);
+    settle(&inquiry, &server);
+    assert_non_null(strstr(inquiry.answers, "10.1.0.1 60"));
+    assert_non_null(strstr(inquiry.answers, "10.1.0.2 30"));
+    assert_non_null(strstr(inquiry.answers, "2001:db8::1 90"));
+    assert_int_equal(server.n_queries, 2);
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+TEST(the_systems_resolver_knows_the_hosts_file)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry inquiry;
+
+    ask(&inquiry, loop, "localhost", NULL);
+    settle(&inquiry, &server);
+    assert_int_equal(inquiry.outcome, GREBE__LOOKUP_FOUND);
+    assert_non_null(strstr(inquiry.answers, "127.0.0.1 0"));
+    assert_int_equal(server.n_queries, 0);
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+TEST(a_server_that_is_not_there_is_a_failure)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry inquiry;
+
+    close(server.fd);
+    ask(&inquiry, loop, "a.grebe.test", server.text);
+    server.fd = -1;
+    settle(&inquiry, &server);
+    assert_int_equal(inquiry.outcome, GREBE__LOOKUP_FAILED);
+    grebe_loop_unref(loop);
+}
+
+TEST(a_server_needs_an_address)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry inquiry;
+
+    ask(&inquiry, loop, "a.grebe.test", "dns.example:53");
+    settle(&inquiry, &server);
+    assert_int_equal(inquiry.outcome, GREBE__LOOKUP_FAILED);
+    assert_string_equal(inquiry.error,
+                        "lookup a.grebe.test: the DNS server is not an IP address");
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+TEST(a_cancelled_lookup_says_nothing)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry cancelled, cancelled_at_once, other;
+
+    ask(&cancelled, loop, "a.grebe.test", server.text);
+    ask(&other, loop, "aaaa.grebe.test", server.text);
+    ask(&cancelled_at_once, loop, "10.9.8.7", server.text); /* its answer is on the way */
+    cancel(&cancelled);
+    cancel(&cancelled_at_once);
+    settle(&other, &server);
+    for (unsigned i = 0; i < 20; i++) {
+        grebe_loop_turn(loop, 1);
+        serve(&server);
+    }
+    assert_int_equal(cancelled.n_done, 0);
+    assert_int_equal(cancelled_at_once.n_done, 0);
+    assert_int_equal(other.n_done, 1);
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+TEST(many_lookups_share_a_server)
+{
+    enum { N = 200 };
+    static struct inquiry inquiries[N];
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+
+    for (unsigned i = 0; i < N; i++)
+        ask(&inquiries[i], loop, i % 2 == 0 ? "a.grebe.test" : "nxdomain.grebe.test",
+            server.text);
+    for (unsigned i = 0; i < N; i++) {
+        if (inquiries[i].n_done == 0)
+            settle(&inquiries[i], &server);
+        assert_int_equal(inquiries[i].outcome,
+                         i % 2 == 0 ? GREBE__LOOKUP_FOUND : GREBE__LOOKUP_NOT_FOUND);
+    }
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+TEST(a_loop_may_end_before_its_lookups)
+{
+    struct server server = new_server();
+    struct test_mem mem;
+    struct grebe_loop *loop = new_loop(test_mem_init(&mem));
+    struct inquiry waiting, cancelled;
+
+    ask(&waiting, loop, "silent.grebe.test", server.text);
+    ask(&cancelled, loop, "silent.grebe.test", server.text);
+    grebe_loop_turn(loop, 0);
+    cancel(&cancelled);
+    grebe_loop_unref(loop);
+    assert_int_equal(waiting.n_done, 0);
+    assert_int_equal(mem.n_live, 0);
+    close(server.fd);
+}
+
+/* Whichever allocation fails: one answer, and nothing left behind. */
+TEST(out_of_memory_is_an_answer_too)
+{
+    struct server server = new_server();
+    bool has_failed = true;
+
+    for (uint32_t at = 1; has_failed; at++) {
+        struct test_mem mem;
+        struct grebe_loop *loop;
+        struct inquiry first, second;
+
+        test_mem_init(&mem);
+        assert_int_equal(grebe_loop_new(&mem.interface, &loop), GREBE_OK);
+        mem.fail_at = mem.n_allocs + at;
+        (void)!grebe__dns_set_timeout_ms(loop, 20);
+        ask(&first, loop, "10.9.8.7", server.text);
+        ask(&second, loop, "a.grebe.test", server.text);
+        settle(&first, &server);
+        if (second.n_done == 0)
+            settle(&second, &server);
+        has_failed = mem.has_failed;
+        grebe_loop_unref(loop);
+        assert_int_equal(first.n_done + second.n_done, 2);
+        assert_int_equal(mem.n_live, 0);
+    }
+    close(server.fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_and_failures_are_told_apart),
+        cmocka_unit_test(both_families_are_asked_for),
+        cmocka_unit_test(the_systems_resolver_knows_the_hosts_file),
+        cmocka_unit_test(a_server_that_is_not_there_is_a_failure),
+        cmocka_unit_test(a_server_needs_an_address),
+        cmocka_unit_test(a_cancelled_lookup_says_nothing),
+        cmocka_unit_test(many_lookups_share_a_server),
+        cmocka_unit_test(a_loop_may_end_before_its_lookups),
+        cmocka_unit_test(out_of_memory_is_an_answer_too),
+    };
+
+    return cmocka_run_group_tests_name("dns", tests, NULL, NULL);
+}
