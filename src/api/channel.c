@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grebe/channel.h: the core's channel, reached from any thread. */
+#include <grebe/channel.h>
+
+#include "core/channel.h"
+#include "core/credentials.h"
+#include "core/options.h"
+#include "io/loop.h"
+
+static struct grebe_loop *loop_of(const struct grebe_channel *channel)
+{
+    return grebe__loop_of_env(channel->host.env);
+}
+
+/* ---- Life ---------------------------------------------------------------------------- */
+
+static void run_requests(struct grebe__task *task);
+
+int grebe_channel_new(const char *target, const struct grebe_channel_options *given,
+                      struct grebe_diag *diag, struct grebe_channel **out)
+{
+    struct grebe_channel_options options = grebe__channel_options_complete(given);
+    struct grebe_loop *loop = options.loop;
+    struct grebe__channel_params params = {
+        .target = target,
+        .options = &options,
+        .credentials_name =
+            options.credentials == NULL ? NULL : options.credentials->server_name,
+    };
+    int result = GREBE_OK;
+
+    if (loop == NULL)
+        result = grebe_loop_new(options.mem, &loop);
+    else if (grebe__loop_is_forked(loop))
+        result = GREBE_ERR_FORKED;
+    else
+        grebe_loop_ref(loop);
+    if (result != GREBE_OK) {
+        grebe_diag_set(diag, "%s", grebe_strerror(result));
+        return result;
+    }
+    params.env = grebe__loop_env(loop);
+    result = grebe__channel_new(&params, diag, out);
+    if (result != GREBE_OK)
+        grebe_loop_unref(loop);
+    else
+        (*out)->request_task.run = run_requests;
+    return result;
+}
+
+/* Who waits for the end of a channel. */
+struct closing {
+    struct grebe_channel *channel;
+    bool is_closed;
+};
+
+static void on_closed_waited_for(struct grebe_channel *channel, void *arg)
+{
+    struct closing *closing = arg;
+
+    grebe__loop_wake(loop_of(channel), &closing->is_closed);
+}
+
+static void on_closed_alone(struct grebe_channel *channel, void *arg)
+{
+    struct grebe_loop *loop = loop_of(channel);
+
+    (void)arg;
+    grebe__channel_unref(channel);
+    grebe_loop_unref(loop);
+}
+
+static void close_and_tell(void *arg)
+{
+    struct closing *closing = arg;
+
+    grebe__channel_close(closing->channel, on_closed_waited_for, closing);
+}
+
+static void close_alone(void *arg)
+{
+    grebe__channel_close(arg, on_closed_alone, NULL);
+}
+
+/* In the child of a fork() nothing of the channel can be touched: its sockets belong to
+ * the parent.  Its memory is left alone. */
+void grebe_channel_destroy(struct grebe_channel *channel)
+{
+    struct closing closing = {.channel = channel};
+    struct grebe_loop *loop;
+
+    if (channel == NULL || grebe__loop_is_forked(loop_of(channel)))
+        return;
+    loop = loop_of(channel);
+    if (grebe__loop_is_current(loop)) {
+        grebe__loop_call(loop, close_alone, channel);
+        return;
+    }
+    grebe__loop_call(loop, close_and_tell, &closing);
+    grebe__loop_wait(loop, &closing.is_closed, -1);
+    grebe__channel_unref(channel);
+    grebe_loop_unref(loop);
+}
+
+/* ---- Requests that do not wait --------------------------------------------------------- */
+
+enum request {
+    REQUEST_CONNECT = 1 << 0,
+    REQUEST_ENTER_IDLE = 1 << 1,
+    REQUEST_RESET_BACKOFF = 1 << 2,
+};
+
+static void run_requests(struct grebe__task *task)
+{
+    struct grebe_channel *channel =
+        grebe_container_of(task, struct grebe_channel, request_task);
+    uint32_t requests = __atomic_exchange_n(&channel->requests, 0, __ATOMIC_ACQ_REL);
+
+    if (!channel->is_closed) {
+        if (requests & REQUEST_RESET_BACKOFF)
+            grebe__channel_reset_backoff(channel);
+        if (requests & REQUEST_ENTER_IDLE)
+            grebe__channel_enter_idle(channel);
+        if (requests & REQUEST_CONNECT)
+            grebe__channel_connect(channel);
+    }
+    grebe__channel_unref(channel);
+}
+
+static int request(struct grebe_channel *channel, enum request request)
+{
+    struct grebe_loop *loop = loop_of(channel);
+
+    if (grebe__loop_is_forked(loop))
+        return GREBE_ERR_FORKED;
+    if (__atomic_fetch_or(&channel->requests, request, __ATOMIC_ACQ_REL) == 0) {
+        grebe__channel_ref(channel);
+        grebe__loop_submit(loop, &channel->request_task);
+    }
+    return GREBE_OK;
+}
+
+int grebe_channel_connect(struct grebe_channel *channel)
+{
+    return request(channel, REQUEST_CONNECT);
+}
+
+int grebe_channel_enter_idle(struct grebe_channel *channel)
+{
+    return request(channel, REQUEST_ENTER_IDLE);
+}
+
+int grebe_channel_reset_backoff(struct grebe_channel *channel)
+{
+    return request(channel, REQUEST_RESET_BACKOFF);
+}
+
+/* ---- State ------------------------------------------------------------------------------ */
+
+enum grebe_connectivity grebe_channel_state(const struct grebe_channel *channel)
+{
+    return grebe__channel_get_state(channel);
+}
+
+struct state_wait {
+    struct grebe__state_waiter waiter;
+    struct grebe_channel *channel;
+    enum grebe_connectivity source;
+    bool has_changed;
+};
+
+static void on_change(struct grebe__state_waiter *waiter)
+{
+    struct state_wait *wait = grebe_container_of(waiter, struct state_wait, waiter);
+
+    grebe__loop_wake(loop_of(wait->channel), &wait->has_changed);
+}
+
+static void start_waiting(void *arg)
+{
+    struct state_wait *wait = arg;
+
+    if (grebe__channel_get_state(wait->channel) == wait->source)
+        grebe__list_append(&wait->channel->state_waiters, &wait->waiter.link);
+    else
+        on_change(&wait->waiter);
+}
+
+static void stop_waiting(void *arg)
+{
+    struct state_wait *wait = arg;
+
+    grebe__list_remove(&wait->waiter.link);
+}
+
+int grebe_channel_wait_for_state_change(struct grebe_channel *channel,
+                                        enum grebe_connectivity source,
+                                        int64_t timeout_ns)
+{
+    struct state_wait wait = {
+        .waiter.on_change = on_change,
+        .channel = channel,
+        .source = source,
+    };
+    struct grebe_loop *loop = loop_of(channel);
+    int result;
+
+    if (grebe__channel_get_state(channel) != source)
+        return GREBE_OK;
+    if (grebe__loop_is_current(loop))
+        return GREBE_ERR_DEADLOCK;
+    grebe__list_init(&wait.waiter.link);
+    result = grebe__loop_call(loop, start_waiting, &wait);
+    if (result != GREBE_OK)
+        return result;
+    result = grebe__loop_wait(loop, &wait.has_changed, timeout_ns);
+    if (result != GREBE_OK)
+        grebe__loop_call(loop, stop_waiting, &wait);
+    return result;
+}
+
+struct watch {
+    struct grebe_channel *channel;
+    grebe_channel_state_fn on_state;
+    void *arg;
+};
+
+static void set_watcher(void *arg)
+{
+    struct watch *watch = arg;
+
+    grebe__channel_set_watcher(watch->channel, watch->on_state, watch->arg);
+}
+
+int grebe_channel_watch_state(struct grebe_channel *channel,
+                              grebe_channel_state_fn on_state, void *arg)
+{
+    struct watch watch = {.channel = channel, .on_state = on_state, .arg = arg};
+
+    return grebe__loop_call(loop_of(channel), set_watcher, &watch);
+}
+
+/* ---- Questions ---------------------------------------------------------------------------- */
+
+struct grebe_loop *grebe_channel_loop(const struct grebe_channel *channel)
+{
+    return loop_of(channel);
+}
+
+const char *grebe_channel_target(const struct grebe_channel *channel)
+{
+    return channel->target_text;
+}
