@@ -1,0 +1,454 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""grebe backend, as grpcio and h2load see it."""
+
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+from harness import IS_SANITIZED, Backend, Case, main, run, start
+
+try:
+    import grpc
+except ImportError:
+    print("skipped: python3-grpcio is not installed")
+    sys.exit(77)
+
+METHOD = "/grebe.test.Echo/Echo"
+HEALTH = "/grpc.health.v1.Health/"
+ORCA = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"
+BIG = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def doubles(message):
+    """The double fields of a protobuf message that has nothing else."""
+    fields = {}
+    while message:
+        fields[message[0] >> 3] = struct.unpack("<d", message[1:9])[0]
+        message = message[9:]
+    return fields
+
+
+class BackendTest(Case):
+    def open(self, backend, options=(), credentials=None):
+        """A grpcio channel.  It is closed before the backend is stopped, because grpcio
+        looks at idle connections rarely, and the backend would wait for it."""
+        address = backend.address
+        if credentials is None:
+            channel = grpc.insecure_channel(address, options=options)
+        else:
+            channel = grpc.secure_channel(address, credentials, options=options)
+        backend.clients.append(channel)
+        self.addCleanup(channel.close)
+        return channel
+
+    def unary(self, backend, method=METHOD, **options):
+        return self.open(backend, **options).unary_unary(method)
+
+    def code_of(self, call, *args, **options):
+        with self.assertRaises(grpc.RpcError) as caught:
+            call(*args, **options)
+        return caught.exception.code()
+
+    # ---- Listening ---------------------------------------------------------------------
+
+    def test_listeners_are_announced_in_order(self):
+        with Backend("--listen", "127.0.0.2:0", "--listen", "[::1]:0") as backend:
+            lines = [backend.process.stdout.readline().decode() for _ in range(2)]
+            self.assertTrue(lines[0].startswith("listening 127.0.0.2:"), lines)
+            self.assertTrue(lines[1].startswith("listening [::1]:"), lines)
+
+    def test_count_takes_consecutive_ports(self):
+        with Backend() as free:
+            port = int(free.address.split(":")[1])
+        with Backend(listen=f"127.0.0.1:{port}", count=3) as backend:
+            self.assertEqual(backend.addresses,
+                             [f"127.0.0.1:{port + i}" for i in range(3)])
+
+    def test_json_lines_for_programs(self):
+        process = start("backend", "--listen", "127.0.0.1:0", "-o", "json")
+        line = process.stdout.readline().decode()
+        process.terminate()
+        process.communicate(timeout=10)
+        self.assertRegex(line, r'^\{"version":1,"listening":"127\.0\.0\.1:\d+"\}\n$')
+
+    def test_addresses_that_do_not_work(self):
+        with Backend() as backend:
+            done = run("backend", "--listen", backend.address)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"address already in use", done.stderr)
+        for address in ("nonsense", "localhost:1", "127.0.0.1", "127.0.0.1:99999",
+                        "[::1", "unix:relative", ":80", "127.0.0.1:-1"):
+            self.check_usage(run("backend", "--listen", address), "not an address like")
+
+    def test_socket_of_a_killed_backend_is_taken_over(self):
+        address = f"unix:{self.folder}/socket"
+        Backend(listen=address).stop(signal.SIGKILL)
+        with Backend(listen=address) as backend:
+            self.assertEqual(self.unary(backend)(b"x"), b"x")
+            done = run("backend", "--listen", address)  # but not of a living one
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(self.unary(backend)(b"x"), b"x")
+
+    def test_wrong_words_are_one_line(self):
+        for words, part in [
+            (["--tls-cert", "x"], "--tls-key"),
+            (["--tls-client-ca", "x"], "--tls-cert"),
+            (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
+            (["--fail-rate", "2"], "--fail-rate"),
+            (["--fail-code", "OK"], "--fail-code"),
+            (["--fail-code", "BAD"], "'BAD'"),
+            (["--health", "x"], "my.Service=SERVING"),
+            (["--health", "x=MAYBE"], "my.Service=SERVING"),
+            (["--count", "0"], "--count"),
+        ]:
+            self.check_usage(run("backend", *words), part)
+
+    # ---- Echo --------------------------------------------------------------------------
+
+    def test_unary_echoes_any_size(self):
+        with Backend() as backend:
+            echo = self.unary(backend, options=BIG)
+            for size in (0, 1, 5, 16383, 16384, 65536, 1 << 20, 9 << 20):
+                message = bytes(i % 251 for i in range(1000)) * (size // 1000 + 1)
+                self.assertEqual(echo(message[:size]), message[:size])
+
+    def test_streams_echo_each_message_as_it_arrives(self):
+        with Backend() as backend:
+            sent = threading.Semaphore(1)
+
+            def requests():
+                for i in range(5):
+                    self.assertTrue(sent.acquire(timeout=5))  # only after the last echo
+                    yield b"message %d" % i
+
+            answers = self.open(backend).stream_stream(METHOD)(requests())
+            for i, answer in enumerate(answers):
+                self.assertEqual(answer, b"message %d" % i)
+                sent.release()
+            self.assertEqual(i, 4)
+
+    def test_stream_without_messages_ends_well(self):
+        with Backend() as backend:
+            self.assertEqual(list(self.open(backend).stream_stream(METHOD)(iter([]))), [])
+
+    def test_long_streams_are_not_limited_by_windows(self):
+        message = b"x" * 100_000
+        with Backend() as backend:
+            stream = self.open(backend).stream_stream(METHOD)
+            answers = stream(message for _ in range(500))
+            self.assertEqual(sum(len(answer) for answer in answers), 500 * len(message))
+
+    def test_failed_uploads_give_their_windows_back(self):
+        with Backend("--fail-rate", "0.5") as backend:
+            echo = self.unary(backend, options=BIG)
+            codes = set()
+            for _ in range(100):  # three times what the connection's window takes
+                try:
+                    echo(bytes(1 << 20), timeout=10)
+                except grpc.RpcError as error:
+                    codes.add(error.code())
+            self.assertEqual(codes, {grpc.StatusCode.UNAVAILABLE})
+
+    def test_compressed_messages_come_back_compressed(self):
+        with Backend() as backend:
+            echo = self.open(backend, compression_options()).unary_unary(METHOD)
+            self.assertEqual(echo(b"a" * 10000, compression=grpc.Compression.Gzip),
+                             b"a" * 10000)
+
+    def test_many_calls_at_once(self):
+        with Backend("--delay", "2ms", "--jitter", "2ms") as backend:
+            echo = self.unary(backend)
+            futures = [echo.future(b"%d" % i) for i in range(2000)]
+            self.assertEqual([future.result() for future in futures],
+                             [b"%d" % i for i in range(2000)])
+
+    def test_h2load_finds_no_fault(self):
+        if shutil.which("h2load") is None:
+            self.skipTest("h2load is not installed")
+        body = self.folder / "body"
+        body.write_bytes(struct.pack(">BI", 0, 1000) + bytes(1000))
+        n = 2000 if IS_SANITIZED else 50000
+        with Backend() as backend:
+            done = subprocess.run(
+                ["h2load", "-n", str(n), "-c", "5", "-m", "50", "-d", body, "-H",
+                 "content-type: application/grpc", "-H", "te: trailers",
+                 f"http://{backend.address}{METHOD}"],
+                capture_output=True, timeout=100)
+            self.assertIn(f" {n} succeeded, 0 failed, 0 errored".encode(), done.stdout)
+
+    # ---- Behaviour ---------------------------------------------------------------------
+
+    def test_name_is_in_the_headers(self):
+        with Backend("--name", "red") as backend:
+            _, call = self.unary(backend).with_call(b"")
+            self.assertIn(("grebe-backend", "red"), call.initial_metadata())
+        with Backend("--name", "blue", count=2) as backend:
+            _, call = self.unary(backend).with_call(b"")
+            self.assertIn(("grebe-backend", "blue-1"), call.initial_metadata())
+
+    def test_delay_and_jitter(self):
+        with Backend("--delay", "50ms", "--jitter", "20ms") as backend:
+            echo = self.unary(backend)
+            echo(b"")
+            times = []
+            for _ in range(20):
+                before = time.monotonic()
+                echo(b"")
+                times.append(time.monotonic() - before)
+            self.assertGreaterEqual(min(times), 0.03)
+            self.assertLess(min(times), 0.05)
+            self.assertGreater(sorted(times)[10], 0.04)
+
+    def failures(self, *words):
+        """Which of 100 calls fail."""
+        with Backend("--fail-rate", "0.3", "--fail-code", "data_loss", *words) as backend:
+            echo = self.unary(backend)
+            failed = []
+            for i in range(100):
+                try:
+                    echo(b"")
+                except grpc.RpcError as error:
+                    self.assertEqual(error.code(), grpc.StatusCode.DATA_LOSS)
+                    self.assertEqual(error.details(), "injected failure")
+                    failed.append(i)
+            return failed
+
+    def test_failures_are_those_of_the_seed(self):
+        first = self.failures("--seed", "7")
+        self.assertTrue(15 < len(first) < 45, first)
+        self.assertEqual(self.failures("--seed", "7"), first)
+        self.assertNotEqual(self.failures("--seed", "8"), first)
+
+    def test_streams_fail_too(self):
+        with Backend("--fail-rate", "1") as backend:
+            stream = self.open(backend).stream_stream(METHOD)
+            answers = stream(b"x" * 1000 for _ in range(50))
+            self.assertEqual(self.code_of(list, answers), grpc.StatusCode.UNAVAILABLE)
+
+    def test_capacity_queues_first_come_first_served(self):
+        with Backend("--capacity", 2, "--delay", "100ms") as backend:
+            echo = self.unary(backend)
+            echo(b"")
+            ends, before = {}, time.monotonic()
+            calls = []
+            for i in range(6):
+                call = echo.future(b"")
+                call.add_done_callback(
+                    lambda _, i=i: ends.setdefault(i, time.monotonic() - before))
+                calls.append(call)
+            for call in calls:
+                call.result()
+            time.sleep(0.05)
+            waves = [int(ends[i] / 0.1) for i in range(6)]
+            self.assertEqual(waves, [1, 1, 2, 2, 3, 3], ends)
+
+    def test_cancelled_calls_give_up_their_place(self):
+        with Backend("--capacity", 1, "--delay", "200ms") as backend:
+            echo = self.unary(backend)
+            echo(b"")
+            before = time.monotonic()
+            gone = [echo.future(b"") for _ in range(20)]
+            time.sleep(0.05)
+            for call in gone:
+                call.cancel()
+            echo(b"")
+            self.assertLess(time.monotonic() - before, 1)
+
+    def test_max_streams_is_kept_by_clients(self):
+        with Backend("--max-streams", 2, "--delay", "100ms") as backend:
+            echo = self.unary(backend)
+            echo(b"")
+            before = time.monotonic()
+            for call in [echo.future(b"") for _ in range(6)]:
+                call.result()
+            self.assertGreaterEqual(time.monotonic() - before, 0.3)
+
+    def test_deadlines_pass(self):
+        with Backend("--delay", "10s", "--drain-timeout", "1s") as backend:
+            before = time.monotonic()
+            self.assertEqual(self.code_of(self.unary(backend), b"", timeout=0.1),
+                             grpc.StatusCode.DEADLINE_EXCEEDED)
+            self.assertLess(time.monotonic() - before, 2)
+
+    def test_old_connections_are_replaced_without_loss(self):
+        with Backend("--max-age", "100ms", "--delay", "5ms") as backend:
+            channel = self.open(backend)
+            states = []
+            channel.subscribe(states.append)
+            echo = channel.unary_unary(METHOD)
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                self.assertEqual(echo(b"x"), b"x")
+            self.assertGreater(states.count(grpc.ChannelConnectivity.READY), 3)
+
+    # ---- Ending ------------------------------------------------------------------------
+
+    def test_sigterm_finishes_the_calls(self):
+        backend = Backend("--delay", "300ms")
+        echo = self.unary(backend)
+        echo(b"")
+        calls = [echo.future(b"%d" % i) for i in range(100)]
+        time.sleep(0.1)
+        self.assertEqual(backend.stop(), 0)
+        answers = [call.result() for call in calls]
+        self.assertEqual(answers, [b"%d" % i for i in range(100)])
+        self.assertEqual(self.code_of(echo, b""), grpc.StatusCode.UNAVAILABLE)
+
+    def test_sigterm_lets_streams_finish(self):
+        backend = Backend()
+        is_draining = threading.Event()
+
+        def requests():
+            yield b"before"
+            is_draining.wait(5)
+            yield b"after"
+
+        answers = self.open(backend).stream_stream(METHOD)(requests())
+        self.assertEqual(next(answers), b"before")
+        backend.process.terminate()
+        time.sleep(0.3)
+        is_draining.set()
+        self.assertEqual(list(answers), [b"after"])
+        self.assertEqual(backend.wait(), 0)
+
+    def test_calls_lose_nothing_while_a_backend_drains(self):
+        steady, leaving = Backend(), Backend("--delay", "2ms")
+        with steady:
+            target = f"ipv4:{steady.address},{leaving.address}"
+            client = start("bench", "--plaintext", target, METHOD, "--policy",
+                           "round_robin", "-z", "1.5s", "-c", 20, "--fail-if", "errors>0")
+            time.sleep(0.7)
+            self.assertEqual(leaving.stop(), 0)
+            out, errors = client.communicate(timeout=30)
+            self.assertEqual(client.returncode, 0, (out, errors))
+
+    def test_calls_beyond_the_drain_timeout_are_lost(self):
+        backend = Backend("--delay", "60s", "--drain-timeout", "200ms")
+        call = self.unary(backend).future(b"")
+        time.sleep(0.3)
+        self.assertEqual(backend.stop(), 1)
+        self.assertEqual(self.code_of(call.result), grpc.StatusCode.UNAVAILABLE)
+
+    def test_second_signal_ends_it_at_once(self):
+        backend = Backend("--delay", "60s")
+        call = self.unary(backend).future(b"")
+        time.sleep(0.3)
+        backend.process.terminate()
+        time.sleep(0.2)
+        self.assertIsNone(backend.process.poll())
+        self.assertEqual(backend.stop(), 1)
+        self.assertEqual(self.code_of(call.result), grpc.StatusCode.UNAVAILABLE)
+
+    # ---- TLS ---------------------------------------------------------------------------
+
+    def test_tls(self):
+        certs = self.certificates()
+        with Backend("--tls-cert", certs / "server.pem", "--tls-key",
+                     certs / "server.key") as backend:
+            credentials = grpc.ssl_channel_credentials((certs / "ca.pem").read_bytes())
+            echo = self.unary(backend, credentials=credentials, options=BIG)
+            for size in (0, 100, 1 << 20, 5 << 20):
+                self.assertEqual(echo(b"x" * size), b"x" * size)
+
+    def test_mutual_tls(self):
+        certs = self.certificates()
+        ca, cert, key = ((certs / name).read_bytes()
+                         for name in ("ca.pem", "client.pem", "client.key"))
+        with Backend("--tls-cert", certs / "server.pem", "--tls-key",
+                     certs / "server.key", "--tls-client-ca",
+                     certs / "ca.pem") as backend:
+            known = grpc.ssl_channel_credentials(ca, key, cert)
+            self.assertEqual(self.unary(backend, credentials=known)(b"x"), b"x")
+            stranger = self.unary(backend, credentials=grpc.ssl_channel_credentials(ca))
+            self.assertEqual(self.code_of(stranger, b"x", timeout=5),
+                             grpc.StatusCode.UNAVAILABLE)
+
+    def test_alpn_is_required(self):
+        certs = self.certificates()
+        with Backend("--tls-cert", certs / "server.pem", "--tls-key",
+                     certs / "server.key") as backend:
+            for alpn, is_taken in (("h2", True), ("http/1.1", False)):
+                done = subprocess.run(
+                    ["openssl", "s_client", "-connect", backend.address, "-alpn", alpn],
+                    input=b"", capture_output=True, timeout=20)
+                self.assertEqual(b"ALPN protocol: h2" in done.stdout, is_taken)
+
+    # ---- Services ----------------------------------------------------------------------
+
+    def test_health_is_checked(self):
+        with Backend("--health", "a.B=SERVING", "--health", "c=NOT_SERVING") as backend:
+            check = self.unary(backend, HEALTH + "Check")
+            self.assertEqual(check(b""), b"\x08\x01")
+            self.assertEqual(check(b"\x0a\x03a.B"), b"\x08\x01")
+            self.assertEqual(check(b"\x0a\x01c"), b"\x08\x02")
+            self.assertEqual(self.code_of(check, b"\x0a\x01x"), grpc.StatusCode.NOT_FOUND)
+            self.assertEqual(self.code_of(check, b"\x0a\xffx"),
+                             grpc.StatusCode.INVALID_ARGUMENT)
+            self.assertEqual(self.code_of(check, b"\x0a\x7f" + b"x" * 5000),
+                             grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def test_health_is_watched_and_toggled(self):
+        with Backend("--health", "a.B=SERVING") as backend:
+            channel = self.open(backend)
+            watch = channel.unary_stream(HEALTH + "Watch")
+            known, unknown = watch(b"\x0a\x03a.B"), watch(b"\x0a\x01x")
+            self.assertEqual((next(known), next(unknown)), (b"\x08\x01", b"\x08\x03"))
+            backend.process.send_signal(signal.SIGUSR1)
+            self.assertEqual(next(known), b"\x08\x02")
+            self.assertEqual(self.unary(backend, HEALTH + "Check")(b""), b"\x08\x02")
+            backend.process.send_signal(signal.SIGUSR2)
+            self.assertEqual(next(known), b"\x08\x01")
+            backend.process.terminate()
+            for stream in (known, unknown):
+                self.assertEqual(self.code_of(next, stream), grpc.StatusCode.UNAVAILABLE)
+            self.assertEqual(backend.wait(), 0)
+
+    def test_services_that_are_off_are_unimplemented(self):
+        with Backend() as backend:
+            self.assertEqual(self.code_of(self.unary(backend, HEALTH + "Check"), b""),
+                             grpc.StatusCode.UNIMPLEMENTED)
+            stream = self.open(backend).unary_stream(ORCA)(b"")
+            self.assertEqual(self.code_of(next, stream), grpc.StatusCode.UNIMPLEMENTED)
+
+    def test_load_is_reported_as_a_stream(self):
+        with Backend("--orca", "--capacity", 4, "--delay", "50ms") as backend:
+            channel = self.open(backend)
+            echo = channel.unary_unary(METHOD)
+            is_done = threading.Event()
+
+            def load():
+                while not is_done.is_set():
+                    for call in [echo.future(b"") for _ in range(2)]:
+                        call.result()
+
+            thread = threading.Thread(target=load)
+            thread.start()
+            # report_interval: 100 ms, as Duration {2 nanos}
+            stream = channel.unary_stream(ORCA)(b"\x0a\x05\x10\x80\xc2\xd7\x2f")
+            reports = [doubles(next(stream)) for _ in range(25)]
+            is_done.set()
+            thread.join()
+            last = reports[-1]
+            self.assertTrue(0.3 < last[9] < 0.6, last)  # 2 of 4 places
+            self.assertTrue(20 < last[6] < 45, last)  # of 40 calls a second
+            self.assertGreater(last[1], 0)
+            self.assertNotIn(7, last)
+
+    def test_load_is_reported_in_trailers(self):
+        with Backend("--orca") as backend:
+            time.sleep(0.2)
+            run("call", "--plaintext", backend.target, METHOD, "-d", "x")
+            done = run("call", "--plaintext", backend.target, METHOD, "-d", "x", "-v")
+            self.assertIn(b"endpoint-load-metrics-bin: ", done.stderr)
+
+
+def compression_options():
+    return [("grpc.default_compression_algorithm", 2)]
+
+
+main()

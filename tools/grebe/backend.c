@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backend.c -- grebe backend: something real to balance over. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <grebe/attr.h>
+#include <grebe/status.h>
+
+#include "output.h"
+#include "server.h"
+#include "units.h"
+#include "verbs.h"
+
+struct backend_args {
+    struct operands operands;
+    struct output_args output;
+    struct text_list listen;
+    uint64_t count;
+    const char *name;
+    const char *cert, *key, *client_ca;
+    uint64_t delay_ns, jitter_ns;
+    double fail_rate;
+    const char *fail_code;
+    uint64_t seed;
+    uint64_t capacity, max_streams, max_age_ns;
+    struct text_list health;
+    bool has_orca;
+    uint64_t drain_timeout_ns;
+    const char *congestion;
+};
+
+#define AT(member) offsetof(struct backend_args, member)
+
+static const struct option_spec listener_options[] = {
+    {OPTION_LIST, '\0', "listen", AT(listen), "ADDR", NULL, 0,
+     "127.0.0.1:50051, [::1]:0 or unix:/path; port 0 picks a free one; may be repeated"},
+    {OPTION_COUNT, '\0', "count", AT(count), "N", "1", 1,
+     "N backends for each --listen, on consecutive ports"},
+    {OPTION_TEXT, '\0', "name", AT(name), "TEXT", NULL, 0,
+     "answer with the header grebe-backend: TEXT, or TEXT-1, TEXT-2... if there are "
+     "several"},
+    {OPTION_TEXT, '\0', "tls-cert", AT(cert), "FILE", NULL, 0,
+     "PEM certificate chain; without it connections are plaintext"},
+    {OPTION_TEXT, '\0', "tls-key", AT(key), "FILE", NULL, 0, "its PEM key"},
+    {OPTION_TEXT, '\0', "tls-client-ca", AT(client_ca), "FILE", NULL, 0,
+     "demand client certificates that this CA has signed"},
+    {OPTION_TEXT, '\0', "tcp-congestion", AT(congestion), "NAME", NULL, 0,
+     "TCP_CONGESTION of the sockets, as in cubic"},
+    {.kind = OPTION_END},
+};
+
+static const struct option_spec behaviour_options[] = {
+    {OPTION_DURATION, '\0', "delay", AT(delay_ns), "TIME", NULL, 0,
+     "how long a call is served, as in 5ms"},
+    {OPTION_DURATION, '\0', "jitter", AT(jitter_ns), "TIME", NULL, 0,
+     "plus or minus this much, evenly spread"},
+    {OPTION_NUMBER, '\0', "fail-rate", AT(fail_rate), "SHARE", NULL, 0,
+     "share of calls that fail, 0 to 1"},
+    {OPTION_TEXT, '\0', "fail-code", AT(fail_code), "CODE", "UNAVAILABLE", 0,
+     "how they fail"},
+    {OPTION_COUNT, '\0', "seed", AT(seed), "N", "1", 0, "of jitter and failures"},
+    {OPTION_COUNT, '\0', "capacity", AT(capacity), "N", NULL, 0,
+     "calls that are served at once, others queue; 0: all"},
+    {OPTION_COUNT, '\0', "max-streams", AT(max_streams), "N", NULL, 0,
+     "MAX_CONCURRENT_STREAMS of a connection; 0: 100000"},
+    {OPTION_DURATION, '\0', "max-age", AT(max_age_ns), "TIME", NULL, 0,
+     "connections older than this, +- 10 %, are drained; 0: never"},
+    {OPTION_LIST, '\0', "health", AT(health), "SERVICE=STATUS", NULL, 0,
+     "serve grpc.health.v1.Health; STATUS is SERVING or NOT_SERVING; SIGUSR1 makes all "
+     "NOT_SERVING, SIGUSR2 takes that back; may be repeated"},
+    {OPTION_FLAG, '\0', "orca", AT(has_orca), NULL, NULL, 0,
+     "report load in every trailer and through xds.service.orca.v3.OpenRcaService"},
+    {OPTION_DURATION, '\0', "drain-timeout", AT(drain_timeout_ns), "TIME", "30s", 0,
+     "calls that run longer after SIGTERM are lost"},
+    {.kind = OPTION_END},
+};
+
+static const struct option_group groups[] = {
+    {"Listeners", listener_options, 0},
+    {"Behaviour", behaviour_options, 0},
+    {"Output", output_options, AT(output)},
+    {NULL, NULL, 0},
+};
+
+static const struct option_example examples[] = {
+    {"grebe backend --listen 127.0.0.1:50051", "one backend that echoes at once"},
+    {"grebe backend --listen 127.0.0.1:7000 --count 5 --delay 5ms --jitter 2ms",
+     "five of them on ports 7000 to 7004, 3 to 7 ms for each call"},
+    {"grebe backend --listen 127.0.0.1:0 --capacity 8 --delay 10ms --orca",
+     "one that is full at 800 calls a second and says how busy it is"},
+    {"grebe backend --health my.Service=SERVING & kill -USR1 $!",
+     "one that says it is not well any more"},
+    {NULL, NULL},
+};
+
+/* ---- What runs --------------------------------------------------------------------- */
+
+struct backend {
+    const struct backend_args *args;
+    uv_loop_t uv;
+    struct server_loop *loop;
+    struct server_tls *tls;
+    struct server **servers;
+    char (*names)[128]; /* one for each server */
+    size_t n_servers;
+    uv_signal_t signals[4];
+    uv_timer_t drain_timer;
+    bool is_draining;
+    int exit_code;
+};
+
+static int complain(const char *what)
+{
+    return options_complain("backend", "%s", what);
+}
+
+/* What still runs is lost. */
+static void kill_all(struct backend *b)
+{
+    size_t n_calls = 0;
+
+    for (size_t i = 0; i < b->n_servers; i++) {
+        n_calls += server_n_calls(b->servers[i]);
+        server_kill(b->servers[i]);
+    }
+    if (n_calls == 0)
+        return;
+    fprintf(stderr, "grebe backend: %zu calls still ran and are lost\n", n_calls);
+    b->exit_code = EXIT_FAILED;
+}
+
+static void on_drain_timeout(uv_timer_t *timer)
+{
+    kill_all(timer->data);
+}
+
+/* The loop ends by itself when the last connection is closed. */
+static void drain(struct backend *b)
+{
+    b->is_draining = true;
+    for (size_t i = 0; i < b->n_servers; i++)
+        server_drain(b->servers[i]);
+    uv_timer_start(&b->drain_timer, on_drain_timeout,
+                   b->args->drain_timeout_ns / NS_PER_MS, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct backend *b = handle->data;
+
+    if (number == SIGUSR1 || number == SIGUSR2) {
+        for (size_t i = 0; i < b->n_servers; i++)
+            server_set_serving(b->servers[i], number == SIGUSR2);
+    } else if (b->is_draining) {
+        kill_all(b); /* the second time it is meant */
+    } else {
+        drain(b);
+    }
+}
+
+/* Neither signals nor the timer keep the loop going: listeners and connections do. */
+static void start_handles(struct backend *b)
+{
+    static const int numbers[4] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+
+    for (size_t i = 0; i < 4; i++) {
+        uv_signal_init(&b->uv, &b->signals[i]);
+        b->signals[i].data = b;
+        uv_signal_start(&b->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&b->signals[i]);
+    }
+    uv_timer_init(&b->uv, &b->drain_timer);
+    b->drain_timer.data = b;
+    uv_unref((uv_handle_t *)&b->drain_timer);
+}
+
+/* A signal that comes while we leave anyway must not spoil the exit code. */
+static void close_handles(struct backend *b)
+{
+    for (size_t i = 0; i < 4; i++) {
+        int number = b->signals[i].signum;
+
+        uv_close((uv_handle_t *)&b->signals[i], NULL);
+        signal(number, SIG_IGN);
+    }
+    uv_close((uv_handle_t *)&b->drain_timer, NULL);
+}
+
+/* ---- Settings ---------------------------------------------------------------------- */
+
+/* The i-th neighbour of an address: the i-th port after it, another free port, or another
+ * path. */
+static bool neighbour(const char *address, uint64_t i, char *buf, size_t size)
+{
+    const char *colon = strrchr(address, ':');
+    uint64_t port = 0;
+    int n;
+
+    if (strncmp(address, "unix:", 5) == 0)
+        n = i == 0 ? snprintf(buf, size, "%s", address)
+                   : snprintf(buf, size, "%s.%llu", address, (unsigned long long)i);
+    else if (colon != NULL && units_parse_count(colon + 1, &port) && port > 0)
+        n = snprintf(buf, size, "%.*s:%llu", (int)(colon - address), address,
+                     (unsigned long long)(port + i));
+    else
+        n = snprintf(buf, size, "%s", address);
+    return n >= 0 && (size_t)n < size;
+}
+
+static int check_health(const struct text_list *health)
+{
+    for (size_t i = 0; i < health->n; i++) {
+        const char *status = strrchr(health->items[i], '=');
+
+        if (status == NULL ||
+            (strcmp(status, "=SERVING") != 0 && strcmp(status, "=NOT_SERVING") != 0))
+            return options_complain(
+                "backend",
+                "--health: '%s' is not like my.Service=SERVING or =NOT_SERVING",
+                health->items[i]);
+    }
+    return EXIT_FINE;
+}
+
+static int check(const struct backend_args *args)
+{
+    if ((args->cert == NULL) != (args->key == NULL))
+        return complain("--tls-cert and --tls-key go together");
+    if (args->client_ca != NULL && args->cert == NULL)
+        return complain("--tls-client-ca needs --tls-cert and --tls-key");
+    if (args->fail_rate > 1)
+        return complain("--fail-rate: more than 1 is more than all calls");
+    if (grebe_status_code_parse(args->fail_code) <= 0)
+        return options_complain("backend",
+                                "--fail-code: '%s' is not a code like UNAVAILABLE",
+                                args->fail_code);
+    if (args->max_streams > INT32_MAX)
+        return complain("--max-streams: HTTP/2 counts to 2147483647");
+    return check_health(&args->health);
+}
+
+static struct server_settings settings_of(const struct backend *b)
+{
+    const struct backend_args *args = b->args;
+
+    return (struct server_settings){
+        .tls = b->tls,
+        .delay_ns = args->delay_ns,
+        .jitter_ns = args->jitter_ns,
+        .fail_rate = args->fail_rate,
+        .fail_code = grebe_status_code_parse(args->fail_code),
+        .seed = args->seed,
+        .capacity = args->capacity,
+        .max_streams = args->max_streams,
+        .max_age_ns = args->max_age_ns,
+        .health = args->health.items,
+        .n_health = args->health.n,
+        .has_orca = args->has_orca,
+        .congestion = args->congestion,
+    };
+}
+
+static const char *name_of(struct backend *b, size_t i, size_t n)
+{
+    if (b->args->name == NULL || n == 1)
+        return b->args->name;
+    snprintf(b->names[i], sizeof b->names[i], "%s-%zu", b->args->name, i + 1);
+    return b->names[i];
+}
+
+/* ---- Start ------------------------------------------------------------------------- */
+
+static int add_server(struct backend *b, const char *address, size_t n)
+{
+    struct server_settings settings = settings_of(b);
+    struct server *server;
+    char error[256];
+
+    settings.name = name_of(b, b->n_servers, n);
+    settings.seed += b->n_servers; /* backends do not fail in step */
+    if (!server_new(b->loop, address, &settings, &server, error, sizeof error))
+        return complain(error);
+    b->servers[b->n_servers++] = server;
+    if (server_listen(server, error, sizeof error))
+        return EXIT_FINE;
+    fprintf(stderr, "grebe backend: %s\n", error);
+    return EXIT_FAILED;
+}
+
+static int add_servers(struct backend *b)
+{
+    static const char *fallback = "127.0.0.1:50051";
+    const struct text_list *listen = &b->args->listen;
+    size_t n_listen = listen->n == 0 ? 1 : listen->n;
+    size_t n = n_listen * b->args->count;
+
+    b->servers = calloc(n, sizeof(struct server *));
+    b->names = calloc(n, sizeof *b->names);
+    if (b->servers == NULL || b->names == NULL)
+        return complain("out of memory");
+    for (size_t i = 0; i < n_listen; i++) {
+        const char *first = listen->n == 0 ? fallback : listen->items[i];
+
+        for (uint64_t k = 0; k < b->args->count; k++) {
+            char address[128];
+            int code;
+
+            if (!neighbour(first, k, address, sizeof address))
+                return complain("--listen: the address is too long");
+            code = add_server(b, address, n);
+            if (code != EXIT_FINE)
+                return code;
+        }
+    }
+    return EXIT_FINE;
+}
+
+static void announce(const struct backend *b)
+{
+    for (size_t i = 0; i < b->n_servers; i++) {
+        const char *address = server_address(b->servers[i]);
+
+        if (output_is(&b->args->output, "json"))
+            output_json(json_pack("{s:i, s:s}", "version", 1, "listening", address));
+        else
+            printf("listening %s\n", address);
+    }
+    fflush(stdout);
+}
+
+/* A thousand backends, or one with ten thousand clients. */
+static void allow_many_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int serve(struct backend *b)
+{
+    int code = add_servers(b);
+
+    if (code == EXIT_FINE) {
+        announce(b);
+        uv_run(&b->uv, UV_RUN_DEFAULT);
+        code = b->exit_code;
+    }
+    for (size_t i = 0; i < b->n_servers; i++)
+        server_destroy(b->servers[i]);
+    free(b->servers);
+    free(b->names);
+    return code;
+}
+
+static int load_tls(struct backend *b)
+{
+    const struct backend_args *args = b->args;
+    char error[256];
+
+    if (args->cert == NULL)
+        return EXIT_FINE;
+    b->tls = server_tls_new(args->cert, args->key, args->client_ca, error, sizeof error);
+    return b->tls == NULL ? complain(error) : EXIT_FINE;
+}
+
+static int run(void *arg)
+{
+    struct backend b = {.args = arg, .exit_code = EXIT_FINE};
+    int code = check(b.args);
+
+    if (code == EXIT_FINE)
+        code = load_tls(&b);
+    if (code != EXIT_FINE)
+        return code;
+    allow_many_files();
+    uv_loop_init(&b.uv);
+    if (server_loop_new(&b.uv, &b.loop) != 0) {
+        server_tls_destroy(b.tls);
+        return complain("out of memory");
+    }
+    start_handles(&b);
+    code = serve(&b);
+    close_handles(&b);
+    server_loop_destroy(b.loop);
+    uv_run(&b.uv, UV_RUN_DEFAULT);
+    uv_loop_close(&b.uv);
+    server_tls_destroy(b.tls);
+    return code;
+}
+
+const struct verb backend_verb = {
+    .name = "backend",
+    .operands = "",
+    .summary = "serve real gRPC for demos and tests",
+    .text =
+        "Serves until SIGTERM or SIGINT, then drains: GOAWAY, the calls that run are "
+        "finished, exit 0; a second signal ends it at once. The first lines on stdout "
+        "are 'listening ADDR', one for each listener. Any method echoes its request "
+        "messages, streaming ones as they arrive.",
+    .groups = groups,
+    .examples = examples,
+    .args_size = sizeof(struct backend_args),
+    .run = run,
+};

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "channel_args.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "payload.h"
+
+#define AT(member) offsetof(struct channel_args, member)
+
+const struct option_spec channel_options[] = {
+    {OPTION_FLAG, '\0', "plaintext", AT(is_plaintext), NULL, NULL, 0,
+     "no TLS; the default is TLS with the system's roots"},
+    {OPTION_TEXT, '\0', "cacert", AT(ca), "FILE", NULL, 0,
+     "trust the certificates that this CA has signed (PEM)"},
+    {OPTION_TEXT, '\0', "cert", AT(cert), "FILE", NULL, 0,
+     "client certificate chain for mTLS (PEM)"},
+    {OPTION_TEXT, '\0', "key", AT(key), "FILE", NULL, 0, "its key (PEM)"},
+    {OPTION_FLAG, '\0', "insecure", AT(skips_verification), NULL, NULL, 0,
+     "TLS without verification: for experiments"},
+    {OPTION_TEXT, '\0', "authority", AT(authority), "NAME", NULL, 0,
+     "what servers are called by, instead of the target's name"},
+    {OPTION_TEXT, '\0', "policy", AT(policy), "NAME", NULL, 0,
+     "balance with round_robin, pick_first..., unless a service config says otherwise"},
+    {OPTION_TEXT, '\0', "service-config", AT(service_config), "JSON", NULL, 0,
+     "or @FILE: used if the resolver has none"},
+    {OPTION_DURATION, '\0', "connect-timeout", AT(connect_timeout_ns), "TIME", NULL, 1,
+     "for TCP, TLS and HTTP/2 of a connection together; 20s unless given"},
+    {OPTION_DURATION, '\0', "keepalive-time", AT(keepalive_time_ns), "TIME", NULL, 1,
+     "PING after this long without news; at least 10s"},
+    {OPTION_TEXT, '\0', "tcp-congestion", AT(congestion), "NAME", NULL, 0,
+     "TCP_CONGESTION of the sockets, as in cubic"},
+    {OPTION_LIST, 'H', "header", AT(headers), "'NAME: VALUE'", NULL, 0,
+     "metadata to send; values of NAME-bin in base64; may be repeated"},
+    {OPTION_DURATION, '\0', "max-time", AT(max_time_ns), "TIME", NULL, 1,
+     "the deadline of a call"},
+    {OPTION_FLAG, '\0', "wait-for-ready", AT(waits_for_ready), NULL, NULL, 0,
+     "wait for a backend instead of failing while none is up"},
+    {.kind = OPTION_END},
+};
+
+/* ---- Channel ----------------------------------------------------------------------- */
+
+static int check(const char *verb, const struct channel_args *args)
+{
+    bool wants_tls = args->ca != NULL || args->cert != NULL || args->key != NULL ||
+                     args->skips_verification;
+
+    if (args->is_plaintext && wants_tls)
+        return options_complain(
+            verb, "--plaintext does not go with --cacert, --cert, --key or --insecure");
+    if ((args->cert == NULL) != (args->key == NULL))
+        return options_complain(verb, "--cert and --key go together");
+    if (args->ca != NULL && args->skips_verification)
+        return options_complain(verb, "--insecure would ignore --cacert: choose one");
+    if (args->policy != NULL && grebe_balancer_get(args->policy) == NULL)
+        return options_complain(verb, "--policy: there is no '%s'", args->policy);
+    return EXIT_FINE;
+}
+
+static int make_credentials(const char *verb, const struct channel_args *args,
+                            struct grebe_credentials **out)
+{
+    struct grebe_tls_options options = GREBE_TLS_OPTIONS_INIT;
+    struct grebe_diag diag;
+
+    if (args->is_plaintext) {
+        *out = grebe_credentials_insecure();
+        return EXIT_FINE;
+    }
+    options.ca_file = args->ca;
+    options.cert_file = args->cert;
+    options.key_file = args->key;
+    options.skips_verification = args->skips_verification;
+    if (grebe_credentials_tls(&options, &diag, out) != GREBE_OK)
+        return options_complain(verb, "%s", diag.text);
+    return EXIT_FINE;
+}
+
+/* JSON as it was given or from a file; out->bytes NULL if there is none. */
+static int load_service_config(const char *verb, const struct channel_args *args,
+                               struct payload *out)
+{
+    char error[256];
+
+    *out = (struct payload){NULL, 0};
+    if (args->service_config == NULL)
+        return EXIT_FINE;
+    if (!payload_load(args->service_config, out, error, sizeof error))
+        return options_complain(verb, "--service-config: %s", error);
+    return EXIT_FINE;
+}
+
+static int make_channel(const char *verb, const char *target,
+                        const struct grebe_channel_options *options,
+                        struct grebe_channel **out)
+{
+    struct grebe_diag diag;
+
+    if (grebe_channel_new(target, options, &diag, out) != GREBE_OK)
+        return options_complain(verb, "%s", diag.text);
+    return EXIT_FINE;
+}
+
+int channel_open(const char *verb, const char *target, const struct channel_args *args,
+                 struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
+                 struct grebe_channel **out)
+{
+    struct grebe_channel_options options;
+    struct payload service_config;
+    int code = check(verb, args);
+
+    grebe_channel_options_init(&options);
+    if (code == EXIT_FINE)
+        code = make_credentials(verb, args, &options.credentials);
+    if (code != EXIT_FINE)
+        return code;
+    code = load_service_config(verb, args, &service_config);
+    options.service_config = (const char *)service_config.bytes;
+    options.loop = loop;
+    options.authority = args->authority;
+    options.policy = args->policy;
+    options.on_log = on_log;
+    options.log_arg = log_arg;
+    options.tcp_congestion = args->congestion;
+    if (args->connect_timeout_ns != 0)
+        options.min_connect_timeout_ns = args->connect_timeout_ns;
+    if (args->keepalive_time_ns != 0)
+        options.keepalive_time_ns = args->keepalive_time_ns;
+    if (code == EXIT_FINE)
+        code = make_channel(verb, target, &options, out);
+    payload_free(&service_config);
+    grebe_credentials_unref(options.credentials);
+    return code;
+}
+
+/* The first policy that the process knows, as the service config's rules have it. */
+static bool policy_of_config(const char *text, char buf[64])
+{
+    json_t *config = json_loads(text, 0, NULL), *policy;
+    const char *name = NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(config, "loadBalancingConfig"), i, policy)
+    {
+        name = json_object_iter_key(json_object_iter(policy));
+        if (name != NULL && grebe_balancer_get(name) != NULL)
+            break;
+        name = NULL;
+    }
+    if (name != NULL)
+        snprintf(buf, 64, "%s", name);
+    json_decref(config);
+    return name != NULL;
+}
+
+const char *channel_policy(const struct channel_args *args, char buf[64])
+{
+    const char *config = args->service_config;
+    char error[256];
+    struct payload payload;
+    bool is_known;
+
+    if (config != NULL && payload_load(config, &payload, error, sizeof error)) {
+        is_known = policy_of_config((const char *)payload.bytes, buf);
+        payload_free(&payload);
+        if (is_known)
+            return buf;
+    }
+    return args->policy != NULL ? args->policy : "pick_first";
+}
+
+/* ---- Calls ------------------------------------------------------------------------- */
+
+static bool is_binary(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 4 && strcasecmp(name + length - 4, "-bin") == 0;
+}
+
+static int add_header(const char *verb, struct grebe_metadata *metadata, const char *text)
+{
+    char name[256];
+    size_t length = strcspn(text, ":"), value_length;
+    const char *value = text + length;
+    uint8_t *decoded;
+    int result;
+
+    if (*value == '\0' || length == 0 || length >= sizeof name)
+        return options_complain(verb, "-H: '%s' is not like 'name: value'", text);
+    memcpy(name, text, length);
+    name[length] = '\0';
+    for (value++; *value == ' '; value++)
+        continue;
+    decoded = malloc(strlen(value) + 1);
+    if (decoded == NULL)
+        return options_complain(verb, "out of memory");
+    value_length = strlen(value);
+    if (is_binary(name) && !base64_decode(value, decoded, &value_length)) {
+        free(decoded);
+        return options_complain(verb, "-H: the value of %s is not base64", name);
+    }
+    result = grebe_metadata_add(metadata, name, is_binary(name) ? (char *)decoded : value,
+                                value_length);
+    free(decoded);
+    if (result != GREBE_OK)
+        return options_complain(verb, "-H: '%s': %s", text, grebe_strerror(result));
+    return EXIT_FINE;
+}
+
+int channel_call_options(const char *verb, const struct channel_args *args,
+                         struct grebe_call_options *out)
+{
+    struct grebe_metadata *metadata = NULL;
+    int code = EXIT_FINE;
+
+    if (args->headers.n > 0) {
+        metadata = grebe_metadata_new(NULL);
+        if (metadata == NULL)
+            return options_complain(verb, "out of memory");
+    }
+    for (size_t i = 0; i < args->headers.n && code == EXIT_FINE; i++)
+        code = add_header(verb, metadata, args->headers.items[i]);
+    if (code != EXIT_FINE) {
+        grebe_metadata_unref(metadata);
+        return code;
+    }
+    *out = (struct grebe_call_options)GREBE_CALL_OPTIONS_INIT;
+    out->metadata = metadata;
+    out->timeout_ns = (int64_t)args->max_time_ns;
+    out->wait_for_ready = args->waits_for_ready ? GREBE_YES : GREBE_DEFAULT;
+    return EXIT_FINE;
+}
+
+bool channel_method(const char *text, char *buf, size_t size)
+{
+    const char *name = text + (*text == '/');
+    const char *slash = strchr(name, '/');
+    int n;
+
+    if (slash == NULL || slash == name || slash[1] == '\0' ||
+        strchr(slash + 1, '/') != NULL)
+        return false;
+    for (const char *c = name; *c != '\0'; c++)
+        if (!isgraph((unsigned char)*c))
+            return false;
+    n = snprintf(buf, size, "/%s", name);
+    return n >= 0 && (size_t)n < size;
+}

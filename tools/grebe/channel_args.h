@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* channel_args.h -- the options of every verb that opens a channel. */
+#ifndef TOOL_CHANNEL_ARGS_H
+#define TOOL_CHANNEL_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <grebe/grebe.h>
+
+#include "options.h"
+
+struct channel_args {
+    bool is_plaintext, skips_verification;
+    const char *ca, *cert, *key;
+    const char *authority;
+    const char *policy;
+    const char *service_config;                     /* JSON or @file */
+    uint64_t connect_timeout_ns, keepalive_time_ns; /* 0: the library's */
+    const char *congestion;
+    struct text_list headers;
+    uint64_t max_time_ns; /* 0: none */
+    bool waits_for_ready;
+};
+
+extern const struct option_spec channel_options[];
+
+/* Opens a channel.  What is wrong with the options is said on stderr; gives EXIT_FINE or
+ * EXIT_USAGE.  `loop` NULL: one of its own; `on_log` NULL: silent. */
+int channel_open(const char *verb, const char *target, const struct channel_args *args,
+                 struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
+                 struct grebe_channel **out);
+
+/* The options of a call; out->metadata is the caller's to unref. */
+int channel_call_options(const char *verb, const struct channel_args *args,
+                         struct grebe_call_options *out);
+
+/* The policy the channel starts with, as far as the options tell: "round_robin". */
+const char *channel_policy(const struct channel_args *args, char buf[64]);
+
+/* "/pkg.Service/Method", whether or not it was written with the first slash; false if it
+ * does not look like a method. */
+bool channel_method(const char *text, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output.h"
+
+#include <string.h>
+
+#define NO_COLOR_OPTION                                                                  \
+    {                                                                                    \
+        .kind = OPTION_FLAG, .name = "no-color",                                         \
+        .offset = offsetof(struct output_args, is_colourless),                           \
+        .help = "no colours; NO_COLOR in the environment does the same",                 \
+    }
+#define FORMAT_OPTION(choices)                                                           \
+    {                                                                                    \
+        .kind = OPTION_CHOICE, .name = "output", .letter = 'o',                          \
+        .offset = offsetof(struct output_args, format), .value = choices,                \
+        .initial = "table", .help = "for people, or for programs",                       \
+    }
+
+const struct option_spec output_options[] = {
+    FORMAT_OPTION("table|json"),
+    NO_COLOR_OPTION,
+    {.kind = OPTION_END},
+};
+
+const struct option_spec output_options_csv[] = {
+    FORMAT_OPTION("table|json|csv"),
+    NO_COLOR_OPTION,
+    {.kind = OPTION_END},
+};
+
+bool output_is(const struct output_args *args, const char *format)
+{
+    return strcmp(args->format, format) == 0;
+}
+
+int output_json(json_t *value)
+{
+    int error = value == NULL
+                    ? -1
+                    : json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+
+    json_decref(value);
+    if (error == 0)
+        putchar('\n');
+    if (error == 0 && fflush(stdout) == 0)
+        return EXIT_FINE;
+    fputs("grebe: the result could not be written\n", stderr);
+    return EXIT_FAILED;
+}

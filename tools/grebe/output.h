@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* output.h -- the options and habits of output that all verbs share. */
+#ifndef TOOL_OUTPUT_H
+#define TOOL_OUTPUT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "options.h"
+
+struct output_args {
+    const char *format; /* "table", "json", ... */
+    bool is_colourless;
+};
+
+extern const struct option_spec output_options[];     /* -o table|json, --no-color */
+extern const struct option_spec output_options_csv[]; /* with csv */
+
+bool output_is(const struct output_args *args, const char *format);
+
+/* One JSON value and a newline on stdout, at once; takes over the reference.  NULL, which
+ * is jansson out of memory: says so.  Gives the exit code. */
+int output_json(json_t *value);
+
+#endif
