@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench/picks.c -- nanoseconds for a pick: the picker that a channel has, asked in a loop.
+ *
+ *   picks POLICY ENDPOINTS      prints "NS_PER_PICK ALLOCATIONS_PER_PICK"
+ *
+ * The channel is a real one on virtual servers, all of them READY.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/channel.h"
+#include "core/options.h"
+#include "sim/sim.h"
+
+enum { PICKS = 20000000 };
+
+static uint64_t n_allocations;
+
+static void *counting_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    n_allocations++;
+    return malloc(size);
+}
+
+static void *counting_realloc(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    n_allocations++;
+    return realloc(ptr, size);
+}
+
+static void counting_free(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+static const struct grebe_mem counting = {
+    .alloc = counting_alloc,
+    .realloc = counting_realloc,
+    .free = counting_free,
+};
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* "ipv4:127.0.0.1:1,127.0.0.2:1,...": a server for each. */
+static char *make_target(struct sim *sim, int n)
+{
+    size_t size = (size_t)n * 24 + 8;
+    char *target = malloc(size), address[24];
+    size_t used = (size_t)snprintf(target, size, "ipv4:");
+
+    for (int i = 0; i < n; i++) {
+        snprintf(address, sizeof address, "127.%d.%d.%d:1", 1 + i / 62500, i / 250 % 250,
+                 1 + i % 250);
+        sim_server_new(sim, address);
+        used += (size_t)snprintf(target + used, size - used, "%s%s", i > 0 ? "," : "",
+                                 address);
+    }
+    return target;
+}
+
+static double measure(struct grebe_channel *channel)
+{
+    struct grebe_pick_args args = {.method = "/s/m", .deadline_ns = UINT64_MAX};
+    uint64_t start = clock_ns();
+
+    for (int i = 0; i < PICKS; i++) {
+        struct grebe_pick pick = {0};
+
+        args.random = grebe__rng_next(&channel->host.env->rng);
+        grebe_picker_pick(channel->picker, &args, &pick);
+        if (pick.kind != GREBE_PICK_COMPLETE)
+            abort();
+        if (pick.on_done != NULL) {
+            struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+            struct grebe_done_info info = {.status = &ok};
+
+            pick.on_done(pick.on_done_arg, &info);
+        }
+    }
+    return (double)(clock_ns() - start) / PICKS;
+}
+
+int main(int argc, char **argv)
+{
+    struct grebe_channel_options options = grebe__channel_options_complete(NULL);
+    struct grebe__channel_params params = {.options = &options};
+    struct grebe_channel *channel;
+    struct grebe_diag diag;
+    struct sim sim;
+    uint64_t before;
+    double ns;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: picks POLICY ENDPOINTS\n");
+        return 2;
+    }
+    sim_init(&sim, NULL, 1);
+    options.mem = &counting;
+    options.policy = argv[1];
+    options.credentials = grebe_credentials_insecure();
+    params.env = &sim.env;
+    params.target = make_target(&sim, atoi(argv[2]));
+    if (grebe__channel_new(&params, &diag, &channel) != GREBE_OK) {
+        fprintf(stderr, "picks: %s\n", diag.text);
+        return 2;
+    }
+    grebe__env_enter(&sim.env);
+    grebe__channel_connect(channel);
+    grebe__env_leave(&sim.env);
+    sim_settle(&sim);
+    before = n_allocations;
+    ns = measure(channel);
+    printf("%.2f %.6f\n", ns, (double)(n_allocations - before) / PICKS);
+    return 0;
+}
