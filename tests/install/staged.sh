@@ -39,7 +39,7 @@ case_pkg_config() {
 
 case_cmake() {
     rm -rf build
-    cmake -S "$here/cmake" -B build -DCMAKE_PREFIX_PATH="$stage" -DCMAKE_C_COMPILER="$CC" \
+    cmake -G Ninja -S "$here/cmake" -B build -DCMAKE_PREFIX_PATH="$stage" -DCMAKE_C_COMPILER="$CC" \
         -DCMAKE_C_FLAGS="$flags" >cmake.log
     cmake --build build >>cmake.log
     build/shared
