@@ -12,9 +12,8 @@
  *
  * Source: grpc-go package balancer/endpointsharding; gRFC A61.
  */
-#include <string.h>
-
 #include <grebe/parent.h>
+#include <grebe/state_evaluator.h>
 
 #include "balancer/pick_first.h"
 #include "base/assert.h"
@@ -36,7 +35,7 @@ struct grebe_endpoint_sharding {
     bool leaves_idle_alone;
     bool is_settling; /* reports are noted only */
     uint32_t n;
-    uint32_t n_in_state[GREBE_SHUTDOWN + 1];
+    struct grebe_state_evaluator states; /* of the children */
     struct child **children;
     struct grebe_sharding_child *views; /* each with references to endpoint and picker */
     struct grebe__map by_endpoint;
@@ -44,20 +43,10 @@ struct grebe_endpoint_sharding {
 
 /* ---- Publishing ----------------------------------------------------------------------- */
 
-static enum grebe_connectivity aggregate(const struct grebe_endpoint_sharding *sharding)
-{
-    if (sharding->n_in_state[GREBE_READY] > 0)
-        return GREBE_READY;
-    if (sharding->n_in_state[GREBE_CONNECTING] > 0)
-        return GREBE_CONNECTING;
-    if (sharding->n_in_state[GREBE_IDLE] > 0)
-        return GREBE_IDLE;
-    return GREBE_TRANSIENT_FAILURE;
-}
-
 static void publish(struct grebe_endpoint_sharding *sharding)
 {
-    sharding->ops->on_children(sharding->arg, sharding->cc, aggregate(sharding),
+    sharding->ops->on_children(sharding->arg, sharding->cc,
+                               grebe_state_evaluator_state(&sharding->states),
                                sharding->views, sharding->n);
 }
 
@@ -68,8 +57,7 @@ static void on_update_state(void *arg, enum grebe_connectivity state,
     struct grebe_endpoint_sharding *sharding = child->owner;
     struct grebe_sharding_child *view = &sharding->views[child->index];
 
-    sharding->n_in_state[view->state]--;
-    sharding->n_in_state[state]++;
+    grebe_state_evaluator_record(&sharding->states, view->state, state);
     view->state = state;
     grebe_picker_unref(view->picker);
     view->picker = picker;
@@ -224,13 +212,14 @@ static void carry_out(struct grebe_endpoint_sharding *sharding, struct plan *pla
         else
             close_child(sharding, sharding->children[i], &sharding->views[i]);
     }
-    memset(sharding->n_in_state, 0, sizeof sharding->n_in_state);
+    sharding->states = (struct grebe_state_evaluator){{0}};
     for (uint32_t i = 0; i < plan->n; i++) {
         struct child *child = plan->children[i];
 
         child->index = i;
         child->is_listed = child->is_new = false;
-        sharding->n_in_state[plan->views[i].state]++;
+        grebe_state_evaluator_record(&sharding->states, GREBE_SHUTDOWN,
+                                     plan->views[i].state);
     }
     grebe__map_fini(&sharding->by_endpoint);
     grebe_mem_free(sharding->mem, sharding->children);
