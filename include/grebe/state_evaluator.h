@@ -32,6 +32,7 @@ GREBE_API enum grebe_connectivity
 grebe_state_evaluator_record(struct grebe_state_evaluator *evaluator,
                              enum grebe_connectivity before, enum grebe_connectivity now);
 
+/* The state of all as it is counted now. */
 GREBE_API enum grebe_connectivity
 grebe_state_evaluator_state(const struct grebe_state_evaluator *evaluator);
 

@@ -65,6 +65,7 @@ static int tear_down(void **state)
 
 /* ---- Tests ------------------------------------------------------------------------- */
 
+/* AT-4 */
 TEST(value_is_found_under_its_key_only)
 {
     struct counted one = {.number = 1};
@@ -77,6 +78,7 @@ TEST(value_is_found_under_its_key_only)
     grebe_attributes_unref(set);
 }
 
+/* AT-4 */
 TEST(later_value_replaces_the_earlier_in_the_new_set_only)
 {
     struct counted one = {.number = 1}, two = {.number = 2};
@@ -93,6 +95,7 @@ TEST(later_value_replaces_the_earlier_in_the_new_set_only)
     assert_int_equal(two.refs, 0);
 }
 
+/* AT-1, AT-4 */
 TEST(null_value_is_a_value)
 {
     struct counted one = {.number = 1};
@@ -136,6 +139,7 @@ static const struct {
     {"1-a", "--a", false}, {"12a", "21a", false}, {"11a", "11b", true},
 };
 
+/* AT-1 */
 TEST(equality_is_of_keys_and_values_in_any_order)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(pairs); i++) {

@@ -4,6 +4,7 @@
 #include "base/endpoint.h"
 
 #include <grebe/error.h>
+#include <grebe/map.h>
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -113,31 +114,65 @@ TEST(identity_is_text_server_name_and_attributes)
     grebe_address_unref(x);
 }
 
-TEST(map_by_address_overwrites_aliases_and_keeps_the_first_key)
+/* AT-2: a map of addresses is keyed by text, server name and attributes. */
+TEST(address_map_overwrites_aliases_and_keeps_the_first_key)
 {
     static char one[] = "1", two[] = "2", three[] = "3";
     struct grebe_address *first = new_address("a:1", NULL, 0, 1);
     struct grebe_address *alias = new_address("a:1", NULL, 0, 2);
     struct grebe_address *other = new_address("a:1", "n", 0, 1);
-    struct grebe_address *absent = new_address("a:1", NULL, 3, 1);
-    struct grebe__map map;
+    struct grebe_address *absent = new_address("a:1", NULL, 3, 1), *key;
+    struct grebe_address_map *map = NULL;
+    size_t cursor = 0;
+    void *value;
 
-    grebe__map_init(&map, &mem.interface, &grebe__by_address);
-    assert_int_equal(grebe__map_put(&map, first, one), GREBE_OK);
-    assert_int_equal(grebe__map_put(&map, other, two), GREBE_OK);
-    assert_int_equal(grebe__map_put(&map, alias, three), GREBE_OK);
-    assert_int_equal(map.n, 2);
-    assert_ptr_equal(grebe__map_get(&map, first), three);
-    assert_ptr_equal(grebe__map_next(&map, NULL)->key, first);
-    assert_null(grebe__map_remove(&map, absent));
-    assert_ptr_equal(grebe__map_remove(&map, alias), three);
-    assert_null(grebe__map_get(&map, first));
-    assert_ptr_equal(grebe__map_get(&map, other), two);
-    grebe__map_fini(&map);
+    assert_int_equal(grebe_address_map_new(&mem.interface, &map), GREBE_OK);
+    assert_int_equal(grebe_address_map_put(map, first, one), GREBE_OK);
+    assert_int_equal(grebe_address_map_put(map, other, two), GREBE_OK);
+    assert_int_equal(grebe_address_map_put(map, alias, three), GREBE_OK);
+    assert_int_equal(grebe_address_map_n(map), 2);
+    assert_ptr_equal(grebe_address_map_get(map, first), three);
+    assert_true(grebe_address_map_next(map, &cursor, &key, &value));
+    assert_ptr_equal(key, first);
+    assert_ptr_equal(value, three);
+    assert_true(grebe_address_map_next(map, &cursor, &key, &value));
+    assert_ptr_equal(key, other);
+    assert_ptr_equal(value, two);
+    assert_false(grebe_address_map_next(map, &cursor, &key, &value));
+    assert_null(grebe_address_map_remove(map, absent));
+    assert_int_equal(grebe_address_map_n(map), 2);
+    assert_ptr_equal(grebe_address_map_remove(map, alias), three);
+    assert_null(grebe_address_map_get(map, first));
+    assert_ptr_equal(grebe_address_map_get(map, other), two);
+    grebe_address_unref(other); /* the map holds a reference of its own */
+    grebe_address_map_free(map);
+    grebe_address_map_free(NULL);
     grebe_address_unref(first);
     grebe_address_unref(alias);
-    grebe_address_unref(other);
     grebe_address_unref(absent);
+}
+
+TEST(address_map_may_lose_keys_while_it_is_walked)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    struct grebe_address_map *map = NULL;
+    struct grebe_address *key;
+    size_t cursor = 0, n = 0;
+
+    assert_int_equal(grebe_address_map_new(&mem.interface, &map), GREBE_OK);
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(names); i++) {
+        struct grebe_address *address = new_address(names[i], NULL, 0, 0);
+
+        assert_int_equal(grebe_address_map_put(map, address, NULL), GREBE_OK);
+        grebe_address_unref(address);
+    }
+    while (grebe_address_map_next(map, &cursor, &key, NULL)) {
+        assert_string_equal(grebe_address_text(key), names[n++]);
+        grebe_address_map_remove(map, key);
+    }
+    assert_int_equal(n, 4);
+    assert_int_equal(grebe_address_map_n(map), 0);
+    grebe_address_map_free(map);
 }
 
 /* ---- Endpoints --------------------------------------------------------------------- */
@@ -218,23 +253,62 @@ TEST(attributes_and_server_names_do_not_tell_endpoints_apart)
     grebe_endpoint_unref(y);
 }
 
-TEST(map_by_endpoint_does_not_care_about_order)
+/* AT-3, gRFC A61: an endpoint is its set of addresses. */
+TEST(endpoint_map_does_not_care_about_order)
 {
-    static char value[] = "v";
+    static char value[] = "v", other[] = "w";
     struct grebe_endpoint *ab = new_endpoint("ab"), *ba = new_endpoint("ba");
-    struct grebe_endpoint *abc = new_endpoint("abc");
-    struct grebe__map map;
+    struct grebe_endpoint *abc = new_endpoint("abc"), *key;
+    struct grebe_endpoint_map *map = NULL;
+    size_t cursor = 0;
+    void *found;
 
-    grebe__map_init(&map, &mem.interface, &grebe__by_endpoint);
-    assert_int_equal(grebe__map_put(&map, ab, value), GREBE_OK);
-    assert_ptr_equal(grebe__map_get(&map, ba), value);
-    assert_null(grebe__map_get(&map, abc));
-    assert_ptr_equal(grebe__map_remove(&map, ba), value);
-    assert_int_equal(map.n, 0);
-    grebe__map_fini(&map);
+    assert_int_equal(grebe_endpoint_map_new(&mem.interface, &map), GREBE_OK);
+    assert_int_equal(grebe_endpoint_map_put(map, ab, other), GREBE_OK);
+    assert_int_equal(grebe_endpoint_map_put(map, ba, value), GREBE_OK);
+    assert_int_equal(grebe_endpoint_map_n(map), 1);
+    assert_ptr_equal(grebe_endpoint_map_get(map, ab), value);
+    assert_ptr_equal(grebe_endpoint_map_get(map, ba), value);
+    assert_null(grebe_endpoint_map_get(map, abc));
+    assert_null(grebe_endpoint_map_remove(map, abc));
+    assert_true(grebe_endpoint_map_next(map, &cursor, &key, &found));
+    assert_ptr_equal(key, ab);
+    assert_ptr_equal(found, value);
+    assert_false(grebe_endpoint_map_next(map, &cursor, &key, &found));
+    assert_ptr_equal(grebe_endpoint_map_remove(map, ba), value);
+    assert_int_equal(grebe_endpoint_map_n(map), 0);
+    assert_int_equal(grebe_endpoint_map_put(map, abc, value), GREBE_OK);
+    grebe_endpoint_map_free(map);
     grebe_endpoint_unref(ab);
     grebe_endpoint_unref(ba);
     grebe_endpoint_unref(abc);
+}
+
+TEST(out_of_memory_leaves_a_map_as_it_was)
+{
+    static char one[] = "1";
+    struct grebe_address *address = new_address("a", NULL, 0, 0);
+    struct grebe_endpoint *endpoint = new_endpoint("a");
+    struct grebe_address_map *by_address = NULL;
+    struct grebe_endpoint_map *by_endpoint = NULL;
+
+    mem.fail_at = mem.n_allocs + 1;
+    assert_int_equal(grebe_address_map_new(&mem.interface, &by_address), GREBE_ERR_NOMEM);
+    mem.fail_at = mem.n_allocs + 1;
+    assert_int_equal(grebe_endpoint_map_new(&mem.interface, &by_endpoint),
+                     GREBE_ERR_NOMEM);
+    assert_int_equal(grebe_address_map_new(&mem.interface, &by_address), GREBE_OK);
+    assert_int_equal(grebe_endpoint_map_new(&mem.interface, &by_endpoint), GREBE_OK);
+    mem.fail_at = mem.n_allocs + 1;
+    assert_int_equal(grebe_address_map_put(by_address, address, one), GREBE_ERR_NOMEM);
+    mem.fail_at = mem.n_allocs + 1;
+    assert_int_equal(grebe_endpoint_map_put(by_endpoint, endpoint, one), GREBE_ERR_NOMEM);
+    assert_int_equal(grebe_address_map_n(by_address), 0);
+    assert_int_equal(grebe_endpoint_map_n(by_endpoint), 0);
+    grebe_address_map_free(by_address);
+    grebe_endpoint_map_free(by_endpoint);
+    grebe_address_unref(address);
+    grebe_endpoint_unref(endpoint);
 }
 
 TEST(out_of_memory_takes_no_references)
@@ -275,11 +349,13 @@ int main(void)
         TEST_WITH_MEM(address_keeps_copies_of_what_it_was_given),
         TEST_WITH_MEM(address_is_one_block_of_memory),
         TEST_WITH_MEM(identity_is_text_server_name_and_attributes),
-        TEST_WITH_MEM(map_by_address_overwrites_aliases_and_keeps_the_first_key),
+        TEST_WITH_MEM(address_map_overwrites_aliases_and_keeps_the_first_key),
+        TEST_WITH_MEM(address_map_may_lose_keys_while_it_is_walked),
         TEST_WITH_MEM(endpoint_holds_its_addresses_in_order),
         TEST_WITH_MEM(endpoints_are_unordered_lists_of_text),
         TEST_WITH_MEM(attributes_and_server_names_do_not_tell_endpoints_apart),
-        TEST_WITH_MEM(map_by_endpoint_does_not_care_about_order),
+        TEST_WITH_MEM(endpoint_map_does_not_care_about_order),
+        TEST_WITH_MEM(out_of_memory_leaves_a_map_as_it_was),
         TEST_WITH_MEM(out_of_memory_takes_no_references),
         TEST_WITH_MEM(hash_is_xxh64),
     };
