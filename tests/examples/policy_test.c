@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy of an example program, named by EXAMPLE_FILE, on virtual time.  Built once
+ * for each of them; what they have in common comes first. */
+#include "support/test.h"
+
+#include "support/lb_bench.h"
+
+int example_main(int argc, char *argv[]);
+
+#define main example_main
+#include EXAMPLE_FILE
+#undef main
+
+/* The program's own main() is not what is tested here. */
+int print_shares(const char *policy, build_fn build_policy, const char *target,
+                 long n_calls)
+{
+    (void)policy, (void)build_policy, (void)target, (void)n_calls;
+    return 2;
+}
+
+int shares_main(const char *policy, build_fn build_policy, int argc, char *argv[])
+{
+    (void)argc, (void)argv;
+    return print_shares(policy, build_policy, NULL, 0);
+}
+
+static const struct grebe_balancer_builder example = {
+    .api = GREBE_BALANCER_API,
+    .name = "example",
+    .build = build,
+};
+
+static void start(struct lb_bench *b, const char *states)
+{
+    assert_true(lb_bench_init(b, &example, 1));
+    lb_bench_set(b, states);
+}
+
+#ifdef EXAMPLE_custom_balancer
+
+/* The bench knows a subconn by its first address. */
+TEST(all_addresses_are_tried_on_one_subconn_that_reconnects_by_itself)
+{
+    struct lb_bench b;
+
+    start(&b, "");
+    lb_bench_update(&b, "a b+c", NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_pick(&b), "a");
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    assert_string_equal(lb_bench_log(&b), "connect a, IDLE");
+    lb_bench_fini(&b);
+}
+
+TEST(a_new_list_goes_to_the_same_subconn_and_an_empty_one_ends_it)
+{
+    struct lb_bench b;
+
+    start(&b, "");
+    lb_bench_update(&b, "a b", NULL);
+    lb_bench_log(&b);
+    lb_bench_update(&b, "b c", NULL);
+    assert_string_equal(lb_bench_log(&b), "update a to b");
+    assert_int_equal(lb_bench_update(&b, "-", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(lb_bench_log(&b), "drop a, TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: the name has no address");
+    lb_bench_fini(&b);
+}
+
+TEST(a_resolver_error_counts_only_while_nothing_else_is_known)
+{
+    struct lb_bench b;
+
+    start(&b, "");
+    lb_bench_resolver_error(&b, "timeout");
+    assert_string_equal(lb_bench_pick(&b), "fail: timeout");
+    lb_bench_update(&b, "a", NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_resolver_error(&b, "timeout");
+    assert_string_equal(lb_bench_pick(&b), "a");
+    lb_bench_fini(&b);
+}
+
+#else
+
+TEST(only_ready_backends_take_calls)
+{
+    struct lb_bench b;
+
+    start(&b, "a=R b=T c=R d=C e=I");
+    assert_int_equal(lb_bench_count(&b, 100, "b"), 0);
+    assert_int_equal(lb_bench_count(&b, 100, "d"), 0);
+    assert_int_equal(lb_bench_count(&b, 100, "e"), 0);
+    lb_bench_fini(&b);
+    start(&b, "a=T b=C");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    lb_bench_fini(&b);
+    start(&b, "a=T b=T");
+    assert_string_equal(lb_bench_pick(&b),
+                        "fail: last connection error: connection refused");
+    lb_bench_fini(&b);
+}
+
+#endif
+
+#ifdef EXAMPLE_round_robin_picker
+TEST(calls_go_round)
+{
+    struct lb_bench b;
+
+    start(&b, "a=R b=R c=R");
+    assert_string_equal(lb_bench_cycle(&b), "a b c");
+    lb_bench_fini(&b);
+}
+#endif
+
+#ifdef EXAMPLE_weighted_round_robin_picker
+TEST(weights_are_kept_exactly_and_smoothly)
+{
+    struct lb_bench b;
+
+    weights[0].address = "a";
+    weights[0].weight = 5;
+    weights[1].address = "c";
+    weights[1].weight = 2;
+    start(&b, "a=R b=R c=R");
+    assert_string_equal(lb_bench_cycle(&b), "a a c a a b a c");
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    assert_string_equal(lb_bench_cycle(&b), "b c c");
+    lb_bench_fini(&b);
+    weights[0].address = weights[1].address = NULL;
+}
+#endif
+
+#ifdef EXAMPLE_least_request_picker
+TEST(the_backend_with_the_fewest_open_calls_is_next)
+{
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {.status = &ok};
+    struct grebe_pick open[9] = {{0}};
+    unsigned n_of_first = 0;
+    struct lb_bench b;
+
+    start(&b, "a=R b=R c=R");
+    for (unsigned i = 0; i < 9; i++) {
+        const struct grebe_pick_args args = {.random = i * 7};
+
+        grebe_picker_pick(b.picker, &args, &open[i]);
+    }
+    for (unsigned i = 0; i < 9; i++)
+        n_of_first += open[i].subconn == open[0].subconn;
+    assert_int_equal(n_of_first, 3);
+    /* A new picker takes the counts over: whoever gets a call back is the next. */
+    lb_bench_update(&b, "a b c d", NULL);
+    open[0].on_done(open[0].on_done_arg, &info);
+    for (unsigned i = 0; i < 5; i++) {
+        struct grebe_pick pick_now = {0};
+
+        grebe_picker_pick(b.picker, &(struct grebe_pick_args){.random = i}, &pick_now);
+        assert_ptr_equal(pick_now.subconn, open[0].subconn);
+        pick_now.on_done(pick_now.on_done_arg, &info);
+    }
+    for (unsigned i = 1; i < 9; i++)
+        open[i].on_done(open[i].on_done_arg, &info);
+    lb_bench_fini(&b);
+}
+
+TEST(a_call_may_end_after_the_policy)
+{
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {.status = &ok};
+    struct grebe_pick open = {0};
+    struct grebe_picker *picker;
+    struct lb_bench b;
+
+    start(&b, "a=R");
+    picker = grebe_picker_ref(b.picker);
+    grebe_picker_pick(picker, &(struct grebe_pick_args){0}, &open);
+    lb_bench_update(&b, "", NULL);
+    grebe_picker_unref(picker);
+    open.on_done(open.on_done_arg, &info);
+    lb_bench_fini(&b);
+}
+#endif
+
+#ifdef EXAMPLE_load_aware_picker
+TEST(a_slow_backend_is_left_alone_until_its_measurement_is_old)
+{
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    struct grebe_done_info slow = {
+        .status = &ok, .latency_ns = 100 * MS, .bytes_received = true};
+    struct grebe_done_info fast = {
+        .status = &ok, .latency_ns = 2 * MS, .bytes_received = true};
+    struct grebe_pick_args args = {.now_ns = 5 * SECOND};
+    struct grebe_pick first = {0}, second = {0}, third = {0};
+    struct lb_bench b;
+
+    slow.now_ns = fast.now_ns = args.now_ns;
+    start(&b, "x=R y=R");
+    grebe_picker_pick(b.picker, &args, &first);
+    grebe_picker_pick(b.picker, &args, &second);
+    assert_ptr_not_equal(first.subconn, second.subconn);
+    first.on_done(first.on_done_arg, &slow);
+    second.on_done(second.on_done_arg, &fast);
+    for (int i = 0; i < 20; i++) {
+        struct grebe_pick again = {0};
+
+        grebe_picker_pick(b.picker, &args, &again);
+        assert_ptr_equal(again.subconn, second.subconn);
+        again.on_done(again.on_done_arg, &fast);
+    }
+    /* Seven seconds on, 100 ms count for less than 2 ms measured just now. */
+    args.now_ns += 7 * SECOND;
+    fast.now_ns = args.now_ns;
+    grebe_picker_pick(b.picker, &args, &third);
+    assert_ptr_equal(third.subconn, second.subconn);
+    third.on_done(third.on_done_arg, &fast);
+    grebe_picker_pick(b.picker, &args, &third);
+    assert_ptr_equal(third.subconn, first.subconn);
+    third.on_done(third.on_done_arg, &fast);
+    lb_bench_fini(&b);
+}
+#endif
+
+static void script(struct lb_bench *b)
+{
+    lb_bench_update(b, "a b", NULL);
+    lb_bench_subconn(b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "a", GREBE_READY, NULL);
+    lb_bench_pick(b);
+    lb_bench_update(b, "a d", NULL);
+    lb_bench_resolver_error(b, "lost");
+    lb_bench_update(b, "", NULL);
+    lb_bench_pick(b);
+}
+
+TEST(survives_each_allocation_of_the_library_failing)
+{
+    lb_bench_sweep(&example, script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#ifdef EXAMPLE_custom_balancer
+        cmocka_unit_test(
+            all_addresses_are_tried_on_one_subconn_that_reconnects_by_itself),
+        cmocka_unit_test(a_new_list_goes_to_the_same_subconn_and_an_empty_one_ends_it),
+        cmocka_unit_test(a_resolver_error_counts_only_while_nothing_else_is_known),
+#else
+        cmocka_unit_test(only_ready_backends_take_calls),
+#endif
+#ifdef EXAMPLE_round_robin_picker
+        cmocka_unit_test(calls_go_round),
+#endif
+#ifdef EXAMPLE_weighted_round_robin_picker
+        cmocka_unit_test(weights_are_kept_exactly_and_smoothly),
+#endif
+#ifdef EXAMPLE_least_request_picker
+        cmocka_unit_test(the_backend_with_the_fewest_open_calls_is_next),
+        cmocka_unit_test(a_call_may_end_after_the_policy),
+#endif
+#ifdef EXAMPLE_load_aware_picker
+        cmocka_unit_test(a_slow_backend_is_left_alone_until_its_measurement_is_old),
+#endif
+        cmocka_unit_test(survives_each_allocation_of_the_library_failing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
