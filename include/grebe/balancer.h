@@ -53,6 +53,7 @@ GREBE_BEGIN_DECLS
 
 struct grebe_balancer;
 struct grebe_client_conn;
+struct grebe_credentials;
 struct grebe_load_report;
 struct grebe_picker;
 struct grebe_subconn;
@@ -223,10 +224,11 @@ struct grebe_subconn_options {
     grebe_subconn_state_fn on_state; /* every change, in order; NULL: not interested */
     void *arg;
     bool wants_health_check; /* READY only once the health service says SERVING */
+    struct grebe_credentials *credentials; /* for this one alone; NULL: the channel's */
 };
 #define GREBE_SUBCONN_OPTIONS_INIT                                                       \
     {                                                                                    \
-        sizeof(struct grebe_subconn_options), NULL, 0, NULL, NULL, false                 \
+        sizeof(struct grebe_subconn_options), NULL, 0, NULL, NULL, false, NULL           \
     }
 
 /* Create a subconn, in IDLE; it stays there until grebe_subconn_connect().  on_state

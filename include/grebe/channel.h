@@ -61,6 +61,9 @@ struct grebe_channel_options {
     uint32_t max_receive_bytes;   /* for each message; 0: 4 MiB */
     uint32_t max_send_bytes;      /* for each message; 0: 2147483647 */
     uint32_t max_header_list_bytes; /* 64 KiB for each header block of a backend */
+    /* 10: no more connections to one backend than this, whatever the service config's
+     * connectionScaling.maxConnectionsPerSubchannel says (gRFC A105); 0 reads as 1. */
+    uint32_t max_connections_per_subchannel;
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

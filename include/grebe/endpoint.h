@@ -83,9 +83,12 @@ GREBE_API uint64_t grebe_endpoint_hash(const struct grebe_endpoint *endpoint);
 /* Well-known keys.
  *   NETWORK          "tcp" or "unix" (static text); on an address, default "tcp"
  *   WEIGHT           uint32 cast to a pointer; on an endpoint, 0 and absent read as 1
+ *   METADATA         struct grebe_metadata *, referenced; on an address: sent with every
+ *                    call to it
  *   HEALTH_LISTENER  any non-NULL; on an update: leaves report health, not only READY */
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_NETWORK;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_WEIGHT;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH_LISTENER;
 
 GREBE_END_DECLS

@@ -22,7 +22,8 @@ struct grebe__service_config {
     uint32_t refs;
     struct grebe_lb_config *lb; /* a reference, or NULL */
     struct grebe__retry_throttling throttling;
-    char *health_service; /* owned; NULL: none */
+    char *health_service;     /* owned; NULL: none */
+    uint32_t max_connections; /* 0: not said */
     struct grebe__method_config *methods;
     size_t n_methods;
     struct grebe__map by_name; /* owned struct name * to struct grebe__method_config * */
@@ -260,6 +261,22 @@ static int parse_health(struct grebe__service_config *config,
     return config->health_service == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
 }
 
+/* gRFC A105.  How much a channel allows is not known here. */
+static int parse_scaling(struct grebe__service_config *config,
+                         const struct grebe_json *root, struct grebe_diag *diag)
+{
+    const struct grebe_json *json = NULL;
+    int error = grebe_json_get_object(root, "connectionScaling", &json, diag);
+
+    if (error != GREBE_OK || json == NULL)
+        return error;
+    error = grebe_json_get_uint32(json, "maxConnectionsPerSubchannel",
+                                  &config->max_connections, diag);
+    if (error != GREBE_OK)
+        grebe_diag_prefix(diag, "connectionScaling");
+    return error;
+}
+
 static int parse_root(struct grebe__service_config *config, const struct grebe_json *root,
                       struct grebe_diag *diag)
 {
@@ -276,6 +293,8 @@ static int parse_root(struct grebe__service_config *config, const struct grebe_j
         error = parse_throttling(config, root, diag);
     if (error == GREBE_OK)
         error = parse_health(config, root, diag);
+    if (error == GREBE_OK)
+        error = parse_scaling(config, root, diag);
     return error;
 }
 
@@ -339,6 +358,11 @@ struct grebe__retry_throttling
 grebe__service_config_retry_throttling(const struct grebe__service_config *config)
 {
     return config->throttling;
+}
+
+uint32_t grebe__service_config_max_connections(const struct grebe__service_config *config)
+{
+    return config->max_connections;
 }
 
 const char *

@@ -52,6 +52,10 @@ const struct grebe__method_config *grebe__service_config_method(
 struct grebe__retry_throttling
 grebe__service_config_retry_throttling(const struct grebe__service_config *config);
 
+/* How many connections a subconn may have at most (gRFC A105); 0: the text does not say. */
+uint32_t
+grebe__service_config_max_connections(const struct grebe__service_config *config);
+
 /* What to ask the health service for, perhaps ""; NULL: do not ask. */
 const char *
 grebe__service_config_health_service(const struct grebe__service_config *config);

@@ -423,11 +423,20 @@ static void feed(struct grebe_call *call)
         call->stream.transport->ops->receive(&call->stream);
 }
 
+void grebe__call_set_peer(struct grebe_call *call, struct grebe_address *peer)
+{
+    if (call->peer == peer)
+        return;
+    grebe_address_unref(call->peer);
+    call->peer = grebe_address_ref(peer);
+}
+
 void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *transport)
 {
     struct grebe__stream *stream = &call->stream;
 
     grebe__call_wait_on(call, GREBE__CALL_STREAMING, NULL);
+    grebe__call_set_peer(call, transport->address);
     stream->listener = &listener;
     stream->mem = call->mem;
     stream->path = call->method;
@@ -435,6 +444,8 @@ void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *
     stream->content_subtype = call->content_subtype;
     stream->metadata = call->metadata;
     stream->additional = call->pick.metadata;
+    stream->of_address = grebe_attributes_get(
+        grebe_address_attributes(transport->address), &GREBE_ATTRIBUTE_METADATA);
     stream->headers = &call->headers;
     stream->trailers = &call->trailers;
     stream->deadline_ns = call->deadline_ns;

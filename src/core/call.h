@@ -155,6 +155,9 @@ void grebe__call_wait_on(struct grebe_call *call, enum grebe__call_state state,
 /* The first answer of the resolver is there. */
 void grebe__call_resolved(struct grebe_call *call);
 
+/* Where the call goes, or waits to go. */
+void grebe__call_set_peer(struct grebe_call *call, struct grebe_address *peer);
+
 /* A backend was picked; call->pick is set and its subconn has room. */
 void grebe__call_start_stream(struct grebe_call *call,
                               struct grebe__transport *transport);

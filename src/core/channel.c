@@ -196,6 +196,8 @@ static void set_numbers(struct grebe_channel *channel,
     channel->ignores_resolver_service_config = options->ignores_resolver_service_config;
     channel->max_receive_bytes = options->max_receive_bytes;
     channel->max_send_bytes = options->max_send_bytes;
+    channel->connections_limit = options->max_connections_per_subchannel;
+    channel->max_connections = 1;
 }
 
 static int set_up(struct grebe_channel *channel,

@@ -60,6 +60,7 @@ struct grebe_channel {
     uint64_t idle_timeout_ns; /* 0: never */
     bool ignores_resolver_service_config;
     uint32_t max_receive_bytes, max_send_bytes;
+    uint32_t connections_limit; /* for a subconn, whatever the service config says */
     struct grebe__service_config *default_config; /* never NULL */
     bool has_default_config;                      /* the application gave it */
     struct grebe_lb_config *default_lb;           /* for configs that name no policy */
@@ -96,6 +97,7 @@ struct grebe_channel {
     /* Balancing. */
     struct grebe_client_conn *root; /* whose balancer is the graceful switch */
     struct grebe__list subconns;    /* struct grebe__subconn.link */
+    uint32_t max_connections;       /* of each: what config and limit allow; at least 1 */
     struct grebe__list transports;  /* struct grebe__transport.link, draining ones too */
 
     /* Picking. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <grebe/endpoint.h>
 #include <grebe/error.h>
 
 #include "base/ref.h"
@@ -223,3 +224,43 @@ grebe_metadata_get(const struct grebe_metadata *metadata, const char *key)
             return &metadata->entries[i];
     return NULL;
 }
+
+/* ---- As an attribute of addresses ---------------------------------------------------- */
+
+static bool is_same_entry(const struct grebe_metadata_entry *a,
+                          const struct grebe_metadata_entry *b)
+{
+    return a->key_length == b->key_length && a->value_length == b->value_length &&
+           memcmp(a->key, b->key, a->key_length) == 0 &&
+           memcmp(a->value, b->value, a->value_length) == 0;
+}
+
+static bool is_same(const void *a, const void *b)
+{
+    size_t n = grebe_metadata_count(a);
+
+    if (n != grebe_metadata_count(b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!is_same_entry(grebe_metadata_at(a, i), grebe_metadata_at(b, i)))
+            return false;
+    return true;
+}
+
+static void ref_value(void *value)
+{
+    if (value != NULL)
+        grebe_metadata_ref(value);
+}
+
+static void unref_value(void *value)
+{
+    grebe_metadata_unref(value);
+}
+
+const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA = {
+    .name = "metadata",
+    .equal = is_same,
+    .ref = ref_value,
+    .unref = unref_value,
+};

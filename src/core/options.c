@@ -23,6 +23,7 @@ static const struct grebe_channel_options channel_defaults = {
     .tcp_user_timeout_ms = 20000,
     .dns_min_interval_ns = SECONDS(30),
     .max_header_list_bytes = 65536,
+    .max_connections_per_subchannel = 10,
 };
 
 static size_t smaller(size_t a, size_t b)

@@ -28,26 +28,17 @@ static void decline_foreign(struct grebe_channel *channel, struct grebe_call *ca
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
-static void remember_peer(struct grebe_call *call, const struct grebe__subconn *subconn)
-{
-    struct grebe_address *peer = subconn->addresses[subconn->at];
-
-    if (call->peer == peer)
-        return;
-    grebe_address_unref(call->peer);
-    call->peer = grebe_address_ref(peer);
-}
-
 static void accept(struct grebe_channel *channel, struct grebe_call *call,
                    const struct grebe_pick *pick)
 {
     struct grebe__subconn *subconn = grebe__subconn_of(channel, pick->subconn);
+    struct grebe__transport *transport;
 
     if (subconn == NULL) {
         decline_foreign(channel, call);
         return;
     }
-    if (subconn->transport == NULL) {
+    if (subconn->state != GREBE_READY) {
         decline(channel, call, pick);
         return;
     }
@@ -58,12 +49,14 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
         .metadata = pick->metadata == NULL ? NULL : grebe_metadata_ref(pick->metadata),
         .at_ns = channel->host.env->now_ns,
     };
-    remember_peer(call, subconn);
-    if (grebe__list_is_empty(&subconn->waiting) &&
-        grebe__transport_has_room(subconn->transport))
-        grebe__call_start_stream(call, subconn->transport);
-    else
-        grebe__call_wait_on(call, GREBE__CALL_WAITING, &subconn->waiting);
+    transport = grebe__subconn_transport(subconn);
+    if (transport != NULL) {
+        grebe__call_start_stream(call, transport);
+        return;
+    }
+    grebe__call_set_peer(call, grebe__subconn_oldest(subconn)->address);
+    grebe__call_wait_on(call, GREBE__CALL_WAITING, &subconn->waiting);
+    grebe__subconn_wants_more(subconn);
 }
 
 void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)

@@ -17,6 +17,7 @@
 #include <grebe/resolver.h>
 
 #include "core/call.h"
+#include "core/subconn.h"
 
 static struct grebe_channel *channel_of(struct grebe_resolver_conn *conn)
 {
@@ -40,6 +41,21 @@ static void release_calls(struct grebe_channel *channel)
 
 /* ---- Service config ------------------------------------------------------------------ */
 
+/* Lowering the number closes nothing; raising it may be what calls wait for. */
+static void set_max_connections(struct grebe_channel *channel, uint32_t wanted)
+{
+    uint32_t before = channel->max_connections;
+
+    if (wanted > channel->connections_limit)
+        wanted = channel->connections_limit;
+    channel->max_connections = wanted == 0 ? 1 : wanted;
+    if (channel->max_connections <= before)
+        return;
+    grebe__list_foreach (link, &channel->subconns) {
+        grebe__subconn_wants_more(grebe_container_of(link, struct grebe__subconn, link));
+    }
+}
+
 static void put_in_force(struct grebe_channel *channel,
                          struct grebe__service_config *config)
 {
@@ -47,6 +63,7 @@ static void put_in_force(struct grebe_channel *channel,
 
     channel->config = grebe__service_config_ref(config);
     grebe__service_config_unref(before);
+    set_max_connections(channel, grebe__service_config_max_connections(config));
 }
 
 /* No usable service config was ever there: every call fails, wait_for_ready or not. */

@@ -17,12 +17,18 @@ static const uint64_t keepalive_ceiling_ns = UINT64_C(7200000000000);
 
 enum event {
     EVENT_CONNECT,
+    EVENT_WANTS_MORE,    /* calls wait for a stream */
     EVENT_CONNECTED,     /* data: struct grebe__transport */
     EVENT_DIAL_FAILED,   /* data: text */
-    EVENT_TIMER,         /* the deadline in CONNECTING, the backoff in TF */
+    EVENT_TIMER,         /* the deadline of a round, or the end of the backoff */
     EVENT_RESET_BACKOFF, /* by the application */
-    EVENT_LOST,          /* data: struct grebe__disconnect */
+    EVENT_LOST,          /* data: struct lost */
     EVENT_SHUTDOWN,
+};
+
+struct lost {
+    struct grebe__transport *transport;
+    const struct grebe__disconnect *why;
 };
 
 static void step(struct grebe__subconn *subconn, enum event event, const void *data);
@@ -34,14 +40,39 @@ static struct grebe__subconn *of(struct grebe_subconn *base)
 
 /* ---- Transport -------------------------------------------------------------------- */
 
+static struct grebe__transport *transport_of(struct grebe__list *link)
+{
+    return grebe_container_of(link, struct grebe__transport, in_subconn);
+}
+
+static struct grebe__transport *with_room(const struct grebe__subconn *subconn)
+{
+    grebe__list_foreach (link, &subconn->transports) {
+        if (grebe__transport_has_room(transport_of(link)))
+            return transport_of(link);
+    }
+    return NULL;
+}
+
+struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *subconn)
+{
+    return grebe__list_is_empty(&subconn->waiting) ? with_room(subconn) : NULL;
+}
+
+struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn)
+{
+    return transport_of(subconn->transports.next);
+}
+
 /* Calls that wait for a stream take what there is, first come, first served. */
 static void serve_waiting(struct grebe__subconn *subconn)
 {
-    struct grebe__list *link;
+    struct grebe__transport *transport;
 
-    while (subconn->transport != NULL && grebe__transport_has_room(subconn->transport) &&
-           (link = grebe__list_shift(&subconn->waiting)) != NULL)
-        grebe__call_start_stream(grebe__call_of_link(link), subconn->transport);
+    while (!grebe__list_is_empty(&subconn->waiting) &&
+           (transport = with_room(subconn)) != NULL)
+        grebe__call_start_stream(
+            grebe__call_of_link(grebe__list_shift(&subconn->waiting)), transport);
 }
 
 static void on_capacity(struct grebe__transport *transport)
@@ -52,14 +83,14 @@ static void on_capacity(struct grebe__transport *transport)
 static void on_draining(struct grebe__transport *transport,
                         const struct grebe__disconnect *why)
 {
-    step(transport->owner, EVENT_LOST, why);
+    step(transport->owner, EVENT_LOST, &(struct lost){transport, why});
 }
 
 static void on_closed(struct grebe__transport *transport,
                       const struct grebe__disconnect *why)
 {
     grebe__list_remove(&transport->link);
-    step(transport->owner, EVENT_LOST, why);
+    step(transport->owner, EVENT_LOST, &(struct lost){transport, why});
 }
 
 static const struct grebe__transport_listener attached = {
@@ -99,25 +130,43 @@ static const struct grebe__transport_listener orphaned = {
 
 static void attach(struct grebe__subconn *subconn, struct grebe__transport *transport)
 {
-    subconn->transport = transport;
     transport->listener = &attached;
     transport->owner = subconn;
+    transport->address = grebe_address_ref(subconn->addresses[subconn->at]);
+    grebe__list_init(&transport->in_subconn);
+    grebe__list_append(&subconn->transports, &transport->in_subconn);
+    subconn->n_transports++;
     grebe__list_append(&subconn->channel->transports, &transport->link);
 }
 
-/* The streams it has may finish; the subconn has nothing to do with it any more. */
-static void detach(struct grebe__subconn *subconn)
+/* With the last connection the calls that wait for a stream go elsewhere. */
+static void bounce_waiting(struct grebe__subconn *subconn)
 {
-    struct grebe__transport *transport = subconn->transport;
     struct grebe__list waiting, *link;
 
-    subconn->transport = NULL;
-    transport->listener = &orphaned;
-    transport->owner = subconn->channel;
     grebe__list_init(&waiting);
     grebe__list_splice(&waiting, &subconn->waiting);
     while ((link = grebe__list_shift(&waiting)) != NULL)
         grebe__call_bounce(grebe__call_of_link(link));
+}
+
+/* The streams it has may finish; the subconn has nothing to do with it any more. */
+static void detach(struct grebe__subconn *subconn, struct grebe__transport *transport)
+{
+    grebe__list_remove(&transport->in_subconn);
+    subconn->n_transports--;
+    grebe_address_unref(transport->address);
+    transport->address = NULL;
+    transport->listener = &orphaned;
+    transport->owner = subconn->channel;
+    if (subconn->n_transports == 0)
+        bounce_waiting(subconn);
+}
+
+static void drain(struct grebe__subconn *subconn, struct grebe__transport *transport)
+{
+    detach(subconn, transport);
+    transport->ops->drain(transport);
 }
 
 /* ---- Connecting ------------------------------------------------------------------- */
@@ -132,6 +181,9 @@ static void dial(struct grebe__subconn *subconn)
                        grebe_address_text(address));
     subconn->dial.address = address;
     subconn->dial.authority = grebe__channel_authority_of(subconn->channel, address);
+    subconn->dial.credentials = subconn->credentials != NULL
+                                    ? subconn->credentials
+                                    : subconn->channel->transport_options.credentials;
     env->connector->dial(env, &subconn->dial);
 }
 
@@ -175,6 +227,26 @@ static void enter(struct grebe__subconn *subconn, enum grebe_connectivity state)
     grebe__subconn_deliver(&subconn->base, state, error);
 }
 
+/* What the state is without a connection. */
+static enum grebe_connectivity state_of(enum grebe__attempt attempt)
+{
+    static const enum grebe_connectivity states[] = {
+        [GREBE__ATTEMPT_NONE] = GREBE_IDLE,
+        [GREBE__ATTEMPT_DIALLING] = GREBE_CONNECTING,
+        [GREBE__ATTEMPT_BACKOFF] = GREBE_TRANSIENT_FAILURE,
+    };
+
+    return states[attempt];
+}
+
+/* Tell, unless there is a connection: then the attempt is for one more. */
+static void set_attempt(struct grebe__subconn *subconn, enum grebe__attempt attempt)
+{
+    subconn->attempt = attempt;
+    if (subconn->n_transports == 0)
+        enter(subconn, state_of(attempt));
+}
+
 /* One backoff is drawn for the whole round and all its addresses share one deadline. */
 static void start_round(struct grebe__subconn *subconn)
 {
@@ -190,7 +262,16 @@ static void start_round(struct grebe__subconn *subconn)
     grebe__status_set_static(&subconn->round_error, GREBE_STATUS_OK, "");
     subconn->at = 0;
     dial(subconn);
-    enter(subconn, GREBE_CONNECTING);
+    set_attempt(subconn, GREBE__ATTEMPT_DIALLING);
+}
+
+/* One more connection, if calls wait for one and it is allowed. */
+static void start_another(struct grebe__subconn *subconn)
+{
+    if (subconn->attempt == GREBE__ATTEMPT_NONE && subconn->n_transports > 0 &&
+        subconn->n_transports < subconn->channel->max_connections &&
+        !grebe__list_is_empty(&subconn->waiting))
+        start_round(subconn);
 }
 
 static void cancel_round(struct grebe__subconn *subconn)
@@ -211,7 +292,14 @@ static void fail_round(struct grebe__subconn *subconn)
     grebe__env_start_timer(env, &subconn->timer,
                            grebe__env_after(env, subconn->backoff_ns));
     grebe__channel_resolve_now(subconn->channel);
-    enter(subconn, GREBE_TRANSIENT_FAILURE);
+    set_attempt(subconn, GREBE__ATTEMPT_BACKOFF);
+}
+
+static void end_backoff(struct grebe__subconn *subconn)
+{
+    grebe__timer_cancel(&subconn->timer);
+    set_attempt(subconn, GREBE__ATTEMPT_NONE);
+    start_another(subconn);
 }
 
 /* gRPC keepalive: the server says that it is pinged too often, so every later connection
@@ -243,27 +331,32 @@ static bool is_churning(struct grebe__subconn *subconn, bool has_answered)
     return !has_answered && ++subconn->n_churned > CHURN_LIMIT;
 }
 
-static void lose(struct grebe__subconn *subconn, const struct grebe__disconnect *why)
+static void lose(struct grebe__subconn *subconn, const struct lost *lost)
 {
-    bool has_answered = subconn->transport->has_answered;
+    const struct grebe__disconnect *why = lost->why;
+    bool has_answered = lost->transport->has_answered;
 
     if (why->is_too_many_pings)
         slow_keepalive(subconn->channel);
     grebe__status_copy(&subconn->last_error, &why->status);
     subconn->last_error_ns = subconn->channel->host.env->now_ns;
-    detach(subconn);
-    if (is_churning(subconn, has_answered)) {
+    detach(subconn, lost->transport);
+    if (subconn->n_transports > 0) {
+        start_another(subconn);
+        return;
+    }
+    if (subconn->attempt == GREBE__ATTEMPT_NONE && is_churning(subconn, has_answered)) {
         subconn->n_churned = 0;
         grebe__status_copy(&subconn->round_error, &why->status);
         fail_round(subconn);
         return;
     }
     grebe__channel_resolve_now(subconn->channel);
-    enter(subconn, GREBE_IDLE);
+    enter(subconn, state_of(subconn->attempt));
 }
 
-static void become_ready(struct grebe__subconn *subconn,
-                         struct grebe__transport *transport)
+static void add_transport(struct grebe__subconn *subconn,
+                          struct grebe__transport *transport)
 {
     struct grebe__disconnect gone = {
         .status = grebe_status_of(GREBE_STATUS_UNAVAILABLE,
@@ -273,11 +366,17 @@ static void become_ready(struct grebe__subconn *subconn,
 
     grebe__timer_cancel(&subconn->timer);
     subconn->n_failures = 0;
+    subconn->attempt = GREBE__ATTEMPT_NONE;
     attach(subconn, transport);
-    if (transport->is_draining)
-        lose(subconn, &gone); /* a success and a loss, and no READY in between */
-    else
+    if (transport->is_draining) {
+        /* A success and a loss, and no READY in between. */
+        lose(subconn, &(struct lost){transport, &gone});
+        return;
+    }
+    if (subconn->n_transports == 1)
         enter(subconn, GREBE_READY);
+    serve_waiting(subconn);
+    start_another(subconn);
 }
 
 static void shut_down(struct grebe__subconn *subconn)
@@ -285,37 +384,29 @@ static void shut_down(struct grebe__subconn *subconn)
     struct grebe_channel *channel = subconn->channel;
 
     cancel_round(subconn);
-    if (subconn->transport != NULL) {
-        struct grebe__transport *transport = subconn->transport;
-
-        detach(subconn);
-        transport->ops->drain(transport);
+    grebe__list_foreach_safe (link, &subconn->transports) {
+        drain(subconn, transport_of(link));
     }
     grebe__list_remove(&subconn->link);
     enter(subconn, GREBE_SHUTDOWN); /* gives up our reference: do not touch subconn */
     grebe__channel_part_closed(channel);
 }
 
-/* Every transition.  What is not here is ignored: connect() outside of IDLE, the end of
- * a transport that is no longer ours. */
-static void step(struct grebe__subconn *subconn, enum event event, const void *data)
+/* Every transition of an attempt to connect. */
+static void step_attempt(struct grebe__subconn *subconn, enum event event,
+                         const void *data)
 {
-    if (event == EVENT_SHUTDOWN) {
-        if (subconn->state != GREBE_SHUTDOWN)
-            shut_down(subconn);
-        return;
-    }
-    if (event == EVENT_RESET_BACKOFF)
-        subconn->n_failures = 0;
-
-    switch (subconn->state) {
-    case GREBE_IDLE:
-        if (event == EVENT_CONNECT && subconn->n_addresses > 0)
+    switch (subconn->attempt) {
+    case GREBE__ATTEMPT_NONE:
+        if (event == EVENT_CONNECT && subconn->state == GREBE_IDLE &&
+            subconn->n_addresses > 0)
             start_round(subconn);
+        else if (event == EVENT_WANTS_MORE)
+            start_another(subconn);
         return;
-    case GREBE_CONNECTING:
+    case GREBE__ATTEMPT_DIALLING:
         if (event == EVENT_CONNECTED) {
-            become_ready(subconn, (struct grebe__transport *)(uintptr_t)data);
+            add_transport(subconn, (struct grebe__transport *)(uintptr_t)data);
         } else if (event == EVENT_DIAL_FAILED) {
             note_error(subconn, data);
             if (++subconn->at < subconn->n_addresses)
@@ -327,22 +418,29 @@ static void step(struct grebe__subconn *subconn, enum event event, const void *d
             fail_round(subconn);
         }
         return;
-    case GREBE_READY:
-        if (event == EVENT_LOST)
-            lose(subconn, data);
-        return;
-    case GREBE_TRANSIENT_FAILURE:
-        if (event == EVENT_TIMER) {
+    case GREBE__ATTEMPT_BACKOFF:
+        if (event == EVENT_TIMER)
             subconn->n_failures++;
-            enter(subconn, GREBE_IDLE);
-        } else if (event == EVENT_RESET_BACKOFF) {
-            grebe__timer_cancel(&subconn->timer);
-            enter(subconn, GREBE_IDLE);
-        }
-        return;
-    case GREBE_SHUTDOWN:
+        if (event == EVENT_TIMER || event == EVENT_RESET_BACKOFF)
+            end_backoff(subconn);
         return;
     }
+}
+
+/* What is not here or above is ignored: connect() outside of IDLE, a wish for more when
+ * one more is on its way. */
+static void step(struct grebe__subconn *subconn, enum event event, const void *data)
+{
+    if (subconn->state == GREBE_SHUTDOWN)
+        return;
+    if (event == EVENT_RESET_BACKOFF)
+        subconn->n_failures = 0;
+    if (event == EVENT_SHUTDOWN)
+        shut_down(subconn);
+    else if (event == EVENT_LOST)
+        lose(subconn, data);
+    else
+        step_attempt(subconn, event, data);
 }
 
 static void on_timer(struct grebe__timer *timer)
@@ -358,6 +456,11 @@ static void run_connect(struct grebe_subconn *base)
 static void run_shutdown(struct grebe_subconn *base)
 {
     step(of(base), EVENT_SHUTDOWN, NULL);
+}
+
+void grebe__subconn_wants_more(struct grebe__subconn *subconn)
+{
+    step(subconn, EVENT_WANTS_MORE, NULL);
 }
 
 void grebe__subconn_reset_backoff(struct grebe__subconn *subconn)
@@ -403,50 +506,44 @@ static int keep_addresses(struct grebe__subconn *subconn,
     return GREBE_OK;
 }
 
-/* Where the connected address stands in the new list; n if it does not. */
-static size_t find_connected(const struct grebe__subconn *subconn,
-                             struct grebe_address *const *addresses, size_t n)
+static bool is_listed(const struct grebe__subconn *subconn,
+                      const struct grebe_address *address)
 {
-    size_t i = 0;
-
-    while (i < n && !grebe_address_equal(subconn->addresses[subconn->at], addresses[i]))
-        i++;
-    return i;
+    for (uint32_t i = 0; i < subconn->n_addresses; i++)
+        if (grebe_address_equal(subconn->addresses[i], address))
+            return true;
+    return false;
 }
 
+/* Connections to addresses still listed are kept.  An attempt under way starts over; a
+ * backoff goes on. */
 static void update_addresses(struct grebe_subconn *base,
                              struct grebe_address *const *addresses, size_t n)
 {
     struct grebe__subconn *subconn = of(base);
-    bool is_active = subconn->state == GREBE_CONNECTING || subconn->state == GREBE_READY;
-    size_t connected = n;
+    bool was_active = subconn->state == GREBE_CONNECTING || subconn->state == GREBE_READY;
 
     if (subconn->state == GREBE_SHUTDOWN || are_same(subconn, addresses, n))
         return;
-    if (subconn->state == GREBE_READY)
-        connected = find_connected(subconn, addresses, n);
     if (keep_addresses(subconn, addresses, n) != GREBE_OK) {
         grebe__channel_log(subconn->channel, GREBE_LOG_ERROR,
                            "out of memory: a subconn keeps its old addresses");
         return;
     }
-    if (connected < n) {
-        subconn->at = (uint32_t)connected;
-        return;
+    grebe__list_foreach_safe (link, &subconn->transports) {
+        if (!is_listed(subconn, transport_of(link)->address))
+            drain(subconn, transport_of(link));
     }
-    if (!is_active)
-        return;
-    cancel_round(subconn);
-    if (subconn->transport != NULL) {
-        struct grebe__transport *transport = subconn->transport;
-
-        detach(subconn);
-        transport->ops->drain(transport);
+    if (subconn->attempt == GREBE__ATTEMPT_DIALLING) {
+        cancel_round(subconn);
+        subconn->attempt = GREBE__ATTEMPT_NONE;
     }
-    if (n > 0)
+    if (subconn->n_transports > 0)
+        start_another(subconn);
+    else if (was_active && subconn->attempt == GREBE__ATTEMPT_NONE && n > 0)
         start_round(subconn);
-    else
-        enter(subconn, GREBE_IDLE);
+    else if (was_active)
+        enter(subconn, state_of(subconn->attempt));
 }
 
 /* ---- Life --------------------------------------------------------------------------- */
@@ -457,6 +554,7 @@ static void destroy(struct grebe_subconn *base)
 
     grebe__status_fini(&subconn->round_error);
     grebe__status_fini(&subconn->last_error);
+    grebe_credentials_unref(subconn->credentials);
     drop_addresses(subconn);
     grebe_mem_free(subconn->channel->host.mem, subconn);
 }
@@ -496,6 +594,9 @@ int grebe__subconn_new(struct grebe_channel *channel,
     subconn->dial.options = &channel->transport_options;
     subconn->dial.mem = mem;
     subconn->dial.on_done = on_dial_done;
+    subconn->credentials =
+        options->credentials == NULL ? NULL : grebe_credentials_ref(options->credentials);
+    grebe__list_init(&subconn->transports);
     grebe__list_init(&subconn->waiting);
     grebe__timer_init(&subconn->timer, on_timer);
     grebe__status_init(&subconn->round_error, mem);

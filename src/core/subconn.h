@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/subconn.h -- one address (or a few), at most one connection, five states.
+/* core/subconn.h -- one address (or a few), one connection as a rule, five states.
  *
  *            connect               dial yields a transport
  *   IDLE ------------> CONNECTING -------------------------> READY
@@ -11,7 +11,13 @@
  * A subconn never connects by itself: after each return to IDLE the policy asks again.
  * Shutdown is possible from anywhere and final.
  *
- * Source: grpc-go addrConn; gRPC connection backoff protocol; gRFC A94 for labels.
+ * Scaling     When the service config allows more than one connection, calls that find no
+ *             room on those there are have another one made, one at a time.  While there is
+ *             any the state is READY, whatever the attempt does.  Without one it is what
+ *             the attempt says: CONNECTING while it runs, TRANSIENT_FAILURE in its backoff,
+ *             else IDLE.  So READY may then be followed by any of these (gRFC A105).
+ *
+ * Source: grpc-go addrConn; gRPC connection backoff protocol; gRFC A105.
  */
 #ifndef GREBE_CORE_SUBCONN_H
 #define GREBE_CORE_SUBCONN_H
@@ -21,22 +27,32 @@
 #include "core/status.h"
 #include "core/transport.h"
 
+/* What a subconn is doing to have a connection, or one more. */
+enum grebe__attempt {
+    GREBE__ATTEMPT_NONE,
+    GREBE__ATTEMPT_DIALLING, /* a round through the addresses */
+    GREBE__ATTEMPT_BACKOFF,  /* the last round failed; the next has to wait */
+};
+
 struct grebe__subconn {
     struct grebe_subconn base;
     struct grebe_channel *channel; /* alive until SHUTDOWN is delivered */
     struct grebe__list link;       /* on channel->subconns until then */
     enum grebe_connectivity state;
-    uint32_t n_addresses, at;         /* the address being dialled, or connected to */
-    struct grebe_address **addresses; /* n_addresses references */
+    enum grebe__attempt attempt;
+    uint32_t n_addresses, at;              /* of those, the one being dialled */
+    struct grebe_address **addresses;      /* n_addresses references */
+    struct grebe_credentials *credentials; /* a reference; NULL: the channel's */
 
-    struct grebe__dial dial;            /* in CONNECTING */
-    struct grebe__transport *transport; /* in READY; it may outlive us when it drains */
-    struct grebe__list waiting;         /* calls that wait for a stream of `transport` */
-    struct grebe__timer timer;          /* connect deadline, or end of the backoff */
-    unsigned n_failures;                /* rounds in a row: the index of the backoff */
-    uint64_t backoff_ns;                /* of this round, drawn when it started */
-    struct grebe__status round_error;   /* the first of this round */
-    struct grebe__status last_error;    /* the latest; OK if there was none */
+    struct grebe__dial dial;       /* in GREBE__ATTEMPT_DIALLING */
+    struct grebe__list transports; /* oldest first; none but in READY */
+    uint32_t n_transports;
+    struct grebe__list waiting; /* calls that wait for a stream on one of them */
+    struct grebe__timer timer;  /* of the attempt: connect deadline, end of the backoff */
+    unsigned n_failures;        /* rounds in a row: the index of the backoff */
+    uint64_t backoff_ns;        /* of this round, drawn when it started */
+    struct grebe__status round_error; /* the first of this round */
+    struct grebe__status last_error;  /* the latest; OK if there was none */
     uint64_t last_error_ns;
     uint64_t churn_since_ns; /* of connections lost before they answered anything: */
     uint32_t n_churned;      /* when the counting began, and how many */
@@ -50,6 +66,16 @@ int grebe__subconn_new(struct grebe_channel *channel,
 /* `subconn` if it is one of `channel`'s, else NULL. */
 struct grebe__subconn *grebe__subconn_of(struct grebe_channel *channel,
                                          struct grebe_subconn *subconn);
+
+/* The connection for the next call: the oldest that has room, but NULL if calls wait
+ * already, or there is no room: wait too, and then say so with _wants_more(). */
+struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *subconn);
+
+/* In READY. */
+struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn);
+
+/* Calls wait, or more connections are allowed than before. */
+void grebe__subconn_wants_more(struct grebe__subconn *subconn);
 
 /* Backoff starts from its beginning; a subconn that waits goes back to IDLE now. */
 void grebe__subconn_reset_backoff(struct grebe__subconn *subconn);

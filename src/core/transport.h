@@ -84,6 +84,7 @@ struct grebe__stream {
     const char *content_subtype;             /* NULL: application/grpc */
     const struct grebe_metadata *metadata;   /* the application's; may be NULL */
     const struct grebe_metadata *additional; /* the pick's; may be NULL */
+    const struct grebe_metadata *of_address; /* of all calls to it; may be NULL */
     struct grebe_metadata *headers;          /* empty: what arrives goes here */
     struct grebe_metadata *trailers;         /* likewise */
     uint64_t deadline_ns;                    /* UINT64_MAX: none */
@@ -136,10 +137,12 @@ struct grebe__transport {
     const struct grebe__transport_ops *ops;
     const struct grebe__transport_listener *listener; /* NULL: nobody listens */
     void *owner;                                      /* the listener's */
-    struct grebe__list link; /* the channel's list of live transports */
-    const char *peer;        /* "10.0.0.1:443"; lives as long as the transport */
-    uint32_t n_streams;      /* open as HTTP/2 counts */
-    uint32_t max_streams;    /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
+    struct grebe__list link;       /* the channel's list of live transports */
+    struct grebe__list in_subconn; /* the owner's list of those that take streams */
+    struct grebe_address *address; /* the owner's: a reference while it is on that list */
+    const char *peer;              /* "10.0.0.1:443"; lives as long as the transport */
+    uint32_t n_streams;            /* open as HTTP/2 counts */
+    uint32_t max_streams;          /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
     bool is_draining;
     bool has_answered; /* some stream got response HEADERS */
 };
@@ -153,8 +156,8 @@ static inline bool grebe__transport_has_room(const struct grebe__transport *tran
 
 /* What a channel wants of its connections.  Lives as long as the channel. */
 struct grebe__transport_options {
-    struct grebe_credentials *credentials;
-    const char *user_agent; /* the whole header */
+    struct grebe_credentials *credentials; /* unless a subconn has its own */
+    const char *user_agent;                /* the whole header */
     uint32_t max_header_list_bytes;
     uint64_t keepalive_time_ns; /* UINT64_MAX: no pings */
     uint64_t keepalive_timeout_ns;
@@ -168,7 +171,8 @@ struct grebe__transport_options {
 /* Embedded in the subconn.  Free again after on_done or grebe__connector_ops.cancel. */
 struct grebe__dial {
     struct grebe_address *address;
-    const char *authority; /* for :authority, SNI and verification */
+    struct grebe_credentials *credentials; /* borrowed */
+    const char *authority;                 /* for :authority, SNI and verification */
     const struct grebe__transport_options *options;
     const struct grebe_mem *mem;
     /* Exactly one of `transport` and `error` is set.  `error` is text for people that

@@ -224,7 +224,8 @@ static size_t text_needed(const struct grebe__stream *stream)
 
     if (stream->content_subtype != NULL)
         n += sizeof grpc_content_type + strlen(stream->content_subtype);
-    return n + text_of(stream->metadata) + text_of(stream->additional);
+    return n + text_of(stream->metadata) + text_of(stream->additional) +
+           text_of(stream->of_address);
 }
 
 static int reserve(struct grebe__request *request, size_t n_fields, size_t n_text)
@@ -253,7 +254,8 @@ int grebe__request_init(struct grebe__request *request, struct grebe__pool *pool
                         const struct grebe__stream *stream, uint64_t left_ns)
 {
     size_t n_fields = OWN_FIELDS + grebe_metadata_count(stream->metadata) +
-                      grebe_metadata_count(stream->additional);
+                      grebe_metadata_count(stream->additional) +
+                      grebe_metadata_count(stream->of_address);
 
     request->pool = pool;
     request->n_fields = 0;
@@ -272,6 +274,7 @@ int grebe__request_init(struct grebe__request *request, struct grebe__pool *pool
     add_previous_attempts(request, stream->n_previous_attempts);
     add_metadata(request, stream->metadata);
     add_metadata(request, stream->additional);
+    add_metadata(request, stream->of_address);
     return GREBE_OK;
 }
 

@@ -508,8 +508,8 @@ static void start_tls(struct grebe__connection *connection)
     int result;
 
     connection->phase = HANDSHAKING;
-    result = grebe__tls_new(connection->loop->mem, dial->options->credentials,
-                            dial->authority, &connection->tls);
+    result = grebe__tls_new(connection->loop->mem, dial->credentials, dial->authority,
+                            &connection->tls);
     if (result == GREBE_ERR_INVALID) {
         lose(connection, "the authority is not a name to verify", label_of(EINVAL));
     } else if (result != GREBE_OK) {
@@ -526,7 +526,7 @@ static void finish_connect(struct grebe__connection *connection)
 
     if (error != 0)
         lose_by_errno(connection, "", error);
-    else if (connection->dial->options->credentials->is_tls)
+    else if (connection->dial->credentials->is_tls)
         start_tls(connection);
     else
         start_h2(connection);

@@ -405,6 +405,7 @@ static struct connection *new_connection(struct sim_server *server,
     }
     server->n_connections++;
     server->authority = dial->authority;
+    server->credentials = dial->credentials;
     return connection;
 }
 

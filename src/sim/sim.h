@@ -78,6 +78,7 @@ struct sim_server {
     uint32_t n_dials, n_connections, n_requests; /* so far; connections: READY ones */
     struct grebe__list requests;                 /* unanswered, oldest first */
     const char *authority; /* of the last dial; borrowed while it is open */
+    const struct grebe_credentials *credentials; /* likewise */
 };
 
 /* A server that accepts.  An address without a server refuses.  NULL: out of memory. */

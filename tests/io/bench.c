@@ -148,6 +148,7 @@ void bench_dial(struct bench *bench, const char *text)
     bench->dial = (struct grebe__dial){
         .address = bench->address,
         .authority = bench->authority,
+        .credentials = bench->options.credentials,
         .options = &bench->options,
         .mem = &bench->mem.interface,
         .on_done = on_done,

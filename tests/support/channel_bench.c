@@ -159,12 +159,16 @@ void channel_bench_fini(struct channel_bench *bench)
 
 /* ---- Events ------------------------------------------------------------------------------------ */
 
-static size_t parse_endpoints(const char *text, struct grebe_endpoint **out)
+static size_t parse_endpoints(const struct channel_bench *bench, const char *text,
+                              struct grebe_endpoint **out)
 {
-    const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
     char copy[CHANNEL_BENCH_TEXT], *outer = NULL;
     size_t n = 0;
 
+    options.attributes = bench->address_attributes;
+    options.balancer_attributes = bench->balancer_attributes;
+    options.server_name = bench->server_name;
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " ", &outer); word != NULL;
          word = strtok_r(NULL, " ", &outer)) {
@@ -191,7 +195,7 @@ int channel_bench_resolve(struct channel_bench *bench, const char *endpoints)
     int result;
 
     assert_non_null(bench->conn);
-    state.n_endpoints = parse_endpoints(endpoints, parsed);
+    state.n_endpoints = parse_endpoints(bench, endpoints, parsed);
     state.endpoints = parsed;
     state.service_config = bench->service_config;
     state.service_config_error = bench->service_config_error;

@@ -128,6 +128,11 @@ static const struct {
      "retryThrottling.maxTokens: expected a number, found a string"},
     {"{\"healthCheckConfig\":{\"serviceName\":1}}",
      "healthCheckConfig.serviceName: expected a string, found a number"},
+    {"{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":-1}}",
+     "connectionScaling.maxConnectionsPerSubchannel: -1 is not between 0 and "
+     "4294967295"},
+    {"{\"connectionScaling\":[]}",
+     "connectionScaling: expected an object, found a list"},
     {"{\"healthCheckConfig\":\"s\"}",
      "healthCheckConfig: expected an object, found a string"},
 };
@@ -583,6 +588,19 @@ TEST(health_service_may_be_empty_but_must_be_there)
 
 /* ---- Memory ------------------------------------------------------------------------ */
 
+/* gRFC A105 */
+TEST(connections_of_a_subconn_may_be_many)
+{
+    struct grebe__service_config *config =
+        parse("{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":7}}");
+
+    assert_int_equal(grebe__service_config_max_connections(config), 7);
+    grebe__service_config_unref(config);
+    config = parse("{\"connectionScaling\":{}}");
+    assert_int_equal(grebe__service_config_max_connections(config), 0);
+    grebe__service_config_unref(config);
+}
+
 TEST(out_of_memory_anywhere_leaves_nothing_behind)
 {
     static const char text[] =
@@ -650,6 +668,7 @@ int main(void)
         cmocka_unit_test(retries_and_hedges_exclude_each_other),
         cmocka_unit_test(throttling_keeps_three_decimals),
         cmocka_unit_test(health_service_may_be_empty_but_must_be_there),
+        cmocka_unit_test(connections_of_a_subconn_may_be_many),
         cmocka_unit_test(out_of_memory_anywhere_leaves_nothing_behind),
         cmocka_unit_test(last_reference_frees),
     };

@@ -3,8 +3,10 @@
  * through a channel with pick_first, which keeps one subconn for each address. */
 #include "support/test.h"
 
+#include "core/credentials.h"
 #include "core/subconn.h"
 #include "support/channel_bench.h"
+#include "support/one_subconn.h"
 
 static struct grebe__subconn *only_subconn(struct channel_bench *b)
 {
@@ -161,99 +163,6 @@ TEST(reset_backoff_retries_at_once_and_begins_anew)
 
 /* ---- Several addresses ------------------------------------------------------------------------------ */
 
-/* A policy that gives all addresses to one subconn, as the oldest ones did. */
-static struct grebe_subconn *one;
-static struct grebe_client_conn *one_cc;
-static enum grebe_connectivity one_state;
-static char one_error[256];
-static unsigned one_heard; /* reports of state */
-
-static void on_state(void *arg, struct grebe_subconn *subconn,
-                     enum grebe_connectivity state, const struct grebe_status *error)
-{
-    (void)arg;
-    (void)subconn;
-    one_state = state;
-    one_heard++;
-    assert_true((state == GREBE_TRANSIENT_FAILURE) == (error != NULL));
-    snprintf(one_error, sizeof one_error, "%s", error == NULL ? "" : error->message);
-    grebe_client_conn_update_state(one_cc, state == GREBE_SHUTDOWN ? GREBE_IDLE : state,
-                                   grebe_picker_queueing());
-}
-
-static size_t collect(const struct grebe_balancer_update *update,
-                      struct grebe_address **out)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < update->n_endpoints; i++)
-        for (size_t k = 0; k < grebe_endpoint_n_addresses(update->endpoints[i]); k++)
-            out[n++] = grebe_endpoint_address(update->endpoints[i], k);
-    return n;
-}
-
-static int one_update(struct grebe_balancer *base,
-                      const struct grebe_balancer_update *update)
-{
-    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
-    struct grebe_address *addresses[16];
-    size_t n = collect(update, addresses);
-
-    (void)base;
-    if (one != NULL)
-        return grebe_subconn_update_addresses(one, addresses, n);
-    options.addresses = addresses;
-    options.n_addresses = n;
-    options.on_state = on_state;
-    assert_int_equal(grebe_client_conn_new_subconn(one_cc, &options, &one), GREBE_OK);
-    grebe_subconn_connect(one);
-    grebe_subconn_connect(one); /* once is enough */
-    return GREBE_OK;
-}
-
-static void one_error_of_resolver(struct grebe_balancer *base,
-                                  const struct grebe_status *status)
-{
-    (void)base;
-    (void)status;
-}
-
-static void one_exit_idle(struct grebe_balancer *base)
-{
-    (void)base;
-    grebe_subconn_connect(one);
-}
-
-static void one_destroy(struct grebe_balancer *base)
-{
-    one = NULL;
-    grebe_mem_free(NULL, base);
-}
-
-static const struct grebe_balancer_ops one_ops = {
-    .update = one_update,
-    .resolver_error = one_error_of_resolver,
-    .exit_idle = one_exit_idle,
-    .destroy = one_destroy,
-};
-
-static int one_build(struct grebe_client_conn *cc,
-                     const struct grebe_build_options *options,
-                     struct grebe_balancer **out)
-{
-    (void)options;
-    *out = grebe_mem_alloc(NULL, sizeof **out);
-    grebe_balancer_init(*out, &one_ops);
-    one_cc = cc;
-    return GREBE_OK;
-}
-
-static const struct grebe_balancer_builder one_subconn = {
-    .api = GREBE_BALANCER_API,
-    .name = "one_subconn",
-    .build = one_build,
-};
-
 static void connect_one(struct channel_bench *b, const char *servers,
                         const char *addresses)
 {
@@ -268,7 +177,7 @@ TEST(addresses_of_one_subconn_are_tried_in_order_in_one_round)
     struct channel_bench b;
 
     connect_one(&b, "c", "a b c");
-    assert_int_equal(one_state, GREBE_READY);
+    assert_int_equal(one.state, GREBE_READY);
     assert_int_equal(b.sim.n_dials, 3);
     channel_bench_fini(&b);
 }
@@ -278,8 +187,8 @@ TEST(first_address_gives_the_error_of_a_failed_round)
     struct channel_bench b;
 
     connect_one(&b, "", "a b");
-    assert_int_equal(one_state, GREBE_TRANSIENT_FAILURE);
-    assert_string_equal(one_error, "connection error: a: connect: connection refused");
+    assert_int_equal(one.state, GREBE_TRANSIENT_FAILURE);
+    assert_string_equal(one.error, "connection error: a: connect: connection refused");
     channel_bench_fini(&b);
 }
 
@@ -295,7 +204,7 @@ TEST(deadline_is_shared_by_all_addresses_of_a_round)
     sim_server_find(&b.sim, "b")->behaviour = SIM_HANGS;
     channel_bench_connect(&b);
     channel_bench_advance_ms(&b, 20000);
-    assert_int_equal(one_state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(one.state, GREBE_TRANSIENT_FAILURE);
     channel_bench_fini(&b);
 }
 
@@ -305,7 +214,7 @@ TEST(subconn_stays_idle_after_its_backoff_until_it_is_asked)
 
     connect_one(&b, "", "a");
     channel_bench_advance_ms(&b, 1000);
-    assert_int_equal(one_state, GREBE_IDLE);
+    assert_int_equal(one.state, GREBE_IDLE);
     channel_bench_advance_ms(&b, 3600000);
     assert_int_equal(b.sim.n_dials, 1);
     channel_bench_connect(&b);
@@ -320,7 +229,7 @@ TEST(connect_is_not_remembered_in_transient_failure)
     connect_one(&b, "", "a");
     channel_bench_connect(&b);
     channel_bench_advance_ms(&b, 1000);
-    assert_int_equal(one_state, GREBE_IDLE);
+    assert_int_equal(one.state, GREBE_IDLE);
     assert_int_equal(b.sim.n_dials, 1);
     channel_bench_fini(&b);
 }
@@ -343,7 +252,7 @@ TEST(new_addresses_keep_the_connection_if_it_is_still_listed)
 
         connect_one(&b, "a b", changes[i].before);
         channel_bench_resolve(&b, changes[i].after);
-        assert_int_equal(one_state, changes[i].state);
+        assert_int_equal(one.state, changes[i].state);
         assert_int_equal(b.sim.n_dials, changes[i].n_dials);
         if (changes[i].connected != NULL)
             assert_int_equal(
@@ -358,10 +267,10 @@ TEST(new_addresses_in_backoff_are_used_by_the_next_round)
 
     connect_one(&b, "b", "a");
     channel_bench_resolve(&b, "b");
-    assert_int_equal(one_state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(one.state, GREBE_TRANSIENT_FAILURE);
     channel_bench_advance_ms(&b, 1000);
     channel_bench_connect(&b);
-    assert_int_equal(one_state, GREBE_READY);
+    assert_int_equal(one.state, GREBE_READY);
     channel_bench_fini(&b);
 }
 
@@ -373,11 +282,11 @@ TEST(new_addresses_while_connecting_start_from_the_top)
     b.resolves_to = "a";
     channel_bench_servers(&b, "a b");
     sim_server_find(&b.sim, "a")->behaviour = SIM_HANGS;
-    one_heard = 0;
+    one.n_heard = 0;
     channel_bench_connect(&b);
     channel_bench_resolve(&b, "b");
-    assert_int_equal(one_state, GREBE_READY);
-    assert_int_equal(one_heard, 2); /* CONNECTING is not told twice */
+    assert_int_equal(one.state, GREBE_READY);
+    assert_int_equal(one.n_heard, 2); /* CONNECTING is not told twice */
     assert_true(grebe__list_is_empty(&b.sim.dials));
     channel_bench_fini(&b);
 }
@@ -389,9 +298,62 @@ TEST(subconn_without_addresses_cannot_be_made)
     struct grebe_subconn *subconn;
 
     connect_one(&b, "a", "a");
-    assert_int_equal(grebe_client_conn_new_subconn(one_cc, &options, &subconn),
+    assert_int_equal(grebe_client_conn_new_subconn(one.cc, &options, &subconn),
                      GREBE_ERR_INVALID);
     channel_bench_fini(&b);
+}
+
+/* SC-26 */
+TEST(credentials_of_a_subconn_are_used_for_it_alone)
+{
+    static struct grebe_credentials own = {.refs = 1};
+    struct channel_bench b;
+
+    one.credentials = &own;
+    connect_one(&b, "a", "a");
+    one.credentials = NULL;
+    assert_ptr_equal(sim_server_find(&b.sim, "a")->credentials, &own);
+    channel_bench_fini(&b);
+    connect_one(&b, "a", "a");
+    assert_ptr_equal(sim_server_find(&b.sim, "a")->credentials,
+                     grebe_credentials_insecure());
+    channel_bench_fini(&b);
+}
+
+/* SC-27, PK-15: metadata with an unfit key cannot be made in the first place, so neither a
+ * resolver nor a picker can hand any over; grebe_metadata_add() says so. */
+TEST(metadata_of_an_address_is_sent_with_every_call_to_it)
+{
+    struct grebe_metadata *metadata = grebe_metadata_new(NULL);
+    const struct grebe_attributes *attributes = NULL;
+    struct channel_bench b;
+    struct grebe_call *call;
+    struct sim_server *server;
+
+    assert_int_equal(grebe_metadata_add(metadata, "bad key", "v", 1), GREBE_ERR_INVALID);
+    assert_int_equal(grebe_metadata_add(metadata, "k", "\n", 1), GREBE_ERR_INVALID);
+    assert_int_equal(grebe_metadata_add(metadata, "zone", "east", 4), GREBE_OK);
+    assert_int_equal(grebe_attributes_with(NULL, NULL, &GREBE_ATTRIBUTE_METADATA,
+                                           metadata, &attributes),
+                     GREBE_OK);
+    channel_bench_start(&b, NULL);
+    b.address_attributes = attributes;
+    b.resolves_to = "a";
+    server = sim_server_new(&b.sim, "a");
+    for (int i = 0; i < 2; i++) {
+        call = channel_bench_call(&b, NULL);
+        assert_ptr_equal(sim_server_request(server)->stream->of_address, metadata);
+        /* What the connector was given to dial has them too. */
+        assert_ptr_equal(grebe_attributes_get(grebe_address_attributes(call->peer),
+                                              &GREBE_ATTRIBUTE_METADATA),
+                         metadata);
+        sim_answer(sim_server_request(server), "ping", 4);
+        sim_settle(&b.sim);
+        expect_echo(call, "a");
+    }
+    channel_bench_fini(&b);
+    grebe_attributes_unref(attributes);
+    grebe_metadata_unref(metadata);
 }
 
 /* ---- Losing a connection -------------------------------------------------------------------------------- */
@@ -433,10 +395,10 @@ TEST(connection_that_drains_before_it_is_ready_leads_to_idle)
     b.resolves_to = "a";
     channel_bench_servers(&b, "a");
     sim_server_find(&b.sim, "a")->drains_at_once = true;
-    one_heard = 0;
+    one.n_heard = 0;
     channel_bench_connect(&b);
-    assert_int_equal(one_state, GREBE_IDLE);
-    assert_int_equal(one_heard, 2); /* CONNECTING, IDLE */
+    assert_int_equal(one.state, GREBE_IDLE);
+    assert_int_equal(one.n_heard, 2); /* CONNECTING, IDLE */
     assert_int_equal(b.n_resolve_now, 1);
     assert_int_equal(sim_server_n_open(sim_server_find(&b.sim, "a")), 0);
     channel_bench_fini(&b);
@@ -492,15 +454,15 @@ TEST(connections_that_never_answer_anything_end_in_backoff)
     connect_one(&b, "a", "a");
     server = sim_server_find(&b.sim, "a");
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(one_state, GREBE_READY);
+        assert_int_equal(one.state, GREBE_READY);
         sim_server_kill(server, "reset");
         channel_bench_advance_ms(&b, 100);
-        assert_int_equal(one_state, GREBE_IDLE);
+        assert_int_equal(one.state, GREBE_IDLE);
         channel_bench_connect(&b);
     }
     sim_server_kill(server, "reset");
     sim_settle(&b.sim);
-    assert_int_equal(one_state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(one.state, GREBE_TRANSIENT_FAILURE);
     channel_bench_fini(&b);
 }
 
@@ -512,7 +474,7 @@ TEST(slow_churn_is_no_failure)
     for (int i = 0; i < 30; i++) {
         sim_server_kill(sim_server_find(&b.sim, "a"), "reset");
         channel_bench_advance_ms(&b, 1100);
-        assert_int_equal(one_state, GREBE_IDLE);
+        assert_int_equal(one.state, GREBE_IDLE);
         channel_bench_connect(&b);
     }
     channel_bench_fini(&b);
@@ -675,6 +637,8 @@ int main(void)
         cmocka_unit_test(new_addresses_in_backoff_are_used_by_the_next_round),
         cmocka_unit_test(new_addresses_while_connecting_start_from_the_top),
         cmocka_unit_test(subconn_without_addresses_cannot_be_made),
+        cmocka_unit_test(credentials_of_a_subconn_are_used_for_it_alone),
+        cmocka_unit_test(metadata_of_an_address_is_sent_with_every_call_to_it),
         cmocka_unit_test(goaway_lets_calls_finish_while_new_ones_use_a_new_connection),
         cmocka_unit_test(connection_that_drains_before_it_is_ready_leads_to_idle),
         cmocka_unit_test(too_many_pings_halves_the_rate_of_pings_for_the_channel),
@@ -689,6 +653,6 @@ int main(void)
         cmocka_unit_test(waiting_call_whose_connection_drains_goes_elsewhere),
     };
 
-    assert_int_equal(grebe_balancer_register(&one_subconn), GREBE_OK);
+    one_subconn_register();
     return cmocka_run_group_tests_name("subconn", tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ static void bench_fini(struct bench *b)
 {
     grebe_metadata_unref((struct grebe_metadata *)(uintptr_t)b->stream.metadata);
     grebe_metadata_unref((struct grebe_metadata *)(uintptr_t)b->stream.additional);
+    grebe_metadata_unref((struct grebe_metadata *)(uintptr_t)b->stream.of_address);
     grebe__pool_fini(&b->pool);
 }
 
@@ -96,12 +97,13 @@ TEST(everything_has_its_place)
     b.stream.content_subtype = "JSON";
     b.stream.metadata = metadata("x-a", "1", "x-b", "2", "x-a", "3", NULL);
     b.stream.additional = metadata("x-lb", "zone", NULL);
+    b.stream.of_address = metadata("x-shard", "7", "x-b-bin", "\x01", NULL);
     assert_string_equal(
         fields(&b, UINT64_C(1500000000)),
         HEAD ":authority: db.example:443\n!grpc-timeout: 1500000u\nte: trailers\n"
              "content-type: application/grpc+json\nuser-agent: app "
              "grpc-c-grebe/0.1.0\n!grpc-previous-rpc-attempts: 12\nx-a: 1\nx-b: 2\n"
-             "x-a: 3\nx-lb: zone\n");
+             "x-a: 3\nx-lb: zone\nx-shard: 7\nx-b-bin: AQ\n");
     bench_fini(&b);
 }
 
