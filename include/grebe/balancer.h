@@ -23,6 +23,9 @@
  *             its subconns; those still open are shut down for it.
  * Errors      int results are GREBE_OK or a negative GREBE_ERR_*.  An update that fails
  *             leaves the policy serving what it served before.
+ * Mistakes    A policy that asks for something after it was destroyed, gives up what it
+ *             does not hold, publishes or picks what it must not, is named in the log,
+ *             once for each kind of mistake, and the channel goes on.
  * Growth      Structs the library fills only grow at their end.  Structs a policy fills
  *             carry GREBE_BALANCER_API, the layout it was compiled with.
  * Sources     grpc-go package balancer; gRFC A24 (configuration), A61 (endpoints).
@@ -164,16 +167,22 @@ struct grebe_balancer_ops {
      * again, with backoff. */
     int (*update)(struct grebe_balancer *balancer,
                   const struct grebe_balancer_update *update);
-    /* Name resolution failed.  A policy with working subconns ignores it. */
+    /* Name resolution failed.  A policy with working subconns ignores it.  NULL: always. */
     void (*resolver_error)(struct grebe_balancer *balancer,
                            const struct grebe_status *status);
-    /* A call, or the application, wants a connection.  NULL: nothing to do. */
+    /* A call, or the application, wants a connection.  NULL: the library connects all its
+     * subconns that are IDLE. */
     void (*exit_idle)(struct grebe_balancer *balancer);
     /* All reports of children that the last update, resolver_error or exit_idle caused
      * have been delivered.  For policies that publish once for all of them; may be NULL. */
     void (*settled)(struct grebe_balancer *balancer);
     /* Free the policy.  It may shut down its subconns, or leave that to the library. */
     void (*destroy)(struct grebe_balancer *balancer);
+    /* States of subconns that were made without an on_state.  May be NULL. */
+    void (*update_subconn_state)(struct grebe_balancer *balancer,
+                                 struct grebe_subconn *subconn,
+                                 enum grebe_connectivity state,
+                                 const struct grebe_status *error);
 };
 
 /* The first member of every balancer. */
@@ -221,7 +230,8 @@ struct grebe_subconn_options {
     size_t struct_size;
     struct grebe_address *const *addresses; /* n of them, tried in order; referenced */
     size_t n_addresses;
-    grebe_subconn_state_fn on_state; /* every change, in order; NULL: not interested */
+    grebe_subconn_state_fn on_state; /* every change, in order; NULL: the balancer's
+                                      * update_subconn_state() */
     void *arg;
     bool wants_health_check; /* READY only once the health service says SERVING */
     struct grebe_credentials *credentials; /* for this one alone; NULL: the channel's */
@@ -241,8 +251,9 @@ GREBE_API int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
                                             struct grebe_subconn **out) GREBE_MUST_CHECK;
 
 /* Publish a connectivity state and the picker that goes with it; takes over the caller's
- * reference to `picker`.  Reports are delivered in order and never merged.  Call it
- * whenever a new picker is needed, even if the state is the same. */
+ * reference to `picker`.  NULL stands for one that queues.  Reports are delivered in order
+ * and never merged.  Call it whenever a new picker is needed, even if the state is the
+ * same. */
 GREBE_API void grebe_client_conn_update_state(struct grebe_client_conn *cc,
                                               enum grebe_connectivity state,
                                               struct grebe_picker *picker);
@@ -266,6 +277,9 @@ GREBE_API void grebe_client_conn_request_exit_idle(struct grebe_client_conn *cc)
 GREBE_API struct grebe_client_conn *grebe_client_conn_ref(struct grebe_client_conn *cc);
 GREBE_API void grebe_client_conn_unref(struct grebe_client_conn *cc);
 
+/* The channel's target: "dns:///host:443".  Borrowed. */
+GREBE_API const char *grebe_client_conn_target(const struct grebe_client_conn *cc);
+/* The allocator, time, randomness and log of the channel. */
 GREBE_API const struct grebe_mem *
 grebe_client_conn_mem(const struct grebe_client_conn *cc);
 GREBE_API uint64_t grebe_client_conn_now_ns(const struct grebe_client_conn *cc);
@@ -284,6 +298,14 @@ GREBE_API void grebe_subconn_connect(struct grebe_subconn *subconn);
 
 /* Close it for good.  Calls on it may finish.  More than once is harmless. */
 GREBE_API void grebe_subconn_shutdown(struct grebe_subconn *subconn);
+
+/* The same, for those who look for it where grpc-go has it. */
+static inline void grebe_client_conn_remove_subconn(struct grebe_client_conn *cc,
+                                                    struct grebe_subconn *subconn)
+{
+    (void)cc;
+    grebe_subconn_shutdown(subconn);
+}
 
 /* Replace the addresses.  A connection to an address still listed is kept. */
 GREBE_API int grebe_subconn_update_addresses(struct grebe_subconn *subconn,

@@ -465,6 +465,20 @@ void grebe__channel_part_closed(struct grebe_channel *channel)
     grebe__env_finish(channel->host.env, &channel->closed_effect);
 }
 
+/* Everything is closed, and no picker of ours is left: whatever still refers to a subconn
+ * has forgotten it.  Nobody may log after this. */
+static void name_leaks(struct grebe_channel *channel)
+{
+    uint32_t n = __atomic_load_n(&channel->host.n_subconns, __ATOMIC_RELAXED);
+
+    if (n > 0)
+        grebe__channel_log(channel, GREBE_LOG_ERROR,
+                           "balancer \"%s\": %u references to subconns were not given "
+                           "back when the channel closed; their memory is kept",
+                           channel->policy == NULL ? "?" : channel->policy->name, n);
+    channel->host.on_log = NULL;
+}
+
 static void run_closed(struct grebe__effect *completion)
 {
     struct grebe_channel *channel =
@@ -473,6 +487,7 @@ static void run_closed(struct grebe__effect *completion)
     void (*on_closed)(struct grebe_channel *, void *) = channel->on_closed;
 
     channel->on_closed = NULL;
+    name_leaks(channel);
     on_closed(channel, channel->on_closed_arg);
     grebe__channel_unref(channel);
     grebe__env_release(env);

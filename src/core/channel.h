@@ -102,6 +102,7 @@ struct grebe_channel {
 
     /* Picking. */
     struct grebe_picker *picker; /* a reference; NULL: hold all calls */
+    bool has_blamed_picker;      /* its mistakes are logged once */
     struct grebe__list picking;  /* calls that wait for the next picker */
     struct grebe__list calls;    /* all that are not done */
 

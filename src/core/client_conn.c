@@ -7,6 +7,31 @@
 #include "base/ref.h"
 #include "core/status.h"
 
+/* ---- Blame ------------------------------------------------------------------------- */
+
+static const char *name_of(const struct grebe_client_conn *cc)
+{
+    return cc->builder == NULL ? "?" : cc->builder->name;
+}
+
+void grebe__client_conn_blame(struct grebe_client_conn *cc, enum grebe__fault fault,
+                              const char *what)
+{
+    if (cc->faults & fault)
+        return;
+    cc->faults |= fault;
+    grebe_client_conn_log(cc, GREBE_LOG_ERROR, "balancer \"%s\": %s", name_of(cc), what);
+}
+
+/* True, and told, if the balancer asks for something after it was destroyed.  What it
+ * asks for while it is being destroyed is ignored without a word. */
+static bool is_late(struct grebe_client_conn *cc, const char *what)
+{
+    if (cc->is_closed && cc->balancer == NULL)
+        grebe__client_conn_blame(cc, GREBE__FAULT_LATE, what);
+    return cc->is_closed;
+}
+
 /* ---- Life -------------------------------------------------------------------------- */
 
 static void run_report(struct grebe__effect *effect);
@@ -59,6 +84,13 @@ struct grebe_client_conn *grebe_client_conn_ref(struct grebe_client_conn *cc)
     return cc;
 }
 
+/* Someone gave up a reference that was not theirs.  Who is left without one is not known,
+ * so the object is kept for ever. */
+static void keep_for_ever(uint32_t *refs)
+{
+    __atomic_store_n(refs, UINT32_MAX / 4, __ATOMIC_RELAXED);
+}
+
 void grebe_client_conn_unref(struct grebe_client_conn *cc)
 {
     /* Up the tree without recursion: its depth is a stranger's choice. */
@@ -66,7 +98,10 @@ void grebe_client_conn_unref(struct grebe_client_conn *cc)
         struct grebe_client_conn *parent = cc->parent;
         struct grebe__lb_host *host = cc->host;
 
-        GREBE_ASSERT(cc->is_closed || cc->balancer == NULL);
+        if (!cc->is_closed && cc->balancer != NULL) {
+            keep_for_ever(&cc->refs);
+            return;
+        }
         grebe_mem_free(host->mem, cc);
         if (parent == NULL && host->on_root_freed != NULL)
             host->on_root_freed(host);
@@ -77,8 +112,23 @@ void grebe_client_conn_unref(struct grebe_client_conn *cc)
 int grebe_client_conn_build(struct grebe_client_conn *cc,
                             const struct grebe_balancer_builder *builder)
 {
+    int result;
+
     GREBE_ASSERT(cc->balancer == NULL && !cc->is_closed);
-    return builder->build(cc, &cc->host->build_options, &cc->balancer);
+    cc->builder = builder;
+    result = builder->build(cc, &cc->host->build_options, &cc->balancer);
+    if (result != GREBE_OK) {
+        cc->balancer = NULL;
+        return result;
+    }
+    if (cc->balancer == NULL || cc->balancer->ops->update == NULL ||
+        cc->balancer->ops->destroy == NULL) {
+        grebe__client_conn_blame(cc, GREBE__FAULT_BUILD,
+                                 "build() returned GREBE_OK without a whole balancer");
+        cc->balancer = NULL;
+        return GREBE_ERR_INVALID;
+    }
+    return GREBE_OK;
 }
 
 static void cancel_timers(struct grebe_client_conn *cc);
@@ -130,22 +180,38 @@ int grebe_client_conn_update(struct grebe_client_conn *cc,
         return GREBE_ERR_CLOSED;
     result = cc->balancer->ops->update(cc->balancer, update);
     settle(cc);
-    return result;
+    if (result <= GREBE_OK)
+        return result;
+    grebe__client_conn_blame(cc, GREBE__FAULT_RESULT,
+                             "update() returned a number that is no GREBE_ERR");
+    return GREBE_ERR_BAD_RESOLVER_STATE;
 }
 
 void grebe_client_conn_resolver_error(struct grebe_client_conn *cc,
                                       const struct grebe_status *status)
 {
-    if (cc->balancer == NULL)
+    if (cc->balancer == NULL || cc->balancer->ops->resolver_error == NULL)
         return;
     cc->balancer->ops->resolver_error(cc->balancer, status);
     settle(cc);
 }
 
+/* For a policy that leaves it to us.  Those that are not IDLE do not listen. */
+static void connect_all(struct grebe_client_conn *cc)
+{
+    grebe__list_foreach (link, &cc->subconns) {
+        grebe_subconn_connect(grebe_container_of(link, struct grebe_subconn, owner_link));
+    }
+}
+
 void grebe_client_conn_exit_idle(struct grebe_client_conn *cc)
 {
-    if (cc->balancer == NULL || cc->balancer->ops->exit_idle == NULL)
+    if (cc->balancer == NULL)
         return;
+    if (cc->balancer->ops->exit_idle == NULL) {
+        connect_all(cc);
+        return;
+    }
     cc->balancer->ops->exit_idle(cc->balancer);
     settle(cc);
 }
@@ -195,10 +261,17 @@ void grebe_client_conn_update_state(struct grebe_client_conn *cc,
 {
     struct grebe__lb_report *report;
 
-    GREBE_ASSERT(picker != NULL);
-    if (cc->is_closed) {
+    if (is_late(cc, "update_state() after it was destroyed")) {
         grebe_picker_unref(picker);
         return;
+    }
+    if (picker == NULL)
+        picker = grebe_picker_queueing();
+    if ((unsigned)state >= GREBE_SHUTDOWN) {
+        grebe__client_conn_blame(cc, GREBE__FAULT_STATE,
+                                 "it published SHUTDOWN, or a state that does not exist; "
+                                 "TRANSIENT_FAILURE is taken instead");
+        state = GREBE_TRANSIENT_FAILURE;
     }
     report = new_report(cc);
     if (report == NULL) {
@@ -239,7 +312,8 @@ static void run_report(struct grebe__effect *effect)
 
 void grebe_client_conn_resolve_now(struct grebe_client_conn *cc)
 {
-    if (cc->is_closed || grebe__effect_is_queued(&cc->resolve_effect))
+    if (is_late(cc, "resolve_now() after it was destroyed") ||
+        grebe__effect_is_queued(&cc->resolve_effect))
         return;
     grebe_client_conn_ref(cc);
     grebe__env_do(cc->host->env, &cc->resolve_effect);
@@ -267,8 +341,10 @@ int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
 
     if (options->n_addresses == 0)
         return GREBE_ERR_INVALID;
+    if (is_late(cc, "new_subconn() after it was destroyed"))
+        return GREBE_ERR_CLOSED;
     ANSWERED_BY(answering, new_subconn);
-    if (cc->is_closed || answering->is_closed)
+    if (answering->is_closed)
         return GREBE_ERR_CLOSED;
     result = answering->ops->new_subconn(answering->arg, options, &subconn);
     if (result != GREBE_OK)
@@ -276,6 +352,8 @@ int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
     /* The innermost client_conn, whose balancer asked, comes last and keeps it. */
     grebe_client_conn_ref(cc);
     grebe_client_conn_unref(subconn->owner);
+    if (subconn->owner == NULL)
+        __atomic_fetch_add(&cc->host->n_subconns, 1, __ATOMIC_RELAXED);
     subconn->owner = cc;
     grebe__list_remove(&subconn->owner_link);
     grebe__list_append(&cc->subconns, &subconn->owner_link);
@@ -287,9 +365,20 @@ void grebe_client_conn_watch_health(struct grebe_client_conn *cc,
                                     struct grebe_subconn *subconn,
                                     grebe_subconn_state_fn on_health, void *arg)
 {
+    if (is_late(cc, "watch_health() after it was destroyed"))
+        return;
+    if (subconn->is_telling_health)
+        grebe__client_conn_blame(cc, GREBE__FAULT_HEALTH_WATCH,
+                                 "watch_health() from inside a health listener of the "
+                                 "same subconn");
     ANSWERED_BY(cc, watch_health);
     if (!cc->is_closed)
         cc->ops->watch_health(cc->arg, subconn, on_health, arg);
+}
+
+const char *grebe_client_conn_target(const struct grebe_client_conn *cc)
+{
+    return cc->host->build_options.target;
 }
 
 const struct grebe_mem *grebe_client_conn_mem(const struct grebe_client_conn *cc)
@@ -438,17 +527,34 @@ void grebe__subconn_init(struct grebe_subconn *subconn,
     grebe__effect_init(&subconn->health_effect, run_health);
 }
 
+/* To the listener of the subconn, or to the policy as a whole if it has none. */
+static void tell(struct grebe_subconn *subconn, enum grebe_connectivity state,
+                 const struct grebe_status *error)
+{
+    struct grebe_balancer *balancer = subconn->owner->balancer;
+
+    if (subconn->owner->is_closed)
+        return;
+    if (subconn->on_state != NULL)
+        subconn->on_state(subconn->arg, subconn, state, error);
+    else if (balancer != NULL && balancer->ops->update_subconn_state != NULL)
+        balancer->ops->update_subconn_state(balancer, subconn, state, error);
+}
+
 void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivity state,
                             const struct grebe_status *error)
 {
     if (state == subconn->delivered)
         return;
+    if (__atomic_load_n(&subconn->is_overdrawn, __ATOMIC_RELAXED))
+        grebe__client_conn_blame(subconn->owner, GREBE__FAULT_REFERENCE,
+                                 "it gave up a reference to a subconn that it did not "
+                                 "hold; the subconn's memory is kept");
     subconn->delivered = state;
     subconn->on_health = NULL;
     grebe__effect_cancel(&subconn->health_effect);
     subconn->is_on_offer = state == GREBE_READY;
-    if (!subconn->owner->is_closed && subconn->on_state != NULL)
-        subconn->on_state(subconn->arg, subconn, state, error);
+    tell(subconn, state, error);
     if (state == GREBE_SHUTDOWN) {
         grebe__list_remove(&subconn->owner_link);
         grebe_subconn_unref(subconn);
@@ -459,8 +565,11 @@ void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
                                    enum grebe_connectivity state,
                                    const struct grebe_status *error)
 {
-    if (!subconn->owner->is_closed && subconn->on_health != NULL)
-        subconn->on_health(subconn->health_arg, subconn, state, error);
+    if (subconn->owner->is_closed || subconn->on_health == NULL)
+        return;
+    subconn->is_telling_health = true;
+    subconn->on_health(subconn->health_arg, subconn, state, error);
+    subconn->is_telling_health = false;
 }
 
 bool grebe__subconn_watch_health(struct grebe_subconn *subconn,
@@ -494,13 +603,20 @@ struct grebe_subconn *grebe_subconn_ref(struct grebe_subconn *subconn)
     return subconn;
 }
 
+/* The library's own reference lasts until SHUTDOWN is delivered. */
 void grebe_subconn_unref(struct grebe_subconn *subconn)
 {
     struct grebe_client_conn *owner;
 
     if (subconn == NULL || !grebe__ref_put(&subconn->refs))
         return;
+    if (subconn->delivered != GREBE_SHUTDOWN) {
+        keep_for_ever(&subconn->refs);
+        __atomic_store_n(&subconn->is_overdrawn, true, __ATOMIC_RELAXED);
+        return;
+    }
     owner = subconn->owner;
+    __atomic_fetch_sub(&owner->host->n_subconns, 1, __ATOMIC_RELAXED);
     subconn->ops->destroy(subconn);
     grebe_client_conn_unref(owner);
 }

@@ -30,6 +30,17 @@ struct grebe__lb_host {
     /* A root client_conn was freed, on any thread: whoever embeds the host may count them
      * to know when it is no longer needed.  May be NULL. */
     void (*on_root_freed)(struct grebe__lb_host *host);
+    uint32_t n_subconns; /* atomic: not yet freed, shut down or not */
+};
+
+/* What a policy may do wrong.  Each is told once for each client_conn. */
+enum grebe__fault {
+    GREBE__FAULT_LATE = 1,          /* a request after it was destroyed */
+    GREBE__FAULT_BUILD = 2,         /* build() said it made a balancer, and made none */
+    GREBE__FAULT_STATE = 4,         /* a state that is not a policy's to publish */
+    GREBE__FAULT_RESULT = 8,        /* update() returned what is no result */
+    GREBE__FAULT_REFERENCE = 16,    /* it gave up a reference that it did not hold */
+    GREBE__FAULT_HEALTH_WATCH = 32, /* watched anew from inside the listener */
 };
 
 /* A report of a balancer on its way to its parent. */
@@ -49,7 +60,9 @@ struct grebe_client_conn {
     bool is_closed;
     bool wants_exit_idle;            /* atomic: exit_idle_task is posted */
     struct grebe_balancer *balancer; /* owned; NULL before build and after close */
-    struct grebe__list subconns;     /* those the balancer made and did not lose yet */
+    const struct grebe_balancer_builder *builder; /* NULL before build */
+    uint32_t faults;                              /* grebe__fault that were told */
+    struct grebe__list subconns; /* those the balancer made and did not lose yet */
     struct grebe__list timers;
     struct grebe__lb_report report;      /* the usual one: no allocation */
     struct grebe__lb_report *newest;     /* of the reports that are queued, or NULL */
@@ -63,6 +76,10 @@ struct grebe_client_conn {
 int grebe__client_conn_new_root(struct grebe__lb_host *host,
                                 const struct grebe_client_conn_ops *ops, void *arg,
                                 struct grebe_client_conn **out);
+
+/* Log what the policy of `cc` did, unless it was told before. */
+void grebe__client_conn_blame(struct grebe_client_conn *cc, enum grebe__fault fault,
+                              const char *what);
 
 /* ---- Subconns, as whoever stands at the root makes them ------------------------------- */
 
@@ -81,7 +98,9 @@ struct grebe_subconn {
     uint32_t refs;                     /* one until SHUTDOWN is delivered */
     enum grebe_connectivity delivered; /* the last state the policy heard of */
     bool is_shutting_down;             /* asked for */
-    bool is_on_offer;                /* health listener may be registered: READY heard */
+    bool is_on_offer;       /* health listener may be registered: READY heard */
+    bool is_overdrawn;      /* atomic: more references were given up than taken */
+    bool is_telling_health; /* on_health is on the stack */
     struct grebe_client_conn *owner; /* referenced */
     struct grebe__list owner_link;
     grebe_subconn_state_fn on_state;

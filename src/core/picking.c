@@ -20,12 +20,14 @@ static void decline(struct grebe_channel *channel, struct grebe_call *call,
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
-static void decline_foreign(struct grebe_channel *channel, struct grebe_call *call)
+/* What a picker did wrong, once for each picker.  The call waits for the next one. */
+static void blame(struct grebe_channel *channel, const char *what)
 {
-    grebe__channel_log(
-        channel, GREBE_LOG_ERROR,
-        "the balancer's picker chose a subconn that is not of this channel");
-    grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+    if (channel->has_blamed_picker)
+        return;
+    channel->has_blamed_picker = true;
+    grebe__channel_log(channel, GREBE_LOG_ERROR, "balancer \"%s\": its picker %s",
+                       channel->policy == NULL ? "?" : channel->policy->name, what);
 }
 
 static void accept(struct grebe_channel *channel, struct grebe_call *call,
@@ -35,7 +37,10 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
     struct grebe__transport *transport;
 
     if (subconn == NULL) {
-        decline_foreign(channel, call);
+        blame(channel, pick->subconn == NULL
+                           ? "completed a pick without a subconn"
+                           : "chose a subconn that is not of this channel");
+        grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
         return;
     }
     if (subconn->state != GREBE_READY) {
@@ -59,6 +64,12 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
     grebe__subconn_wants_more(subconn);
 }
 
+static const struct grebe_status no_reason = {
+    .code = GREBE_STATUS_UNAVAILABLE,
+    .message = "the balancer did not say why",
+    .message_length = sizeof "the balancer did not say why" - 1,
+};
+
 void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
 {
     struct grebe__env *env = channel->host.env;
@@ -76,6 +87,11 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         return;
     }
     grebe_picker_pick(channel->picker, &args, &pick);
+    if (pick.status == NULL &&
+        (pick.kind == GREBE_PICK_FAIL || pick.kind == GREBE_PICK_DROP)) {
+        blame(channel, "failed a call without saying why");
+        pick.status = &no_reason;
+    }
     switch (pick.kind) {
     case GREBE_PICK_COMPLETE:
         accept(channel, call, &pick);
@@ -92,6 +108,9 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         break;
     case GREBE_PICK_QUEUE:
         break;
+    default:
+        blame(channel, "gave an answer that does not exist");
+        break;
     }
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
@@ -102,6 +121,7 @@ void grebe__channel_set_picker(struct grebe_channel *channel, struct grebe_picke
     struct grebe__list waiting, *link;
 
     channel->picker = picker;
+    channel->has_blamed_picker = false;
     grebe_picker_unref(before);
     grebe__list_init(&waiting);
     grebe__list_splice(&waiting, &channel->picking);

@@ -268,6 +268,22 @@ void channel_bench_cancel(struct channel_bench *bench, struct grebe_call *call)
     sim_settle(&bench->sim);
 }
 
+struct grebe_call_options timeout_ms(int64_t ms)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+
+    options.timeout_ns = ms * (int64_t)MS;
+    return options;
+}
+
+struct grebe_call_options waiting_ms(int64_t ms)
+{
+    struct grebe_call_options options = timeout_ms(ms);
+
+    options.wait_for_ready = GREBE_YES;
+    return options;
+}
+
 void channel_bench_servers(struct channel_bench *bench, const char *names)
 {
     char copy[CHANNEL_BENCH_TEXT], *save = NULL;

@@ -74,6 +74,10 @@ void channel_bench_cancel(struct channel_bench *bench, struct grebe_call *call);
 /* Servers of these names that echo. */
 void channel_bench_servers(struct channel_bench *bench, const char *names);
 
+/* Options with a timeout (0: none), and the same for a call that waits for READY. */
+struct grebe_call_options timeout_ms(int64_t ms);
+struct grebe_call_options waiting_ms(int64_t ms);
+
 /* ---- Questions -------------------------------------------------------------------------- */
 
 /* The states since the last time. */

@@ -131,8 +131,7 @@ static const struct {
     {"{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":-1}}",
      "connectionScaling.maxConnectionsPerSubchannel: -1 is not between 0 and "
      "4294967295"},
-    {"{\"connectionScaling\":[]}",
-     "connectionScaling: expected an object, found a list"},
+    {"{\"connectionScaling\":[]}", "connectionScaling: expected an object, found a list"},
     {"{\"healthCheckConfig\":\"s\"}",
      "healthCheckConfig: expected an object, found a string"},
 };

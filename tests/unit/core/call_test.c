@@ -6,379 +6,11 @@
 
 #include <grebe/parent.h>
 
-#include "support/channel_bench.h"
-
-static const char scripted_config[] = "{\"loadBalancingConfig\":[{\"scripted\":{}}]}";
-
-/* ---- A policy whose picker does what the test says ------------------------------------------ */
-
-static struct {
-    struct grebe_client_conn *cc;
-    struct grebe_subconn *subconn;
-    enum grebe_pick_kind kind;
-    struct grebe_status status;
-    struct grebe_metadata *metadata;
-    bool picks_foreign;
-    uint32_t n_picks, n_done;
-    int done_code;
-    bool done_sent, done_received, done_had_trailers;
-    uint64_t done_latency_ns;
-    char picked_method[64];
-    uint64_t picked_deadline_ns;
-} script;
-
-static void on_done(void *arg, const struct grebe_done_info *info)
-{
-    (void)arg;
-    script.n_done++;
-    script.done_code = info->status->code;
-    script.done_sent = info->bytes_sent;
-    script.done_received = info->bytes_received;
-    script.done_had_trailers = info->trailers != NULL;
-    script.done_latency_ns = info->latency_ns;
-}
-
-static struct grebe_subconn foreign;
-
-static void scripted_pick(struct grebe_picker *picker, const struct grebe_pick_args *args,
-                          struct grebe_pick *out)
-{
-    (void)picker;
-    script.n_picks++;
-    snprintf(script.picked_method, sizeof script.picked_method, "%s", args->method);
-    script.picked_deadline_ns = args->deadline_ns;
-    out->kind = script.kind;
-    out->status = &script.status;
-    out->metadata = script.metadata;
-    out->on_done = on_done;
-    out->subconn = script.picks_foreign ? &foreign : script.subconn;
-}
-
-static void scripted_picker_destroy(struct grebe_picker *picker)
-{
-    grebe_mem_free(NULL, picker);
-}
-
-static const struct grebe_picker_ops picker_ops = {
-    .pick = scripted_pick,
-    .destroy = scripted_picker_destroy,
-};
-
-static void publish(struct channel_bench *b, enum grebe_connectivity state)
-{
-    struct grebe_picker *picker = grebe_mem_alloc(NULL, sizeof *picker);
-
-    grebe_picker_init(picker, &picker_ops);
-    if (b != NULL)
-        grebe__env_enter(&b->sim.env);
-    grebe_client_conn_update_state(script.cc, state, picker);
-    if (b != NULL) {
-        grebe__env_leave(&b->sim.env);
-        sim_settle(&b->sim);
-    }
-}
-
-static void on_state(void *arg, struct grebe_subconn *subconn,
-                     enum grebe_connectivity state, const struct grebe_status *error)
-{
-    (void)arg;
-    (void)subconn;
-    (void)error;
-    if (state == GREBE_READY)
-        publish(NULL, GREBE_READY);
-}
-
-static int scripted_update(struct grebe_balancer *base,
-                           const struct grebe_balancer_update *update)
-{
-    struct grebe_address *address = grebe_endpoint_address(update->endpoints[0], 0);
-    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
-
-    (void)base;
-    if (script.subconn != NULL)
-        return GREBE_OK;
-    options.addresses = &address;
-    options.n_addresses = 1;
-    options.on_state = on_state;
-    assert_int_equal(grebe_client_conn_new_subconn(script.cc, &options, &script.subconn),
-                     GREBE_OK);
-    grebe_subconn_connect(script.subconn);
-    return GREBE_OK;
-}
-
-static void scripted_error(struct grebe_balancer *base, const struct grebe_status *status)
-{
-    (void)base;
-    (void)status;
-}
-
-static void scripted_destroy(struct grebe_balancer *base)
-{
-    script.subconn = NULL;
-    grebe_mem_free(NULL, base);
-}
-
-static const struct grebe_balancer_ops scripted_ops = {
-    .update = scripted_update,
-    .resolver_error = scripted_error,
-    .destroy = scripted_destroy,
-};
-
-static int scripted_build(struct grebe_client_conn *cc,
-                          const struct grebe_build_options *options,
-                          struct grebe_balancer **out)
-{
-    (void)options;
-    *out = grebe_mem_alloc(NULL, sizeof **out);
-    grebe_balancer_init(*out, &scripted_ops);
-    script.cc = cc;
-    return GREBE_OK;
-}
-
-static const struct grebe_balancer_builder scripted = {
-    .api = GREBE_BALANCER_API,
-    .name = "scripted",
-    .build = scripted_build,
-};
-
-/* A channel to server "a", connected, whose picker answers `kind`. */
-static void start(struct channel_bench *b, enum grebe_pick_kind kind)
-{
-    memset(&script, 0, sizeof script);
-    script.kind = kind;
-    script.status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "the picker says no");
-    channel_bench_start(b, scripted_config);
-    channel_bench_servers(b, "a");
-    b->resolves_to = "a";
-    channel_bench_connect(b);
-}
-
-static struct grebe_call_options waiting(int64_t timeout_ms)
-{
-    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
-
-    options.wait_for_ready = GREBE_YES;
-    options.timeout_ns = timeout_ms * (int64_t)MS;
-    return options;
-}
-
-static struct grebe_call_options timeout_ms(int64_t ms)
-{
-    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
-
-    options.timeout_ns = ms * (int64_t)MS;
-    return options;
-}
-
-static struct sim_server *server(struct channel_bench *b)
-{
-    return sim_server_find(&b->sim, "a");
-}
-
-/* ---- Picking ---------------------------------------------------------------------------------- */
-
-TEST(pick_is_asked_once_for_each_picker)
-{
-    struct channel_bench b;
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_QUEUE);
-    call = channel_bench_call(&b, NULL);
-    channel_bench_advance_ms(&b, 1000);
-    assert_int_equal(script.n_picks, 1);
-    publish(&b, GREBE_READY);
-    assert_int_equal(script.n_picks, 2);
-    expect_pending(call);
-    script.kind = GREBE_PICK_COMPLETE;
-    publish(&b, GREBE_READY);
-    expect_echo(call, "a");
-    channel_bench_fini(&b);
-}
-
-TEST(one_new_picker_releases_all_waiting_calls_in_order)
-{
-    struct channel_bench b;
-    struct grebe_call *calls[5];
-
-    start(&b, GREBE_PICK_QUEUE);
-    server(&b)->echoes = false;
-    for (size_t i = 0; i < 5; i++) {
-        char method[16];
-
-        snprintf(method, sizeof method, "/s/%zu", i);
-        calls[i] = channel_bench_call_method(&b, method, "ping", 4, NULL);
-    }
-    script.kind = GREBE_PICK_COMPLETE;
-    publish(&b, GREBE_READY);
-    for (size_t i = 0; i < 5; i++) {
-        struct sim_request *request = sim_server_request(server(&b));
-
-        assert_int_equal(request->path[3], '0' + (int)i);
-        sim_answer(request, "ping", 4);
-        sim_settle(&b.sim);
-        expect_echo(calls[i], "a");
-    }
-    channel_bench_fini(&b);
-}
-
-TEST(picker_sees_method_and_deadline)
-{
-    struct channel_bench b;
-    struct grebe_call_options options = timeout_ms(5000);
-
-    start(&b, GREBE_PICK_COMPLETE);
-    expect_echo(channel_bench_call(&b, &options), "a");
-    assert_string_equal(script.picked_method, "/s/m");
-    assert_int_equal(script.picked_deadline_ns, sim_now(&b.sim) + 5 * SECOND);
-    expect_echo(channel_bench_call(&b, NULL), "a");
-    assert_int_equal(script.picked_deadline_ns, UINT64_MAX);
-    channel_bench_fini(&b);
-}
-
-TEST(failing_pick_fails_the_call_unless_it_waits)
-{
-    struct channel_bench b;
-    struct grebe_call_options options = waiting(1000);
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_FAIL);
-    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
-                  "the picker says no");
-    call = channel_bench_call(&b, &options);
-    expect_pending(call);
-    /* QUEUE after FAIL does not take the error from the deadline's message. */
-    script.kind = GREBE_PICK_QUEUE;
-    publish(&b, GREBE_CONNECTING);
-    channel_bench_advance_ms(&b, 1000);
-    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED,
-                  "latest balancer error: the picker says no");
-    channel_bench_fini(&b);
-}
-
-TEST(cancelled_wait_tells_the_balancers_error_too)
-{
-    struct channel_bench b;
-    struct grebe_call_options options = waiting(0);
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_FAIL);
-    call = channel_bench_call(&b, &options);
-    channel_bench_cancel(&b, call);
-    expect_status(call, GREBE_STATUS_CANCELLED,
-                  "latest balancer error: the picker says no");
-    channel_bench_fini(&b);
-}
-
-TEST(drop_fails_even_a_call_that_waits)
-{
-    struct channel_bench b;
-    struct grebe_call_options options = waiting(0);
-
-    start(&b, GREBE_PICK_DROP);
-    script.status = grebe_status_of(GREBE_STATUS_RESOURCE_EXHAUSTED, "shed");
-    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_RESOURCE_EXHAUSTED,
-                  "shed");
-    channel_bench_fini(&b);
-}
-
-static const int illegal_codes[] = {
-    GREBE_STATUS_OK,        GREBE_STATUS_INVALID_ARGUMENT,    GREBE_STATUS_NOT_FOUND,
-    GREBE_STATUS_ABORTED,   GREBE_STATUS_FAILED_PRECONDITION, GREBE_STATUS_ALREADY_EXISTS,
-    GREBE_STATUS_DATA_LOSS, GREBE_STATUS_OUT_OF_RANGE,
-};
-
-TEST(codes_that_only_servers_may_use_become_internal)
-{
-    for (size_t i = 0; i < sizeof illegal_codes / sizeof illegal_codes[0]; i++) {
-        struct channel_bench b;
-        char name[24], part[128];
-
-        start(&b, GREBE_PICK_DROP);
-        script.status = grebe_status_of(illegal_codes[i], "the cause");
-        snprintf(part, sizeof part,
-                 "received picker error with illegal status: %s: the cause",
-                 grebe_status_code_name(illegal_codes[i], name));
-        expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_INTERNAL, part);
-        channel_bench_fini(&b);
-    }
-}
-
-TEST(subconn_that_is_not_ready_holds_the_call_and_done_is_told)
-{
-    struct channel_bench b;
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_COMPLETE);
-    sim_server_kill(server(&b), "reset");
-    sim_settle(&b.sim);
-    call = channel_bench_call(&b, NULL);
-    expect_pending(call);
-    assert_int_equal(script.n_done, 1);
-    assert_int_equal(script.done_code, GREBE_STATUS_OK);
-    assert_false(script.done_sent);
-    grebe__env_enter(&b.sim.env);
-    grebe_subconn_connect(script.subconn);
-    grebe__env_leave(&b.sim.env);
-    sim_settle(&b.sim);
-    expect_echo(call, "a");
-    assert_int_equal(script.n_done, 2);
-    channel_bench_fini(&b);
-}
-
-TEST(foreign_subconn_holds_the_call_and_is_logged)
-{
-    struct channel_bench b;
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_COMPLETE);
-    script.picks_foreign = true;
-    call = channel_bench_call(&b, NULL);
-    expect_pending(call);
-    assert_int_equal(script.n_done, 0);
-    assert_true(channel_bench_logged(&b, "not of this channel"));
-    channel_bench_cancel(&b, call);
-    grebe_call_unref(call);
-    channel_bench_fini(&b);
-}
-
-TEST(done_comes_once_with_the_attempts_end)
-{
-    struct channel_bench b;
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
-    call = channel_bench_call(&b, NULL);
-    channel_bench_advance_ms(&b, 70);
-    assert_int_equal(script.n_done, 0);
-    sim_end(sim_server_request(server(&b)), GREBE_STATUS_ABORTED, "conflict");
-    sim_settle(&b.sim);
-    expect_status(call, GREBE_STATUS_ABORTED, "conflict");
-    assert_int_equal(script.n_done, 1);
-    assert_int_equal(script.done_code, GREBE_STATUS_ABORTED);
-    assert_true(script.done_sent && script.done_received);
-    assert_int_equal(script.done_latency_ns, 70 * MS);
-    channel_bench_fini(&b);
-}
-
-TEST(done_comes_for_a_cancelled_call)
-{
-    struct channel_bench b;
-    struct grebe_call *call;
-
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
-    call = channel_bench_call(&b, NULL);
-    channel_bench_cancel(&b, call);
-    assert_int_equal(script.n_done, 1);
-    assert_int_equal(script.done_code, GREBE_STATUS_CANCELLED);
-    assert_null(sim_server_request(server(&b)));
-    expect_status(call, GREBE_STATUS_CANCELLED, "context canceled");
-    channel_bench_fini(&b);
-}
+#include "support/scripted_policy.h"
 
 /* ---- Deadlines and cancelling --------------------------------------------------------------------- */
 
+/* PK-1 */
 TEST(deadline_says_where_the_time_went)
 {
     struct channel_bench b;
@@ -392,20 +24,20 @@ TEST(deadline_says_where_the_time_went)
                   "while waiting for name resolution");
     channel_bench_fini(&b);
 
-    start(&b, GREBE_PICK_QUEUE);
+    scripted_start(&b, GREBE_PICK_QUEUE);
     call = channel_bench_call(&b, &options);
     channel_bench_advance_ms(&b, 10);
     expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED,
                   "while waiting for connections to become ready");
     channel_bench_fini(&b);
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, &options);
     channel_bench_advance_ms(&b, 9);
     expect_pending(call);
     channel_bench_advance_ms(&b, 1);
-    assert_null(sim_server_request(server(&b)));
+    assert_null(sim_server_request(scripted_server(&b)));
     expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "context deadline exceeded");
     channel_bench_fini(&b);
 }
@@ -415,7 +47,7 @@ TEST(deadline_that_has_passed_fails_without_a_pick)
     struct channel_bench b;
     struct grebe_call_options options = timeout_ms(-1);
 
-    start(&b, GREBE_PICK_COMPLETE);
+    scripted_start(&b, GREBE_PICK_COMPLETE);
     expect_status(channel_bench_call(&b, &options), GREBE_STATUS_DEADLINE_EXCEEDED, "");
     assert_int_equal(script.n_picks, 0);
     channel_bench_fini(&b);
@@ -468,7 +100,7 @@ TEST(cancel_works_anywhere_and_only_once)
     assert_int_equal(b.sim.n_dials, 0);
     channel_bench_fini(&b);
 
-    start(&b, GREBE_PICK_COMPLETE);
+    scripted_start(&b, GREBE_PICK_COMPLETE);
     call = channel_bench_call(&b, NULL);
     channel_bench_cancel(&b, call); /* too late */
     expect_echo(call, "a");
@@ -477,10 +109,11 @@ TEST(cancel_works_anywhere_and_only_once)
 
 /* ---- wait_for_ready -------------------------------------------------------------------------------- */
 
+/* PK-21: and the call that does not wait is told why */
 TEST(waiting_call_survives_an_outage)
 {
     struct channel_bench b;
-    struct grebe_call_options options = waiting(0);
+    struct grebe_call_options options = waiting_ms(0);
     struct grebe_call *call;
 
     channel_bench_start(&b, NULL);
@@ -517,21 +150,23 @@ TEST(option_of_the_call_beats_the_config)
 
 /* ---- Repeating --------------------------------------------------------------------------------------- */
 
+/* PK-25, gRFC A6 */
 TEST(refused_stream_is_repeated_once)
 {
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    sim_refuse(sim_server_request(server(&b)));
-    assert_int_equal(server(&b)->n_requests, 2);
-    assert_int_equal(sim_server_request(server(&b))->stream->n_previous_attempts, 0);
-    assert_memory_equal(sim_server_request(server(&b))->bytes, "ping", 4);
-    sim_refuse(sim_server_request(server(&b)));
+    sim_refuse(sim_server_request(scripted_server(&b)));
+    assert_int_equal(scripted_server(&b)->n_requests, 2);
+    assert_int_equal(sim_server_request(scripted_server(&b))->stream->n_previous_attempts,
+                     0);
+    assert_memory_equal(sim_server_request(scripted_server(&b))->bytes, "ping", 4);
+    sim_refuse(sim_server_request(scripted_server(&b)));
     sim_settle(&b.sim);
-    assert_int_equal(server(&b)->n_requests, 2);
+    assert_int_equal(scripted_server(&b)->n_requests, 2);
     expect_status(call, GREBE_STATUS_UNAVAILABLE, "refused");
     assert_int_equal(script.n_done, 2);
     channel_bench_fini(&b);
@@ -542,14 +177,14 @@ TEST(request_that_never_left_is_repeated_without_end)
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
     for (int i = 0; i < 5; i++)
-        sim_bounce(sim_server_request(server(&b)));
-    sim_refuse(sim_server_request(server(&b))); /* that one is still free */
-    assert_int_equal(server(&b)->n_requests, 7);
-    sim_answer(sim_server_request(server(&b)), "ping", 4);
+        sim_bounce(sim_server_request(scripted_server(&b)));
+    sim_refuse(sim_server_request(scripted_server(&b))); /* that one is still free */
+    assert_int_equal(scripted_server(&b)->n_requests, 7);
+    sim_answer(sim_server_request(scripted_server(&b)), "ping", 4);
     sim_settle(&b.sim);
     assert_int_equal(grebe_call_times(call).n_attempts, 7);
     expect_echo(call, "a");
@@ -592,13 +227,13 @@ TEST(call_that_reached_the_server_is_not_repeated)
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    sim_server_kill(server(&b), "connection reset by peer");
+    sim_server_kill(scripted_server(&b), "connection reset by peer");
     sim_settle(&b.sim);
     expect_status(call, GREBE_STATUS_UNAVAILABLE, "connection reset by peer");
-    assert_int_equal(server(&b)->n_requests, 1);
+    assert_int_equal(scripted_server(&b)->n_requests, 1);
     channel_bench_fini(&b);
 }
 
@@ -615,12 +250,12 @@ TEST(request_too_big_to_keep_is_not_repeated)
         struct channel_bench b;
         struct grebe_call *call;
 
-        start(&b, GREBE_PICK_COMPLETE);
-        server(&b)->echoes = false;
+        scripted_start(&b, GREBE_PICK_COMPLETE);
+        scripted_server(&b)->echoes = false;
         call = channel_bench_call_method(&b, "/s/m", bytes, cases[i].length, NULL);
-        sim_refuse(sim_server_request(server(&b)));
+        sim_refuse(sim_server_request(scripted_server(&b)));
         sim_settle(&b.sim);
-        assert_int_equal(server(&b)->n_requests, cases[i].n_requests);
+        assert_int_equal(scripted_server(&b)->n_requests, cases[i].n_requests);
         channel_bench_cancel(&b, call);
         grebe_call_unref(call);
         channel_bench_fini(&b);
@@ -632,13 +267,13 @@ TEST(answered_call_is_not_repeated)
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    sim_respond(sim_server_request(server(&b)), "ping", 4);
-    sim_refuse(sim_server_request(server(&b)));
+    sim_respond(sim_server_request(scripted_server(&b)), "ping", 4);
+    sim_refuse(sim_server_request(scripted_server(&b)));
     sim_settle(&b.sim);
-    assert_int_equal(server(&b)->n_requests, 1);
+    assert_int_equal(scripted_server(&b)->n_requests, 1);
     expect_status(call, GREBE_STATUS_UNAVAILABLE, "refused");
     channel_bench_fini(&b);
 }
@@ -650,19 +285,19 @@ TEST(unary_call_wants_exactly_one_message)
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    sim_end(sim_server_request(server(&b)), GREBE_STATUS_OK, "");
+    sim_end(sim_server_request(scripted_server(&b)), GREBE_STATUS_OK, "");
     sim_settle(&b.sim);
     expect_status(call, GREBE_STATUS_INTERNAL, "no response message");
 
     call = channel_bench_call(&b, NULL);
-    sim_respond(sim_server_request(server(&b)), "one", 3);
-    sim_respond(sim_server_request(server(&b)), "two", 3);
+    sim_respond(sim_server_request(scripted_server(&b)), "one", 3);
+    sim_respond(sim_server_request(scripted_server(&b)), "two", 3);
     sim_settle(&b.sim);
     expect_status(call, GREBE_STATUS_INTERNAL, "more than one response message");
-    assert_null(sim_server_request(server(&b))); /* it was cancelled */
+    assert_null(sim_server_request(scripted_server(&b))); /* it was cancelled */
     channel_bench_fini(&b);
 }
 
@@ -672,11 +307,12 @@ TEST(message_before_an_error_is_not_delivered)
     struct grebe_call *call;
     size_t length = 1;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    sim_respond(sim_server_request(server(&b)), "half", 4);
-    sim_end(sim_server_request(server(&b)), GREBE_STATUS_FAILED_PRECONDITION, "no");
+    sim_respond(sim_server_request(scripted_server(&b)), "half", 4);
+    sim_end(sim_server_request(scripted_server(&b)), GREBE_STATUS_FAILED_PRECONDITION,
+            "no");
     sim_settle(&b.sim);
     assert_null(grebe_call_response(call, &length));
     assert_int_equal(length, 0);
@@ -690,7 +326,7 @@ TEST(empty_response_is_a_response)
     struct grebe_call *call;
     size_t length = 1;
 
-    start(&b, GREBE_PICK_COMPLETE);
+    scripted_start(&b, GREBE_PICK_COMPLETE);
     call = channel_bench_call_method(&b, "/s/m", "", 0, NULL);
     assert_non_null(grebe_call_response(call, &length));
     assert_int_equal(length, 0);
@@ -778,15 +414,17 @@ TEST(receive_limit_is_handed_to_the_transport)
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    assert_int_equal(sim_server_request(server(&b))->stream->max_receive_bytes, 4194304);
+    assert_int_equal(sim_server_request(scripted_server(&b))->stream->max_receive_bytes,
+                     4194304);
     channel_bench_cancel(&b, call);
     grebe_call_unref(call);
     options.max_receive_bytes = 77;
     call = channel_bench_call(&b, &options);
-    assert_int_equal(sim_server_request(server(&b))->stream->max_receive_bytes, 77);
+    assert_int_equal(sim_server_request(scripted_server(&b))->stream->max_receive_bytes,
+                     77);
     channel_bench_cancel(&b, call);
     grebe_call_unref(call);
     channel_bench_fini(&b);
@@ -889,10 +527,11 @@ TEST(call_from_the_server_with_an_error_has_no_failure_report)
     struct channel_bench b;
     struct grebe_call *call;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->echoes = false;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
-    sim_end(sim_server_request(server(&b)), GREBE_STATUS_UNAVAILABLE, "overloaded");
+    sim_end(sim_server_request(scripted_server(&b)), GREBE_STATUS_UNAVAILABLE,
+            "overloaded");
     sim_settle(&b.sim);
     assert_null(grebe_call_status(call)->failure);
     expect_status(call, GREBE_STATUS_UNAVAILABLE, "overloaded");
@@ -905,8 +544,8 @@ TEST(times_tell_the_way_of_a_call)
     struct grebe_call *call;
     struct grebe_call_times times;
 
-    start(&b, GREBE_PICK_COMPLETE);
-    server(&b)->latency_ns = 30 * MS;
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->latency_ns = 30 * MS;
     call = channel_bench_call(&b, NULL);
     channel_bench_advance_ms(&b, 30);
     times = grebe_call_times(call);
@@ -932,17 +571,6 @@ TEST(results_of_no_call_are_nothing)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pick_is_asked_once_for_each_picker),
-        cmocka_unit_test(one_new_picker_releases_all_waiting_calls_in_order),
-        cmocka_unit_test(picker_sees_method_and_deadline),
-        cmocka_unit_test(failing_pick_fails_the_call_unless_it_waits),
-        cmocka_unit_test(cancelled_wait_tells_the_balancers_error_too),
-        cmocka_unit_test(drop_fails_even_a_call_that_waits),
-        cmocka_unit_test(codes_that_only_servers_may_use_become_internal),
-        cmocka_unit_test(subconn_that_is_not_ready_holds_the_call_and_done_is_told),
-        cmocka_unit_test(foreign_subconn_holds_the_call_and_is_logged),
-        cmocka_unit_test(done_comes_once_with_the_attempts_end),
-        cmocka_unit_test(done_comes_for_a_cancelled_call),
         cmocka_unit_test(deadline_says_where_the_time_went),
         cmocka_unit_test(deadline_that_has_passed_fails_without_a_pick),
         cmocka_unit_test(earlier_of_deadline_and_configured_timeout_counts),
@@ -970,6 +598,6 @@ int main(void)
         cmocka_unit_test(results_of_no_call_are_nothing),
     };
 
-    assert_int_equal(grebe_balancer_register(&scripted), GREBE_OK);
+    scripted_register();
     return cmocka_run_group_tests_name("call", tests, NULL, NULL);
 }
