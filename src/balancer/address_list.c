@@ -5,6 +5,7 @@
 
 #include "base/endpoint.h"
 #include "base/ip.h"
+#include "base/log2.h"
 
 /* ---- Families --------------------------------------------------------------------------- */
 
@@ -78,6 +79,81 @@ static int interleave(struct grebe__address_list *list, const struct grebe_mem *
     return GREBE_OK;
 }
 
+/* ---- Shuffling ---------------------------------------------------------------------------- */
+
+/* An endpoint in a race that the smallest key wins: endpoint i has the key
+ * -log2(u) / weight, u uniform in (0, 1).  That is the order of u^(1/weight), largest first
+ * (gRFC A113), and i comes first with probability weight_i / sum of weights. */
+struct runner {
+    uint64_t neg_log2; /* of u, see base/log2.h */
+    uint32_t weight;   /* > 0 */
+    uint32_t index;    /* of the endpoint in the update */
+};
+
+static uint32_t weight_of(const struct grebe_endpoint *endpoint)
+{
+    uint32_t weight = (uint32_t)(uintptr_t)grebe_attributes_get(
+        grebe_endpoint_attributes(endpoint), &GREBE_ATTRIBUTE_WEIGHT);
+
+    return weight == 0 ? 1 : weight;
+}
+
+/* a / v < b / w is a * w < b * v, in 96 bits without a rounding.  Equal keys keep the order
+ * of the update. */
+static bool is_before(const struct runner *a, const struct runner *b)
+{
+    __extension__ unsigned __int128 key_a = (unsigned __int128)a->neg_log2 * b->weight;
+    __extension__ unsigned __int128 key_b = (unsigned __int128)b->neg_log2 * a->weight;
+
+    return key_a != key_b ? key_a < key_b : a->index < b->index;
+}
+
+/* Of a heap whose root comes last of all: let runners[i] sink to its place. */
+static void sink(struct runner *runners, uint32_t n, uint32_t i)
+{
+    struct runner sinking = runners[i];
+
+    for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && is_before(&runners[child], &runners[child + 1]))
+            child++;
+        if (!is_before(&sinking, &runners[child]))
+            break;
+        runners[i] = runners[child];
+    }
+    runners[i] = sinking;
+}
+
+/* Heapsort: lists may be long, and qsort() of some systems allocates. */
+static void sort(struct runner *runners, uint32_t n)
+{
+    for (uint32_t i = n / 2; i-- > 0;)
+        sink(runners, n, i);
+    while (n > 1) {
+        struct runner last = runners[0];
+
+        runners[0] = runners[--n];
+        runners[n] = last;
+        sink(runners, n, 0);
+    }
+}
+
+/* The order of endpoints; never that of the addresses inside one. */
+static void line_up(struct runner *runners, const struct grebe_balancer_update *update,
+                    grebe__random_fn random, void *random_arg)
+{
+    uint32_t n = (uint32_t)update->n_endpoints;
+
+    for (uint32_t i = 0; i < n; i++)
+        runners[i].index = i;
+    if (random == NULL)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        runners[i].neg_log2 = grebe__neg_log2(random(random_arg));
+        runners[i].weight = weight_of(update->endpoints[i]);
+    }
+    sort(runners, n);
+}
+
 /* ---- Building ----------------------------------------------------------------------------- */
 
 static size_t count(const struct grebe_balancer_update *update)
@@ -89,30 +165,15 @@ static size_t count(const struct grebe_balancer_update *update)
     return n;
 }
 
-/* The order of endpoints; never that of the addresses inside one. */
-static void permute(uint32_t *order, uint32_t n, grebe__random_below_fn random_below,
-                    void *random_arg)
-{
-    for (uint32_t i = 0; i < n; i++)
-        order[i] = i;
-    for (uint32_t i = n; random_below != NULL && i > 1; i--) {
-        uint32_t j = random_below(random_arg, i);
-        uint32_t other = order[j];
-
-        order[j] = order[i - 1];
-        order[i - 1] = other;
-    }
-}
-
 static int flatten(struct grebe__address_list *list, const struct grebe_mem *mem,
-                   const struct grebe_balancer_update *update, const uint32_t *order)
+                   const struct grebe_balancer_update *update, const struct runner *order)
 {
     struct grebe__map seen;
     int result = GREBE_OK;
 
     grebe__map_init(&seen, mem, &grebe__by_address);
     for (size_t i = 0; i < update->n_endpoints; i++) {
-        struct grebe_endpoint *endpoint = update->endpoints[order[i]];
+        struct grebe_endpoint *endpoint = update->endpoints[order[i].index];
 
         for (size_t k = 0; k < grebe_endpoint_n_addresses(endpoint); k++) {
             struct grebe_address *address = grebe_endpoint_address(endpoint, k);
@@ -150,10 +211,10 @@ static int take_single(struct grebe__address_list *list, const struct grebe_mem 
 int grebe__address_list_init(struct grebe__address_list *list,
                              const struct grebe_mem *mem,
                              const struct grebe_balancer_update *update,
-                             grebe__random_below_fn random_below, void *random_arg)
+                             grebe__random_fn random, void *random_arg)
 {
     size_t n = count(update);
-    uint32_t *order;
+    struct runner *order;
     int result;
 
     *list = (struct grebe__address_list){0};
@@ -166,7 +227,7 @@ int grebe__address_list_init(struct grebe__address_list *list,
     if (list->addresses == NULL || order == NULL) {
         result = GREBE_ERR_NOMEM;
     } else {
-        permute(order, (uint32_t)update->n_endpoints, random_below, random_arg);
+        line_up(order, update, random, random_arg);
         result = flatten(list, mem, update, order);
     }
     if (result == GREBE_OK)

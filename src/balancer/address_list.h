@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* balancer/address_list.h -- the order in which pick_first tries addresses.
  *
- * Endpoints are flattened in their order, or in a random one; an address that comes twice
- * stays where it came first; then families take turns, so that a broken IPv6 (or IPv4)
- * does not hold up the other.
+ * Endpoints are flattened in their order, or in a random one that puts each first as often
+ * as its weight demands; an address that comes twice stays where it came first; then
+ * families take turns, so that a broken IPv6 (or IPv4) does not hold up the other.
  *
- * Source: gRFC A61; gRFC A62 (shuffling); RFC 8305 section 4 (interleaving).
+ * Source: gRFC A61; gRFC A62 (shuffling) and A113 (by weight); RFC 8305 section 4
+ * (interleaving).
  */
 #ifndef GREBE_BALANCER_ADDRESS_LIST_H
 #define GREBE_BALANCER_ADDRESS_LIST_H
@@ -20,14 +21,14 @@ struct grebe__address_list {
     uint32_t n;
 };
 
-/* Uniform in [0, n). */
-typedef uint32_t (*grebe__random_below_fn)(void *arg, uint32_t n);
+/* 64 random bits. */
+typedef uint64_t (*grebe__random_fn)(void *arg);
 
-/* `random_below` NULL: the order of the update is kept.  GREBE_ERR_NOMEM. */
+/* `random` NULL: the order of the update is kept.  GREBE_ERR_NOMEM. */
 int grebe__address_list_init(struct grebe__address_list *list,
                              const struct grebe_mem *mem,
                              const struct grebe_balancer_update *update,
-                             grebe__random_below_fn random_below, void *random_arg);
+                             grebe__random_fn random, void *random_arg);
 void grebe__address_list_fini(struct grebe__address_list *list,
                               const struct grebe_mem *mem);
 

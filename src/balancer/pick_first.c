@@ -13,7 +13,7 @@
  *
  * Losing the connection leads to IDLE: the next call, or exit_idle, starts a new pass.
  *
- * Sources: gRFC A61, A62; RFC 8305; grpc-go package balancer/pickfirst.
+ * Sources: gRFC A61, A62, A113; RFC 8305; grpc-go package balancer/pickfirst.
  */
 #include "balancer/pick_first.h"
 
@@ -420,9 +420,9 @@ static void on_state(void *arg, struct grebe_subconn *subconn,
 
 /* ---- Updates ------------------------------------------------------------------------------------ */
 
-static uint32_t random_below(void *arg, uint32_t n)
+static uint64_t random_bits(void *arg)
 {
-    return grebe_client_conn_random_below(arg, n);
+    return grebe_client_conn_random(arg);
 }
 
 static void fail_for_no_addresses(struct pick_first *pf)
@@ -466,7 +466,7 @@ static int pf_update(struct grebe_balancer *base,
     struct grebe__address_list list;
 
     if (grebe__address_list_init(&list, pf->mem, update,
-                                 wants_shuffling ? random_below : NULL,
+                                 wants_shuffling ? random_bits : NULL,
                                  pf->cc) != GREBE_OK)
         return GREBE_ERR_NOMEM;
     grebe_timer_cancel(pf->timer);
