@@ -200,9 +200,10 @@ static inline void grebe_balancer_init(struct grebe_balancer *balancer,
 
 /* What a policy may want to know of the channel it serves. */
 struct grebe_build_options {
-    const char *target;     /* canonical: "dns:///host:443" */
-    const char *authority;  /* of the channel */
-    const char *user_agent; /* "" if the application gave none */
+    const char *target;               /* canonical: "dns:///host:443" */
+    const char *authority;            /* of the channel */
+    const char *user_agent;           /* "" if the application gave none */
+    uint64_t happy_eyeballs_delay_ns; /* 250 ms; between 100 ms and 2 s */
 };
 
 struct grebe_balancer_builder {

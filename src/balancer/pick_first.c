@@ -2,7 +2,7 @@
 /* pick_first -- the first address that connects takes all calls.
  *
  * A pass goes through the list in order: the next address is dialled when the one before
- * it fails, or when it takes longer than 250 ms, so several attempts may run at once
+ * it fails, or when it takes longer than a delay, so several attempts may run at once
  * (Happy Eyeballs).  The first to be READY wins and the others are shut down.  When all
  * have failed the policy reports TRANSIENT_FAILURE and stays there, trying every address
  * as its backoff ends, until one is READY: a parent must never take "I am trying again"
@@ -23,7 +23,10 @@
 #include "base/assert.h"
 #include "base/list.h"
 
-static const uint64_t connection_attempt_delay_ns = UINT64_C(250000000);
+/* RFC 8305 section 8: 250 ms is recommended, 100 ms and 2 s are the limits. */
+static const uint64_t default_delay_ns = UINT64_C(250000000);
+static const uint64_t min_delay_ns = UINT64_C(100000000);
+static const uint64_t max_delay_ns = UINT64_C(2000000000);
 
 struct config {
     bool shuffles_address_list;
@@ -53,6 +56,7 @@ struct pick_first {
     struct grebe__list tries;
     struct grebe_picker *error; /* fails with the latest error; NULL if there was none */
     struct grebe_timer *timer;
+    uint64_t delay_ns; /* until the next address gets its chance too */
 };
 
 static void request_connection(struct pick_first *pf);
@@ -251,8 +255,7 @@ static struct try *new_try(struct pick_first *pf, struct grebe_address *address)
 static void start_timer(struct pick_first *pf)
 {
     if (pf->at + 1 < pf->list.n)
-        grebe_timer_start(pf->timer,
-                          grebe_client_conn_now_ns(pf->cc) + connection_attempt_delay_ns);
+        grebe_timer_start(pf->timer, grebe_client_conn_now_ns(pf->cc) + pf->delay_ns);
 }
 
 /* The first pass ends when every address has failed; then each goes on by itself. */
@@ -538,6 +541,17 @@ static const struct grebe_balancer_ops pf_ops = {
     .destroy = pf_destroy,
 };
 
+static uint64_t delay_of(const struct grebe_build_options *options)
+{
+    uint64_t delay_ns = options->happy_eyeballs_delay_ns;
+
+    if (delay_ns == 0)
+        return default_delay_ns;
+    if (delay_ns < min_delay_ns)
+        return min_delay_ns;
+    return delay_ns > max_delay_ns ? max_delay_ns : delay_ns;
+}
+
 static int pf_build(struct grebe_client_conn *cc,
                     const struct grebe_build_options *options,
                     struct grebe_balancer **out)
@@ -546,10 +560,14 @@ static int pf_build(struct grebe_client_conn *cc,
     struct pick_first *pf = grebe_mem_alloc(mem, sizeof *pf);
     int result;
 
-    (void)options;
     if (pf == NULL)
         return GREBE_ERR_NOMEM;
-    *pf = (struct pick_first){.cc = cc, .mem = mem, .state = GREBE_CONNECTING};
+    *pf = (struct pick_first){
+        .cc = cc,
+        .mem = mem,
+        .state = GREBE_CONNECTING,
+        .delay_ns = delay_of(options),
+    };
     grebe_balancer_init(&pf->base, &pf_ops);
     grebe__list_init(&pf->tries);
     result = grebe_timer_new(cc, on_timer, pf, &pf->timer);

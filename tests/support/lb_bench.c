@@ -198,7 +198,10 @@ bool lb_bench_init_failing(struct lb_bench *bench,
     bench->host = (struct grebe__lb_host){
         .env = &bench->sim.env,
         .mem = mem,
-        .build_options = {.target = "bench:///", .authority = "bench", .user_agent = ""},
+        .build_options = {.target = "bench:///",
+                          .authority = "bench",
+                          .user_agent = "",
+                          .happy_eyeballs_delay_ns = 250 * UINT64_C(1000000)},
         .on_root_freed = on_root_freed,
     };
     result = grebe__client_conn_new_root(&bench->host, &root_ops, bench, &bench->root);

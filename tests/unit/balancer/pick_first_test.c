@@ -64,6 +64,48 @@ TEST(slow_address_gets_company_after_250_ms)
     lb_bench_fini(&b);
 }
 
+/* pick_first in a channel with another delay. */
+static uint64_t delay_ns;
+
+static int build_with_delay(struct grebe_client_conn *cc,
+                            const struct grebe_build_options *options,
+                            struct grebe_balancer **out)
+{
+    struct grebe_build_options changed = *options;
+
+    changed.happy_eyeballs_delay_ns = delay_ns;
+    return grebe__pick_first.build(cc, &changed, out);
+}
+
+/* PF-43 */
+TEST(delay_is_the_channels_within_100_ms_and_2_s)
+{
+    static const struct {
+        uint64_t asked_ns, used_ns;
+    } cases[] = {
+        {0, 250 * MS},
+        {50 * MS, 100 * MS},
+        {100 * MS, 100 * MS},
+        {300 * MS, 300 * MS},
+        {2 * SECOND, 2 * SECOND},
+        {5 * SECOND, 2 * SECOND},
+        {UINT64_MAX, 2 * SECOND},
+    };
+    struct grebe_balancer_builder builder = grebe__pick_first;
+
+    builder.build = build_with_delay;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct lb_bench b;
+
+        delay_ns = cases[i].asked_ns;
+        assert_true(lb_bench_init(&b, &builder, 1));
+        lb_bench_update(&b, "a b", NULL);
+        assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel),
+                         sim_now(&b.sim) + cases[i].used_ns);
+        lb_bench_fini(&b);
+    }
+}
+
 TEST(failures_out_of_order_end_the_pass_only_when_all_have_failed)
 {
     struct lb_bench b;
@@ -503,6 +545,7 @@ int main(void)
         cmocka_unit_test(first_address_that_connects_takes_all_calls),
         cmocka_unit_test(next_address_is_dialled_when_one_fails),
         cmocka_unit_test(slow_address_gets_company_after_250_ms),
+        cmocka_unit_test(delay_is_the_channels_within_100_ms_and_2_s),
         cmocka_unit_test(failures_out_of_order_end_the_pass_only_when_all_have_failed),
         cmocka_unit_test(failure_before_the_timer_restarts_the_timer),
         cmocka_unit_test(last_address_has_no_timer),
