@@ -11,9 +11,11 @@
  *   list   what to try, in order; `at` is the next, or the one in use
  *   tries  a subconn for each address that was tried in this pass
  *
- * Losing the connection leads to IDLE: the next call, or exit_idle, starts a new pass.
+ * Losing the connection leads to IDLE: the next call, or exit_idle, starts a new pass.  Only
+ * a subconn that may have several connections goes from READY to CONNECTING or
+ * TRANSIENT_FAILURE; then the pass starts at once.
  *
- * Sources: gRFC A61, A62, A113; RFC 8305; grpc-go package balancer/pickfirst.
+ * Sources: gRFC A61, A62, A105, A113; RFC 8305; grpc-go package balancer/pickfirst.
  */
 #include "balancer/pick_first.h"
 
@@ -40,6 +42,7 @@ try {
     struct grebe_subconn *subconn; /* ours until we shut it down */
     enum grebe_connectivity state; /* as the subconn last said */
     bool has_failed;               /* in this pass */
+    struct grebe_picker *error;    /* fails with the last one; NULL if there was none */
 };
 
 struct pick_first {
@@ -96,6 +99,22 @@ static void note_error(struct pick_first *pf, const struct grebe_status *error)
 {
     grebe_picker_unref(pf->error);
     pf->error = grebe_picker_failing(pf->mem, error);
+}
+
+/* Found failed already: its error is news again. */
+static void note_failed(struct pick_first *pf, struct try *try)
+{
+    try->has_failed = true;
+    grebe_picker_unref(pf->error);
+    pf->error = grebe_picker_ref(try->error);
+}
+
+static void note_failure(struct pick_first *pf, struct try *try,
+                         const struct grebe_status *error)
+{
+    grebe_picker_unref(try->error);
+    try->error = grebe_picker_failing(pf->mem, error);
+    note_failed(pf, try);
 }
 
 static void note_text(struct pick_first *pf, const char *prefix, const char *text)
@@ -213,6 +232,7 @@ static void drop_try(struct pick_first *pf, struct try *try)
     grebe__list_remove(&try->link);
     grebe_subconn_shutdown(try->subconn);
     grebe_address_unref(try->address);
+    grebe_picker_unref(try->error);
     grebe_mem_free(pf->mem, try);
 }
 
@@ -294,7 +314,7 @@ static void request_connection(struct pick_first *pf)
             start_timer(pf);
             return;
         }
-        try->has_failed = true;
+        note_failed(pf, try);
     }
     try_to_end_pass(pf);
 }
@@ -359,6 +379,16 @@ static void lose(struct pick_first *pf, struct try *loser)
     publish_idle(pf);
 }
 
+/* The last of a subconn's connections is gone while it makes, or waits to make, another
+ * (gRFC A105): others get their chance at once, calls need not ask for it. */
+static void reconnect(struct pick_first *pf)
+{
+    pf->at = 0;
+    publish(pf, GREBE_CONNECTING, grebe_picker_queueing());
+    grebe_client_conn_resolve_now(pf->cc);
+    start_pass(pf);
+}
+
 static void fail_in_first_pass(struct pick_first *pf, struct try *try)
 {
     bool is_current = pf->at < pf->list.n &&
@@ -399,13 +429,13 @@ static void on_state(void *arg, struct grebe_subconn *subconn,
         return; /* one we gave up */
     before = try->state;
     try->state = state;
-    if (state == GREBE_TRANSIENT_FAILURE) {
-        try->has_failed = true;
-        note_error(pf, error);
-    }
+    if (state == GREBE_TRANSIENT_FAILURE)
+        note_failure(pf, try, error);
 
     if (state == GREBE_READY) {
         win(pf, try);
+    } else if (before == GREBE_READY && state != GREBE_IDLE) {
+        reconnect(pf);
     } else if (before == GREBE_READY ||
                (before == GREBE_CONNECTING && state == GREBE_IDLE)) {
         lose(pf, try);

@@ -13,6 +13,14 @@ static void start(struct lb_bench *b, const char *endpoints)
     assert_int_equal(lb_bench_update(b, endpoints, NULL), GREBE_OK);
 }
 
+static void connect_to(struct lb_bench *b, const char *endpoints, const char *address)
+{
+    start(b, endpoints);
+    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, address, GREBE_READY, NULL);
+    lb_bench_log(b);
+}
+
 /* ---- The first pass ---------------------------------------------------------------------- */
 
 TEST(first_address_that_connects_takes_all_calls)
@@ -248,6 +256,56 @@ TEST(lost_connection_means_idle_until_a_call_comes)
     lb_bench_fini(&b);
 }
 
+/* gRFC A105: a subconn with several connections may report this; another may take over. */
+TEST(ready_subconn_that_connects_again_starts_a_pass_and_resolves)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, resolve, connect a");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "drop a, READY");
+    assert_string_equal(lb_bench_pick(&b), "b");
+    lb_bench_fini(&b);
+}
+
+/* gRFC A105 */
+TEST(ready_subconn_that_fails_starts_a_pass_and_resolves)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, "a is down");
+    assert_string_equal(lb_bench_log(&b), "new b, CONNECTING, resolve, connect b");
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_subconn(&b, "b", GREBE_TRANSIENT_FAILURE, "b is down");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE, connect a");
+    assert_string_equal(lb_bench_pick(&b), "fail: b is down");
+    lb_bench_fini(&b);
+}
+
+TEST(only_subconn_that_fails_when_ready_ends_the_pass_at_once)
+{
+    struct lb_bench b;
+
+    connect_to(&b, "a", "a");
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, "a is down");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING, resolve, TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: a is down");
+    lb_bench_fini(&b);
+}
+
 TEST(new_pass_begins_with_the_first_address)
 {
     struct lb_bench b;
@@ -324,14 +382,6 @@ TEST(subconn_that_never_got_ready_counts_as_lost)
 
 /* ---- Updates -------------------------------------------------------------------------------- */
 
-static void connect_to(struct lb_bench *b, const char *endpoints, const char *address)
-{
-    start(b, endpoints);
-    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
-    lb_bench_subconn(b, address, GREBE_READY, NULL);
-    lb_bench_log(b);
-}
-
 static const struct {
     const char *before, *after, *log;
 } updates[] = {
@@ -391,6 +441,20 @@ TEST(subconn_in_backoff_is_skipped_and_counts_as_failed)
     lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "c", GREBE_TRANSIENT_FAILURE, "c is down");
     assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    lb_bench_fini(&b);
+}
+
+/* What the pass tells of is why the addresses failed, not what came in between. */
+TEST(pass_that_finds_all_in_backoff_ends_with_the_error_of_the_last)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    lb_bench_resolver_error(&b, "no such host");
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "a b", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: no route");
     lb_bench_fini(&b);
 }
 
@@ -530,6 +594,9 @@ static void live_a_life(struct lb_bench *b)
     lb_bench_pick(b);
     lb_bench_resolver_error(b, "gone");
     lb_bench_update(b, "c", NULL);
+    lb_bench_subconn(b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "c", GREBE_READY, NULL);
+    lb_bench_subconn(b, "c", GREBE_TRANSIENT_FAILURE, NULL);
     lb_bench_advance_ms(b, 1000);
     lb_bench_update(b, "", NULL);
 }
@@ -554,6 +621,9 @@ int main(void)
         cmocka_unit_test(transient_failure_is_left_only_by_ready),
         cmocka_unit_test(error_is_renewed_after_as_many_failures_as_addresses),
         cmocka_unit_test(lost_connection_means_idle_until_a_call_comes),
+        cmocka_unit_test(ready_subconn_that_connects_again_starts_a_pass_and_resolves),
+        cmocka_unit_test(ready_subconn_that_fails_starts_a_pass_and_resolves),
+        cmocka_unit_test(only_subconn_that_fails_when_ready_ends_the_pass_at_once),
         cmocka_unit_test(new_pass_begins_with_the_first_address),
         cmocka_unit_test(idle_picker_wakes_the_policy_once),
         cmocka_unit_test(idle_picker_may_outlive_the_policy),
@@ -562,6 +632,7 @@ int main(void)
         cmocka_unit_test(empty_list_fails_calls_and_the_next_good_one_connects),
         cmocka_unit_test(new_addresses_do_not_leave_transient_failure),
         cmocka_unit_test(subconn_in_backoff_is_skipped_and_counts_as_failed),
+        cmocka_unit_test(pass_that_finds_all_in_backoff_ends_with_the_error_of_the_last),
         cmocka_unit_test(idle_policy_stays_idle_through_updates),
         cmocka_unit_test(update_while_connecting_keeps_the_attempt_of_a_listed_address),
         cmocka_unit_test(resolver_error_counts_only_without_hope),
