@@ -1,0 +1,725 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pickers under threads: four of them pick and complete while the balancer replaces the
+ * picker, subconns come and go, and the channel closes.  Under ThreadSanitizer this is the
+ * proof of what grebe/balancer.h says of pick(), on_done() and references.
+ *
+ * The main thread drives a policy on virtual time; a seed decides what happens.  What it
+ * publishes goes into a slot, from which a thread takes a reference of its own.  A round is
+ * a fixed number of events and of picks, side by side; a barrier ends it, so that the
+ * amount of work is always the same.  Each pick is completed by another thread than the one
+ * that picked, when the picker may be long gone.
+ *
+ * A policy joins by a line in `subjects`.
+ */
+#include "support/test.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <grebe/balancer.h>
+#include <grebe/parent.h>
+
+#include "balancer/pick_first.h"
+#include "balancer/round_robin.h"
+#include "core/client_conn.h"
+#include "sim/sim.h"
+
+enum {
+    THREADS = 4,
+    ROUNDS = 40,
+    CLOSING_ROUND =
+        36, /* the rounds after it have the last picker, of a closed channel */
+    EVENTS_PER_ROUND = 12,
+    PICKS_PER_ROUND = 120, /* of each thread */
+    PICKS_PER_PICKER = 8,
+    MAX_SUBCONNS = 64
+};
+
+/* ---- Memory: malloc that counts, on any thread ---------------------------------------------- */
+
+static int n_blocks; /* atomic */
+
+static void *counted_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    __atomic_fetch_add(&n_blocks, 1, __ATOMIC_RELAXED);
+    return malloc(size);
+}
+
+static void *counted_realloc(void *ctx, void *block, size_t size)
+{
+    if (block == NULL)
+        return counted_alloc(ctx, size);
+    return realloc(block, size);
+}
+
+static void counted_free(void *ctx, void *block)
+{
+    (void)ctx;
+    __atomic_fetch_sub(&n_blocks, 1, __ATOMIC_RELAXED);
+    free(block);
+}
+
+static const struct grebe_mem mem = {
+    .alloc = counted_alloc,
+    .realloc = counted_realloc,
+    .free = counted_free,
+};
+
+/* ---- The slot: where the newest picker is ------------------------------------------------------ */
+
+static pthread_mutex_t slot_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct grebe_picker *slot; /* a reference */
+
+/* Takes over the reference.  The old picker may end here or with its last user. */
+static void put_picker(struct grebe_picker *picker)
+{
+    struct grebe_picker *old;
+
+    pthread_mutex_lock(&slot_lock);
+    old = slot;
+    slot = picker;
+    pthread_mutex_unlock(&slot_lock);
+    grebe_picker_unref(old);
+}
+
+/* The lock keeps the slot's own reference while ours is taken. */
+static struct grebe_picker *take_picker(void)
+{
+    struct grebe_picker *picker;
+
+    pthread_mutex_lock(&slot_lock);
+    picker = slot == NULL ? NULL : grebe_picker_ref(slot);
+    pthread_mutex_unlock(&slot_lock);
+    return picker;
+}
+
+/* ---- The channel --------------------------------------------------------------------------------- */
+
+/* A subconn that does what chance says. */
+struct fake {
+    struct grebe_subconn base;
+    enum grebe_connectivity state; /* the main thread's */
+    bool is_asked;                 /* to connect */
+    bool is_closed;
+};
+
+static struct {
+    struct sim sim;
+    struct grebe__lb_host host;
+    struct grebe_client_conn *root;
+    int n_roots;                      /* atomic: not yet freed */
+    struct fake *fakes[MAX_SUBCONNS]; /* the open ones */
+    size_t n_fakes;
+    uint32_t n_published;
+} channel;
+
+static struct fake *of(struct grebe_subconn *base)
+{
+    return grebe_container_of(base, struct fake, base);
+}
+
+static void fake_connect(struct grebe_subconn *base)
+{
+    of(base)->is_asked = true;
+}
+
+static void fake_update(struct grebe_subconn *base,
+                        struct grebe_address *const *addresses, size_t n)
+{
+    (void)base, (void)addresses, (void)n;
+}
+
+static void fake_shutdown(struct grebe_subconn *base)
+{
+    size_t i = 0;
+
+    while (channel.fakes[i] != of(base))
+        i++;
+    channel.fakes[i] = channel.fakes[--channel.n_fakes];
+    of(base)->is_closed = true;
+    grebe__subconn_deliver(base, GREBE_SHUTDOWN, NULL);
+}
+
+/* On the thread that gave up the last reference. */
+static void fake_destroy(struct grebe_subconn *base)
+{
+    assert_true(of(base)->is_closed);
+    grebe_mem_free(&mem, of(base));
+}
+
+static const struct grebe__subconn_ops fake_ops = {
+    .connect = fake_connect,
+    .update_addresses = fake_update,
+    .shutdown = fake_shutdown,
+    .destroy = fake_destroy,
+};
+
+static int new_subconn(void *arg, const struct grebe_subconn_options *options,
+                       struct grebe_subconn **out)
+{
+    struct fake *fake = grebe_mem_zalloc(&mem, sizeof *fake);
+
+    (void)arg;
+    assert_true(channel.n_fakes < MAX_SUBCONNS);
+    grebe__subconn_init(&fake->base, &fake_ops, options);
+    channel.fakes[channel.n_fakes++] = fake;
+    *out = &fake->base;
+    return GREBE_OK;
+}
+
+static void update_state(void *arg, enum grebe_connectivity state,
+                         struct grebe_picker *picker)
+{
+    (void)arg, (void)state;
+    channel.n_published++;
+    put_picker(picker);
+}
+
+static void resolve_now(void *arg)
+{
+    (void)arg;
+}
+
+/* The health service says READY whenever it is asked. */
+static void watch_health(void *arg, struct grebe_subconn *subconn,
+                         grebe_subconn_state_fn on_health, void *health_arg)
+{
+    (void)arg;
+    if (grebe__subconn_watch_health(subconn, on_health, health_arg))
+        grebe__env_do(&channel.sim.env, &subconn->health_effect);
+}
+
+static const struct grebe_client_conn_ops root_ops = {
+    .update_state = update_state,
+    .resolve_now = resolve_now,
+    .new_subconn = new_subconn,
+    .watch_health = watch_health,
+};
+
+static void on_root_freed(struct grebe__lb_host *host)
+{
+    (void)host;
+    __atomic_fetch_sub(&channel.n_roots, 1, __ATOMIC_ACQ_REL);
+}
+
+static void open_channel(const struct grebe_balancer_builder *builder)
+{
+    memset(&channel, 0, sizeof channel);
+    sim_init(&channel.sim, NULL, 1);
+    channel.host = (struct grebe__lb_host){
+        .env = &channel.sim.env,
+        .mem = &mem,
+        .build_options = {.target = "test:///", .authority = "test", .user_agent = ""},
+        .on_root_freed = on_root_freed,
+    };
+    channel.n_roots = 1;
+    assert_int_equal(
+        grebe__client_conn_new_root(&channel.host, &root_ops, NULL, &channel.root),
+        GREBE_OK);
+    grebe__env_enter(&channel.sim.env);
+    assert_int_equal(grebe_client_conn_build(channel.root, builder), GREBE_OK);
+    grebe__env_leave(&channel.sim.env);
+}
+
+static void close_channel(void)
+{
+    grebe__env_enter(&channel.sim.env);
+    grebe_client_conn_close(channel.root);
+    grebe__env_leave(&channel.sim.env);
+    channel.root = NULL;
+    sim_settle(&channel.sim);
+    assert_int_equal(channel.n_fakes, 0);
+}
+
+/* ---- What happens to it --------------------------------------------------------------------------- */
+
+static uint32_t below(uint32_t n)
+{
+    return grebe__rng_below(&channel.sim.env.rng, n);
+}
+
+static struct grebe_endpoint *new_endpoint(uint32_t number)
+{
+    const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_address *address;
+    struct grebe_endpoint *endpoint;
+    char text[32];
+
+    snprintf(text, sizeof text, "10.0.0.%u:80", number);
+    assert_int_equal(grebe_address_new(NULL, text, &options, &address), GREBE_OK);
+    assert_int_equal(grebe_endpoint_new(NULL, &address, 1, NULL, &endpoint), GREBE_OK);
+    grebe_address_unref(address);
+    return endpoint;
+}
+
+/* A subject's configuration for the n-th update; NULL if it has none. */
+typedef const void *(*config_fn)(uint32_t n);
+
+/* Some of eight endpoints; now and then none. */
+static void resolve(const void *config)
+{
+    struct grebe_endpoint *endpoints[8];
+    struct grebe_balancer_update update = {.endpoints = endpoints, .config = config};
+    uint32_t chosen = below(16) == 0 ? 0 : below(256);
+
+    for (uint32_t i = 0; i < 8; i++)
+        if (chosen >> i & 1)
+            endpoints[update.n_endpoints++] = new_endpoint(i);
+    grebe__env_enter(&channel.sim.env);
+    (void)grebe_client_conn_update(channel.root, &update); /* the empty one fails */
+    grebe__env_leave(&channel.sim.env);
+    while (update.n_endpoints > 0)
+        grebe_endpoint_unref(endpoints[--update.n_endpoints]);
+}
+
+/* The next state that a subconn may take; mostly that of a server that works. */
+static enum grebe_connectivity next_state(const struct fake *fake)
+{
+    switch (fake->state) {
+    case GREBE_IDLE:
+        return fake->is_asked ? GREBE_CONNECTING : GREBE_IDLE;
+    case GREBE_CONNECTING:
+        return below(4) == 0 ? GREBE_TRANSIENT_FAILURE : GREBE_READY;
+    default:
+        return GREBE_IDLE; /* lost, or the backoff is over */
+    }
+}
+
+static void change_subconn(void)
+{
+    struct grebe_status refused =
+        grebe_status_of(GREBE_STATUS_UNAVAILABLE, "connection refused");
+    struct fake *fake;
+
+    if (channel.n_fakes == 0)
+        return;
+    fake = channel.fakes[below((uint32_t)channel.n_fakes)];
+    if (fake->state == GREBE_READY && below(3) != 0)
+        return; /* they last longer */
+    fake->state = next_state(fake);
+    if (fake->state == GREBE_CONNECTING)
+        fake->is_asked = false;
+    grebe__env_enter(&channel.sim.env);
+    grebe__subconn_deliver(&fake->base, fake->state,
+                           fake->state == GREBE_TRANSIENT_FAILURE ? &refused : NULL);
+    grebe__env_leave(&channel.sim.env);
+}
+
+static void happen(config_fn config, uint32_t n)
+{
+    if (n % EVENTS_PER_ROUND == 0)
+        resolve(config == NULL ? NULL : config(n / EVENTS_PER_ROUND));
+    else
+        change_subconn();
+    sim_advance(&channel.sim, below(100) * MS);
+}
+
+/* ---- Picking ----------------------------------------------------------------------------------------- */
+
+/* A call under way: picked by one thread, completed by another. */
+struct call {
+    struct grebe_pick pick;
+    struct grebe_subconn *subconn; /* a reference */
+};
+
+static pthread_barrier_t round_begins, round_ends;
+static struct call *handed_over[THREADS];   /* atomic: to thread i */
+static int n_picks, n_sent, n_owed, n_done; /* atomic */
+
+static void count(int *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+static void complete(struct call *call)
+{
+    struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    struct grebe_done_info info = {.status = &ok, .bytes_sent = true};
+
+    if (call == NULL)
+        return;
+    if (call->pick.on_done != NULL) {
+        call->pick.on_done(call->pick.on_done_arg, &info);
+        count(&n_done);
+    }
+    grebe_subconn_unref(call->subconn);
+    free(call);
+}
+
+static struct call *hand_over(size_t to, struct call *call)
+{
+    return __atomic_exchange_n(&handed_over[to], call, __ATOMIC_ACQ_REL);
+}
+
+static void pick_once(struct grebe_picker *picker, size_t thread, struct grebe__rng *rng)
+{
+    struct grebe_pick_args args = {
+        .method = "/s/m",
+        .deadline_ns = UINT64_MAX,
+        .random = grebe__rng_next(rng),
+    };
+    struct grebe_pick pick = {0};
+    struct call *call;
+
+    grebe_picker_pick(picker, &args, &pick);
+    count(&n_picks);
+    if (pick.kind != GREBE_PICK_COMPLETE)
+        return;
+    call = malloc(sizeof *call);
+    *call = (struct call){.pick = pick, .subconn = grebe_subconn_ref(pick.subconn)};
+    count(&n_sent);
+    if (pick.on_done != NULL)
+        count(&n_owed);
+    /* What the other thread did not fetch yet we complete ourselves. */
+    complete(hand_over((thread + 1) % THREADS, call));
+}
+
+static void pick_for_a_round(size_t thread, struct grebe__rng *rng)
+{
+    for (int i = 0; i < PICKS_PER_ROUND; i += PICKS_PER_PICKER) {
+        struct grebe_picker *picker = take_picker();
+
+        for (int k = 0; k < PICKS_PER_PICKER && picker != NULL; k++)
+            pick_once(picker, thread, rng);
+        grebe_picker_unref(picker);
+        complete(hand_over(thread, NULL));
+    }
+}
+
+static void *run_thread(void *arg)
+{
+    size_t thread = (size_t)(uintptr_t)arg;
+    struct grebe__rng rng;
+
+    grebe__rng_seed(&rng, thread);
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&round_begins);
+        pick_for_a_round(thread, &rng);
+        pthread_barrier_wait(&round_ends);
+    }
+    return NULL;
+}
+
+/* ---- A parent of endpoint sharding whose pickers are owed an on_done ---------------------------- */
+
+struct scatter_picker {
+    struct grebe_picker base;
+    uint32_t n_in_flight; /* atomic */
+    uint32_t n;
+    struct grebe_picker *children[]; /* n references */
+};
+
+/* Also the picker's last user, perhaps. */
+static void scatter_done(void *arg, const struct grebe_done_info *info)
+{
+    struct scatter_picker *picker = arg;
+
+    assert_int_equal(info->status->code, GREBE_STATUS_OK);
+    assert_true(__atomic_fetch_sub(&picker->n_in_flight, 1, __ATOMIC_RELAXED) > 0);
+    grebe_picker_unref(&picker->base);
+}
+
+static void scatter_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
+                         struct grebe_pick *out)
+{
+    struct scatter_picker *picker = grebe_container_of(base, struct scatter_picker, base);
+
+    if (picker->n == 0)
+        return;
+    grebe_picker_pick(picker->children[args->random % picker->n], args, out);
+    if (out->kind != GREBE_PICK_COMPLETE)
+        return;
+    __atomic_fetch_add(&picker->n_in_flight, 1, __ATOMIC_RELAXED);
+    out->on_done = scatter_done;
+    out->on_done_arg = picker;
+    grebe_picker_ref(base);
+}
+
+static void scatter_picker_destroy(struct grebe_picker *base)
+{
+    struct scatter_picker *picker = grebe_container_of(base, struct scatter_picker, base);
+
+    assert_int_equal(__atomic_load_n(&picker->n_in_flight, __ATOMIC_RELAXED), 0);
+    for (uint32_t i = 0; i < picker->n; i++)
+        grebe_picker_unref(picker->children[i]);
+    grebe_mem_free(&mem, picker);
+}
+
+static const struct grebe_picker_ops scatter_picker_ops = {
+    .pick = scatter_pick,
+    .destroy = scatter_picker_destroy,
+};
+
+static void on_children(void *arg, struct grebe_client_conn *cc,
+                        enum grebe_connectivity state,
+                        const struct grebe_sharding_child *children, size_t n)
+{
+    struct scatter_picker *picker =
+        grebe_mem_zalloc(&mem, sizeof *picker + n * sizeof(struct grebe_picker *));
+
+    (void)arg;
+    grebe_picker_init(&picker->base, &scatter_picker_ops);
+    for (size_t i = 0; i < n; i++)
+        if (children[i].state == state)
+            picker->children[picker->n++] = grebe_picker_ref(children[i].picker);
+    grebe_client_conn_update_state(cc, state, &picker->base);
+}
+
+static const struct grebe_endpoint_sharding_ops scatter_sharding_ops = {
+    .on_children = on_children,
+};
+
+struct scatter {
+    struct grebe_balancer base;
+    struct grebe_endpoint_sharding *sharding;
+};
+
+static struct grebe_endpoint_sharding *sharding_of(struct grebe_balancer *base)
+{
+    return grebe_container_of(base, struct scatter, base)->sharding;
+}
+
+static int scatter_update(struct grebe_balancer *base,
+                          const struct grebe_balancer_update *update)
+{
+    return grebe_endpoint_sharding_update(sharding_of(base), update);
+}
+
+static void scatter_resolver_error(struct grebe_balancer *base,
+                                   const struct grebe_status *status)
+{
+    grebe_endpoint_sharding_resolver_error(sharding_of(base), status);
+}
+
+static void scatter_exit_idle(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_exit_idle(sharding_of(base));
+}
+
+static void scatter_settled(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_settled(sharding_of(base));
+}
+
+static void scatter_destroy(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_destroy(sharding_of(base));
+    grebe_mem_free(&mem, grebe_container_of(base, struct scatter, base));
+}
+
+static const struct grebe_balancer_ops scatter_ops = {
+    .update = scatter_update,
+    .resolver_error = scatter_resolver_error,
+    .exit_idle = scatter_exit_idle,
+    .settled = scatter_settled,
+    .destroy = scatter_destroy,
+};
+
+/* Idle children stay idle, so that picks wake them. */
+static int scatter_build(struct grebe_client_conn *cc,
+                         const struct grebe_build_options *options,
+                         struct grebe_balancer **out)
+{
+    struct grebe_endpoint_sharding_options how = GREBE_ENDPOINT_SHARDING_OPTIONS_INIT;
+    struct scatter *scatter = grebe_mem_zalloc(&mem, sizeof *scatter);
+
+    (void)options;
+    grebe_balancer_init(&scatter->base, &scatter_ops);
+    how.ops = &scatter_sharding_ops;
+    how.arg = scatter;
+    how.leaves_idle_alone = true;
+    assert_int_equal(grebe_endpoint_sharding_new(cc, &how, &scatter->sharding), GREBE_OK);
+    *out = &scatter->base;
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder scatter = {
+    .api = GREBE_BALANCER_API,
+    .name = "scatter",
+    .build = scatter_build,
+};
+
+/* ---- Graceful switch: another policy with every other update ----------------------------------- */
+
+static struct grebe_lb_config *switch_configs[2];
+
+static const void *config_of_switch(uint32_t n)
+{
+    return switch_configs[n / 2 % 2];
+}
+
+/* ---- The test ------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const struct grebe_balancer_builder *builder;
+    config_fn config; /* may be NULL */
+} subjects[] = {
+    {&grebe__pick_first, NULL},
+    {&grebe__round_robin, NULL},
+    {&grebe_graceful_switch, config_of_switch},
+    {&scatter, NULL},
+};
+
+static void live(config_fn config)
+{
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&round_begins);
+        if (round == CLOSING_ROUND)
+            close_channel();
+        for (uint32_t i = 0; i < EVENTS_PER_ROUND && round < CLOSING_ROUND; i++)
+            happen(config, round * EVENTS_PER_ROUND + i);
+        sim_settle(&channel.sim);
+        pthread_barrier_wait(&round_ends);
+    }
+}
+
+static void expect_everything_back(int n_blocks_before)
+{
+    for (size_t i = 0; i < THREADS; i++)
+        complete(hand_over(i, NULL));
+    put_picker(NULL);
+    sim_settle(&channel.sim); /* exit_idle, asked for at the last moment */
+    assert_int_equal(n_done, n_owed);
+    assert_int_equal(channel.n_roots, 0);
+    sim_fini(&channel.sim);
+    assert_int_equal(n_blocks, n_blocks_before);
+}
+
+static void exercise(const struct grebe_balancer_builder *builder, config_fn config)
+{
+    int n_blocks_before = n_blocks;
+    pthread_t threads[THREADS];
+
+    n_picks = n_sent = n_owed = n_done = 0;
+    open_channel(builder);
+    happen(config, 0); /* a picker for the first round */
+    assert_int_equal(pthread_barrier_init(&round_begins, NULL, THREADS + 1), 0);
+    assert_int_equal(pthread_barrier_init(&round_ends, NULL, THREADS + 1), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, run_thread, (void *)(uintptr_t)i), 0);
+    live(config);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&round_begins);
+    pthread_barrier_destroy(&round_ends);
+    print_message("# %s: %u pickers, %d picks, %d of them sent\n", builder->name,
+                  channel.n_published, n_picks, n_sent);
+    assert_int_equal(n_picks, THREADS * ROUNDS * PICKS_PER_ROUND);
+    assert_true(n_sent > 0);
+    expect_everything_back(n_blocks_before);
+}
+
+TEST(pickers_serve_threads_while_policies_replace_them_and_channels_close)
+{
+    assert_int_equal(grebe_lb_config_new(&grebe__pick_first, &switch_configs[0]),
+                     GREBE_OK);
+    assert_int_equal(grebe_lb_config_new(&grebe__round_robin, &switch_configs[1]),
+                     GREBE_OK);
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
+        exercise(subjects[i].builder, subjects[i].config);
+    grebe_lb_config_unref(switch_configs[0]);
+    grebe_lb_config_unref(switch_configs[1]);
+}
+
+/* ---- The picker of IDLE ----------------------------------------------------------------------------- */
+
+enum { WAKERS = 10 };
+
+static uint32_t n_exit_idle;
+
+static void count_exit_idle(struct grebe_balancer *base);
+
+static struct grebe_balancer_ops counting_ops;
+static const struct grebe_balancer_ops *counted_ops;
+
+static void count_exit_idle(struct grebe_balancer *base)
+{
+    n_exit_idle++;
+    counted_ops->exit_idle(base);
+}
+
+/* pick_first, its exit_idle counted. */
+static int build_counting(struct grebe_client_conn *cc,
+                          const struct grebe_build_options *options,
+                          struct grebe_balancer **out)
+{
+    int result = grebe__pick_first.build(cc, options, out);
+
+    counted_ops = (*out)->ops;
+    counting_ops = *counted_ops;
+    counting_ops.exit_idle = count_exit_idle;
+    (*out)->ops = &counting_ops;
+    return result;
+}
+
+static void *wake(void *arg)
+{
+    struct grebe_picker *picker = take_picker();
+    struct grebe__rng rng;
+
+    (void)arg;
+    grebe__rng_seed(&rng, 1);
+    pthread_barrier_wait(&round_begins);
+    pick_once(picker, 0, &rng);
+    grebe_picker_unref(picker);
+    return NULL;
+}
+
+static void deliver_to_all(enum grebe_connectivity state)
+{
+    for (size_t i = 0; i < channel.n_fakes; i++) {
+        grebe__env_enter(&channel.sim.env);
+        grebe__subconn_deliver(&channel.fakes[i]->base, state, NULL);
+        grebe__env_leave(&channel.sim.env);
+    }
+}
+
+/* PF-36 */
+TEST(ten_threads_wake_an_idle_policy_once)
+{
+    struct grebe_balancer_builder builder = grebe__pick_first;
+    struct grebe_endpoint *endpoint = new_endpoint(1);
+    struct grebe_balancer_update update = {.endpoints = &endpoint, .n_endpoints = 1};
+    pthread_t threads[WAKERS];
+
+    builder.build = build_counting;
+    open_channel(&builder);
+    grebe__env_enter(&channel.sim.env);
+    assert_int_equal(grebe_client_conn_update(channel.root, &update), GREBE_OK);
+    grebe__env_leave(&channel.sim.env);
+    deliver_to_all(GREBE_CONNECTING);
+    deliver_to_all(GREBE_READY);
+    deliver_to_all(GREBE_IDLE);
+    n_exit_idle = 0;
+    n_sent = 0;
+    assert_int_equal(pthread_barrier_init(&round_begins, NULL, WAKERS), 0);
+    for (size_t i = 0; i < WAKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, wake, NULL), 0);
+    /* However the picks and our turns interleave, one is asked for. */
+    for (int i = 0; i < 100; i++)
+        sim_settle(&channel.sim);
+    for (size_t i = 0; i < WAKERS; i++)
+        pthread_join(threads[i], NULL);
+    sim_settle(&channel.sim);
+    pthread_barrier_destroy(&round_begins);
+    assert_int_equal(n_sent, 0);
+    assert_int_equal(n_exit_idle, 1);
+    grebe_endpoint_unref(endpoint);
+    close_channel();
+    put_picker(NULL);
+    assert_int_equal(channel.n_roots, 0);
+    sim_fini(&channel.sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            pickers_serve_threads_while_policies_replace_them_and_channels_close),
+        cmocka_unit_test(ten_threads_wake_an_idle_policy_once),
+    };
+
+    return cmocka_run_group_tests_name("pickers", tests, NULL, NULL);
+}
