@@ -611,20 +611,24 @@ static int pf_build(struct grebe_client_conn *cc,
 
 /* ---- Configuration ---------------------------------------------------------------------------------- */
 
+static int refuse(struct grebe_diag *diag, const char *why)
+{
+    grebe_diag_set(diag, "pickfirst: unable to unmarshal LB policy config: %s", why);
+    return GREBE_ERR_CONFIG;
+}
+
 static int pf_parse_config(const struct grebe_json *json, struct grebe_diag *diag,
                            void **out)
 {
     struct config *config;
+    struct grebe_diag why = {0};
     bool shuffles = false;
 
     if (grebe_json_type(json) != GREBE_JSON_OBJECT &&
-        grebe_json_type(json) != GREBE_JSON_NULL) {
-        grebe_diag_set(diag,
-                       "pickfirst: unable to unmarshal LB policy config: not an object");
-        return GREBE_ERR_CONFIG;
-    }
-    if (grebe_json_get_bool(json, "shuffleAddressList", &shuffles, diag) != GREBE_OK)
-        return GREBE_ERR_CONFIG;
+        grebe_json_type(json) != GREBE_JSON_NULL)
+        return refuse(diag, "not an object");
+    if (grebe_json_get_bool(json, "shuffleAddressList", &shuffles, &why) != GREBE_OK)
+        return refuse(diag, why.text);
     config = grebe_mem_alloc(NULL, sizeof *config);
     if (config == NULL)
         return GREBE_ERR_NOMEM;

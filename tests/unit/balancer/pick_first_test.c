@@ -5,6 +5,7 @@
 #include <grebe/parent.h>
 
 #include "balancer/pick_first.h"
+#include "config/json.h"
 #include "support/lb_bench.h"
 
 static void start(struct lb_bench *b, const char *endpoints)
@@ -567,6 +568,45 @@ TEST(shuffling_orders_endpoints_by_the_seed_and_keeps_their_addresses_together)
     assert_true(seen_a && seen_c);
 }
 
+static const struct {
+    const char *json, *error; /* NULL: it is accepted */
+} configs[] = {
+    {"{}", NULL},
+    {"null", NULL},
+    {"{\"shuffleAddressList\":true}", NULL},
+    {"{\"shuffleAddressList\":false,\"unknown\":1}", NULL},
+    {"{\"shuffleAddressList\":666}",
+     "pickfirst: unable to unmarshal LB policy config: shuffleAddressList"},
+    {"666", "pickfirst: unable to unmarshal LB policy config"},
+};
+
+/* PF-18 */
+TEST(configuration_is_an_object_with_a_boolean)
+{
+    for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
+        char text[128];
+        struct grebe_diag diag = {0};
+        const struct grebe_json *document, *json;
+        void *config = NULL;
+        int result;
+
+        snprintf(text, sizeof text, "{\"c\":%s}", configs[i].json);
+        assert_int_equal(grebe__json_parse(text, strlen(text), &diag, &document),
+                         GREBE_OK);
+        json = grebe_json_member(document, "c");
+        result = grebe__pick_first.parse_config(json, &diag, &config);
+        if (configs[i].error == NULL) {
+            assert_int_equal(result, GREBE_OK);
+            grebe__pick_first.free_config(config);
+        } else {
+            assert_int_equal(result, GREBE_ERR_CONFIG);
+            assert_non_null(strstr(diag.text, configs[i].error));
+            assert_null(config);
+        }
+        grebe__json_free(document);
+    }
+}
+
 /* ---- Misfortune --------------------------------------------------------------------------------------------- */
 
 TEST(event_of_a_subconn_that_was_given_up_is_ignored)
@@ -640,6 +680,7 @@ int main(void)
         cmocka_unit_test(health_decides_after_ready_when_asked_for),
         cmocka_unit_test(
             shuffling_orders_endpoints_by_the_seed_and_keeps_their_addresses_together),
+        cmocka_unit_test(configuration_is_an_object_with_a_boolean),
         cmocka_unit_test(event_of_a_subconn_that_was_given_up_is_ignored),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
