@@ -111,12 +111,17 @@ static const struct {
      "name:1",
      "1.1.1.1:1 [1::1]:1 name:1 2.2.2.2:1 [2::2]:1 3.3.3.3:1 [fe80::1%eth0]:1 "
      "[::ffff:4.4.4.4]:1"},
+    {"[1::1]:1 [2::2]:1 [1::1]:1 1.1.1.1:1 name:1 2.2.2.2:1 1.1.1.1:1 3.3.3.3:1",
+     "[1::1]:1 1.1.1.1:1 name:1 [2::2]:1 2.2.2.2:1 3.3.3.3:1"},
+    {"name:1 [1::1]:1 name:1 1.1.1.1:1 [2::2]:1 other:1 [1::1]:1",
+     "name:1 [1::1]:1 1.1.1.1:1 other:1 [2::2]:1"},
     {"[1::1]:1 [2::2]:1 1.1.1.1:1 2.2.2.2:1", "[1::1]:1 1.1.1.1:1 [2::2]:1 2.2.2.2:1"},
     {"name:1 1.1.1.1:1 other:1 2.2.2.2:1", "name:1 1.1.1.1:1 other:1 2.2.2.2:1"},
     /* No port, no family. */
     {"1.1.1.1 1::1 2.2.2.2:1", "1.1.1.1 2.2.2.2:1 1::1"},
 };
 
+/* PF-23, PF-28, PF-29 */
 TEST(families_take_turns_and_duplicates_go)
 {
     char text[512];
@@ -127,6 +132,7 @@ TEST(families_take_turns_and_duplicates_go)
     }
 }
 
+/* PF-15: a flat list of addresses is endpoints of one address each. */
 TEST(shuffling_is_fair_among_endpoints)
 {
     struct grebe__rng rng;
@@ -283,6 +289,40 @@ TEST(lists_of_every_length_are_sorted)
             be_sorted(n);
 }
 
+static struct grebe_address *for_policies(const char *text)
+{
+    static const struct grebe_attribute_key fact = {.name = "fact"};
+    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_address *address;
+
+    assert_int_equal(
+        grebe_attributes_with(NULL, NULL, &fact, (void *)1, &options.balancer_attributes),
+        GREBE_OK);
+    assert_int_equal(grebe_address_new(NULL, text, &options, &address), GREBE_OK);
+    grebe_attributes_unref(options.balancer_attributes);
+    return address;
+}
+
+/* PF-42: the cursor is an index, so past the end is n, and what is not found moves nothing. */
+TEST(address_is_found_whatever_policies_know_of_it)
+{
+    struct grebe_endpoint *parsed[2];
+    struct grebe_balancer_update update = {.endpoints = parsed};
+    struct grebe_address *listed = for_policies("b:1"), *other = for_policies("c:1");
+    struct grebe__address_list list;
+
+    update.n_endpoints = parse("a:1 b:1", parsed);
+    assert_int_equal(grebe__address_list_init(&list, NULL, &update, NULL, NULL),
+                     GREBE_OK);
+    assert_int_equal(grebe__address_list_find(&list, listed), 1);
+    assert_int_equal(grebe__address_list_find(&list, other), list.n);
+    grebe__address_list_fini(&list, NULL);
+    grebe_address_unref(listed);
+    grebe_address_unref(other);
+    grebe_endpoint_unref(parsed[0]);
+    grebe_endpoint_unref(parsed[1]);
+}
+
 TEST(out_of_memory_leaves_nothing_behind)
 {
     struct test_mem mem;
@@ -293,7 +333,8 @@ TEST(out_of_memory_leaves_nothing_behind)
         const struct grebe_mem *interface = test_mem_init(&mem);
 
         mem.fail_at = ++fail_at;
-        order("1.1.1.1:1+[1::1]:1 2.2.2.2:1", NULL, interface, text, sizeof text);
+        order_by("1.1.1.1:1+[1::1]:1 2.2.2.2:1", one_half, NULL, interface, text,
+                 sizeof text);
         assert_int_equal(mem.n_live, 0);
     } while (mem.has_failed);
     assert_true(fail_at > 3);
@@ -311,6 +352,7 @@ int main(void)
         cmocka_unit_test(
             shuffling_keeps_addresses_of_an_endpoint_in_order_and_the_update_as_it_was),
         cmocka_unit_test(lists_of_every_length_are_sorted),
+        cmocka_unit_test(address_is_found_whatever_policies_know_of_it),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),
     };
 

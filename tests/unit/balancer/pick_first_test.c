@@ -24,6 +24,7 @@ static void connect_to(struct lb_bench *b, const char *endpoints, const char *ad
 
 /* ---- The first pass ---------------------------------------------------------------------- */
 
+/* PF-1 */
 TEST(first_address_that_connects_takes_all_calls)
 {
     struct lb_bench b;
@@ -54,6 +55,7 @@ TEST(next_address_is_dialled_when_one_fails)
     lb_bench_fini(&b);
 }
 
+/* PF-25 */
 TEST(slow_address_gets_company_after_250_ms)
 {
     struct lb_bench b;
@@ -115,6 +117,7 @@ TEST(delay_is_the_channels_within_100_ms_and_2_s)
     }
 }
 
+/* PF-24 */
 TEST(failures_out_of_order_end_the_pass_only_when_all_have_failed)
 {
     struct lb_bench b;
@@ -135,6 +138,7 @@ TEST(failures_out_of_order_end_the_pass_only_when_all_have_failed)
     lb_bench_fini(&b);
 }
 
+/* PF-26 */
 TEST(failure_before_the_timer_restarts_the_timer)
 {
     struct lb_bench b;
@@ -142,17 +146,21 @@ TEST(failure_before_the_timer_restarts_the_timer)
     start(&b, "a b c");
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_advance_ms(&b, 200);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a");
     lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    assert_string_equal(lb_bench_log(&b), "new b, connect b");
     lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
-    lb_bench_log(&b);
     lb_bench_advance_ms(&b, 249);
     assert_string_equal(lb_bench_log(&b), "");
     lb_bench_advance_ms(&b, 1);
     assert_string_equal(lb_bench_log(&b), "new c, connect c");
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "drop a, drop c, READY");
+    assert_string_equal(lb_bench_pick(&b), "b");
     lb_bench_fini(&b);
 }
 
-/* Nobody could be its company. */
+/* PF-32.  Nobody could be its company. */
 TEST(last_address_has_no_timer)
 {
     struct lb_bench b;
@@ -169,6 +177,54 @@ TEST(last_address_has_no_timer)
     lb_bench_fini(&b);
 }
 
+static bool has_timer(struct lb_bench *b)
+{
+    return grebe__wheel_next_ns(&b->sim.env.wheel) != UINT64_MAX;
+}
+
+static void become_ready(struct lb_bench *b)
+{
+    lb_bench_subconn(b, "a", GREBE_READY, NULL);
+}
+
+/* Each with nothing left that could be dialled. */
+static void fail_all(struct lb_bench *b)
+{
+    lb_bench_subconn(b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+}
+
+static void shorten(struct lb_bench *b)
+{
+    assert_int_equal(lb_bench_update(b, "a", NULL), GREBE_OK);
+}
+
+static void close_root(struct lb_bench *b)
+{
+    grebe__env_enter(&b->sim.env);
+    grebe_client_conn_close(b->root);
+    grebe__env_leave(&b->sim.env);
+    b->root = NULL;
+}
+
+/* PF-32 */
+TEST(timer_ends_with_success_failure_update_and_close)
+{
+    static void (*const ends[])(struct lb_bench *) = {become_ready, fail_all, shorten,
+                                                      close_root};
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct lb_bench b;
+
+        start(&b, "a b");
+        lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+        assert_true(has_timer(&b));
+        ends[i](&b);
+        assert_false(has_timer(&b));
+        lb_bench_fini(&b);
+    }
+}
+
+/* PF-30 */
 TEST(subconn_idle_again_in_the_first_pass_waits_for_its_end)
 {
     struct lb_bench b;
@@ -185,6 +241,7 @@ TEST(subconn_idle_again_in_the_first_pass_waits_for_its_end)
     lb_bench_fini(&b);
 }
 
+/* PF-23 */
 TEST(duplicates_are_tried_once)
 {
     struct lb_bench b;
@@ -226,6 +283,7 @@ TEST(transient_failure_is_left_only_by_ready)
     lb_bench_fini(&b);
 }
 
+/* PF-31 */
 TEST(error_is_renewed_after_as_many_failures_as_addresses)
 {
     struct lb_bench b;
@@ -242,6 +300,7 @@ TEST(error_is_renewed_after_as_many_failures_as_addresses)
     lb_bench_fini(&b);
 }
 
+/* PF-34 */
 TEST(lost_connection_means_idle_until_a_call_comes)
 {
     struct lb_bench b;
@@ -254,6 +313,13 @@ TEST(lost_connection_means_idle_until_a_call_comes)
     assert_string_equal(lb_bench_log(&b), "IDLE");
     assert_string_equal(lb_bench_pick(&b), "queue");
     assert_string_equal(lb_bench_log(&b), "CONNECTING, connect a");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    assert_int_equal(lb_bench_update(&b, "c", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new c, drop a, CONNECTING, connect c");
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "c", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    assert_string_equal(lb_bench_pick(&b), "c");
     lb_bench_fini(&b);
 }
 
@@ -307,6 +373,7 @@ TEST(only_subconn_that_fails_when_ready_ends_the_pass_at_once)
     lb_bench_fini(&b);
 }
 
+/* PF-42: back to the beginning. */
 TEST(new_pass_begins_with_the_first_address)
 {
     struct lb_bench b;
@@ -369,15 +436,17 @@ TEST(idle_picker_may_outlive_the_policy)
     lb_bench_fini(&b);
 }
 
+/* PF-41 */
 TEST(subconn_that_never_got_ready_counts_as_lost)
 {
     struct lb_bench b;
 
-    start(&b, "a");
+    start(&b, "a b");
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_log(&b);
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
     assert_string_equal(lb_bench_log(&b), "IDLE");
+    assert_false(has_timer(&b));
     lb_bench_fini(&b);
 }
 
@@ -393,6 +462,7 @@ static const struct {
     {"a b", "c d", "new c, drop a, CONNECTING, connect c"},
 };
 
+/* PF-6, PF-7 */
 TEST(connection_is_kept_while_its_address_is_listed)
 {
     for (size_t i = 0; i < sizeof updates / sizeof updates[0]; i++) {
@@ -405,6 +475,130 @@ TEST(connection_is_kept_while_its_address_is_listed)
     }
 }
 
+/* PF-5 */
+TEST(address_that_left_the_list_and_came_back_is_not_returned_to)
+{
+    struct lb_bench b;
+
+    connect_to(&b, "a b c", "a");
+    assert_int_equal(lb_bench_update(&b, "b c", NULL), GREBE_OK);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "new b, drop a, CONNECTING, connect b, READY");
+    assert_int_equal(lb_bench_update(&b, "b c a", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "");
+    assert_string_equal(lb_bench_pick(&b), "b");
+    lb_bench_fini(&b);
+}
+
+/* PF-8 */
+TEST(disjoint_list_replaces_the_connection)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 250);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a, new b, "
+                                          "connect b, drop b, READY");
+    assert_int_equal(lb_bench_update(&b, "c d", NULL), GREBE_OK);
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "c", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "new c, drop a, CONNECTING, connect c, READY");
+    assert_int_equal(lb_bench_n_live(&b), 1);
+    lb_bench_fini(&b);
+}
+
+/* PF-9 */
+TEST(address_that_was_given_up_is_dialled_anew)
+{
+    struct lb_bench b;
+
+    start(&b, "a b");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "a c", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new a, drop b, CONNECTING, connect a");
+    lb_bench_fini(&b);
+}
+
+/* "a" and "b", the first with these attributes. */
+static void update_with(struct lb_bench *b, const struct grebe_address_options *options,
+                        bool is_reversed)
+{
+    const struct grebe_address_options none = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_endpoint *endpoints[2];
+    struct grebe_balancer_update update = {.endpoints = endpoints, .n_endpoints = 2};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct grebe_address *address;
+
+        assert_int_equal(grebe_address_new(NULL, i == 0 ? "a" : "b",
+                                           i == 0 ? options : &none, &address),
+                         GREBE_OK);
+        assert_int_equal(grebe_endpoint_new(NULL, &address, 1, NULL,
+                                            &endpoints[is_reversed ? 1 - i : i]),
+                         GREBE_OK);
+        grebe_address_unref(address);
+    }
+    grebe__env_enter(&b->sim.env);
+    assert_int_equal(grebe_client_conn_update(b->root, &update), GREBE_OK);
+    grebe__env_leave(&b->sim.env);
+    for (size_t i = 0; i < 2; i++)
+        grebe_endpoint_unref(endpoints[i]);
+}
+
+static const struct grebe_attribute_key fact = {.name = "fact"};
+
+static const struct grebe_attributes *with_fact(void)
+{
+    const struct grebe_attributes *attributes;
+
+    assert_int_equal(grebe_attributes_with(NULL, NULL, &fact, (void *)1, &attributes),
+                     GREBE_OK);
+    return attributes;
+}
+
+/* PF-19 */
+TEST(other_attributes_make_another_address)
+{
+    for (int is_reversed = 0; is_reversed < 2; is_reversed++) {
+        struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+        struct lb_bench b;
+
+        connect_to(&b, "a b", "a");
+        options.attributes = with_fact();
+        update_with(&b, &options, is_reversed);
+        assert_string_equal(lb_bench_log(&b),
+                            is_reversed ? "new b, drop a, CONNECTING, connect b"
+                                        : "new a, drop a, CONNECTING, connect a");
+        grebe_attributes_unref(options.attributes);
+        lb_bench_fini(&b);
+    }
+}
+
+/* PF-20 */
+TEST(other_attributes_for_policies_keep_the_connection)
+{
+    for (int is_reversed = 0; is_reversed < 2; is_reversed++) {
+        struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+        struct lb_bench b;
+
+        connect_to(&b, "a b", "a");
+        options.balancer_attributes = with_fact();
+        update_with(&b, &options, is_reversed);
+        assert_string_equal(lb_bench_log(&b), "");
+        assert_string_equal(lb_bench_pick(&b), "a");
+        grebe_attributes_unref(options.balancer_attributes);
+        lb_bench_fini(&b);
+    }
+}
+
+/* PF-10 */
 TEST(empty_list_fails_calls_and_the_next_good_one_connects)
 {
     struct lb_bench b;
@@ -418,9 +612,13 @@ TEST(empty_list_fails_calls_and_the_next_good_one_connects)
     lb_bench_log(&b);
     assert_int_equal(lb_bench_update(&b, "b", NULL), GREBE_OK);
     assert_string_equal(lb_bench_log(&b), "new b, CONNECTING, connect b");
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY");
     lb_bench_fini(&b);
 }
 
+/* PF-13 */
 TEST(new_addresses_do_not_leave_transient_failure)
 {
     struct lb_bench b;
@@ -429,9 +627,13 @@ TEST(new_addresses_do_not_leave_transient_failure)
     assert_int_equal(lb_bench_update(&b, "c", NULL), GREBE_OK);
     assert_string_equal(lb_bench_log(&b), "new c, drop a, drop b, connect c");
     assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "c", GREBE_TRANSIENT_FAILURE, "c is down");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
     lb_bench_fini(&b);
 }
 
+/* PF-33 */
 TEST(subconn_in_backoff_is_skipped_and_counts_as_failed)
 {
     struct lb_bench b;
@@ -459,6 +661,7 @@ TEST(pass_that_finds_all_in_backoff_ends_with_the_error_of_the_last)
     lb_bench_fini(&b);
 }
 
+/* PF-35 */
 TEST(idle_policy_stays_idle_through_updates)
 {
     struct lb_bench b;
@@ -491,6 +694,7 @@ TEST(update_while_connecting_keeps_the_attempt_of_a_listed_address)
 
 /* ---- Resolver errors ---------------------------------------------------------------------------- */
 
+/* PF-21, PF-22 */
 TEST(resolver_error_counts_only_without_hope)
 {
     struct lb_bench b;
@@ -509,6 +713,7 @@ TEST(resolver_error_counts_only_without_hope)
     lb_bench_fini(&b);
 }
 
+/* PF-22 */
 TEST(resolver_error_in_transient_failure_replaces_the_text)
 {
     struct lb_bench b;
@@ -523,6 +728,7 @@ TEST(resolver_error_in_transient_failure_replaces_the_text)
 
 /* ---- Health ---------------------------------------------------------------------------------------- */
 
+/* PF-39 */
 TEST(health_decides_after_ready_when_asked_for)
 {
     struct lb_bench b;
@@ -542,8 +748,39 @@ TEST(health_decides_after_ready_when_asked_for)
                         "fail: pickfirst: health check failure: NOT_SERVING");
     lb_bench_health(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_health(&b, "a", GREBE_READY, NULL);
-    assert_string_equal(lb_bench_log(&b), "READY, TRANSIENT_FAILURE, CONNECTING, READY");
+    lb_bench_health(&b, "a", GREBE_TRANSIENT_FAILURE, "gone");
+    assert_string_equal(lb_bench_log(&b), "READY, TRANSIENT_FAILURE, CONNECTING, READY, "
+                                          "TRANSIENT_FAILURE");
     assert_int_equal(lb_bench_n_live(&b), 1);
+    lb_bench_fini(&b);
+}
+
+/* PF-38 */
+TEST(health_is_not_watched_unless_asked_for)
+{
+    struct lb_bench b;
+
+    start(&b, "a");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a, READY");
+    assert_null(b.health_of);
+    lb_bench_fini(&b);
+}
+
+/* PF-37: without a health service, one READY comes by itself and nothing more. */
+TEST(first_report_of_health_makes_the_policy_ready)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__pick_first, 1));
+    b.wants_health = true;
+    lb_bench_update(&b, "a", NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "new a, CONNECTING, connect a, watch a, READY");
+    assert_string_equal(lb_bench_pick(&b), "a");
     lb_bench_fini(&b);
 }
 
@@ -566,6 +803,35 @@ TEST(shuffling_orders_endpoints_by_the_seed_and_keeps_their_addresses_together)
         lb_bench_fini(&b);
     }
     assert_true(seen_a && seen_c);
+}
+
+/* PF-14: twenty seeds meet both orders. */
+TEST(shuffling_keeps_a_connection_and_orders_the_next_list)
+{
+    static const bool config[] = {true}; /* shuffleAddressList */
+    unsigned n_first = 0, n_second = 0;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct lb_bench b;
+        const char *log;
+
+        assert_true(lb_bench_init(&b, &grebe__pick_first, seed));
+        lb_bench_update(&b, "a b", NULL);
+        lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+        lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+        lb_bench_log(&b);
+        lb_bench_update(&b, "a b", config);
+        assert_string_equal(lb_bench_log(&b), "");
+        lb_bench_update(&b, "", config);
+        lb_bench_log(&b);
+        lb_bench_update(&b, "a b", config);
+        log = lb_bench_log(&b);
+        n_first += strcmp(log, "new a, CONNECTING, connect a") == 0;
+        n_second += strcmp(log, "new b, CONNECTING, connect b") == 0;
+        lb_bench_fini(&b);
+    }
+    assert_true(n_first > 0 && n_second > 0);
+    assert_int_equal(n_first + n_second, 20);
 }
 
 static const struct {
@@ -619,6 +885,26 @@ TEST(event_of_a_subconn_that_was_given_up_is_ignored)
     lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "b", GREBE_READY, NULL);
     assert_string_equal(lb_bench_log(&b), "READY");
+    lb_bench_fini(&b);
+}
+
+/* PF-40 */
+TEST(report_that_crossed_the_update_is_ignored)
+{
+    struct lb_bench b;
+    struct grebe_subconn *stale;
+
+    connect_to(&b, "a b", "a");
+    stale = (struct grebe_subconn *)b.subconns[0]; /* its first member */
+    grebe_subconn_ref(stale);
+    lb_bench_update(&b, "b", NULL);
+    lb_bench_log(&b);
+    grebe__env_enter(&b.sim.env);
+    stale->on_state(stale->arg, stale, GREBE_READY, NULL);
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(lb_bench_log(&b), "");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    grebe_subconn_unref(stale);
     lb_bench_fini(&b);
 }
 
@@ -680,8 +966,18 @@ int main(void)
         cmocka_unit_test(health_decides_after_ready_when_asked_for),
         cmocka_unit_test(
             shuffling_orders_endpoints_by_the_seed_and_keeps_their_addresses_together),
-        cmocka_unit_test(configuration_is_an_object_with_a_boolean),
         cmocka_unit_test(event_of_a_subconn_that_was_given_up_is_ignored),
+        cmocka_unit_test(timer_ends_with_success_failure_update_and_close),
+        cmocka_unit_test(address_that_left_the_list_and_came_back_is_not_returned_to),
+        cmocka_unit_test(disjoint_list_replaces_the_connection),
+        cmocka_unit_test(address_that_was_given_up_is_dialled_anew),
+        cmocka_unit_test(other_attributes_make_another_address),
+        cmocka_unit_test(other_attributes_for_policies_keep_the_connection),
+        cmocka_unit_test(shuffling_keeps_a_connection_and_orders_the_next_list),
+        cmocka_unit_test(configuration_is_an_object_with_a_boolean),
+        cmocka_unit_test(health_is_not_watched_unless_asked_for),
+        cmocka_unit_test(first_report_of_health_makes_the_policy_ready),
+        cmocka_unit_test(report_that_crossed_the_update_is_ignored),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
 
