@@ -96,7 +96,7 @@ static void describe(const struct grebe__h2 *h2, const char *why,
     grebe__text_printf(text, "connection to %s: %s", h2->transport.peer, why);
     if (!h2->has_goaway)
         return;
-    grebe__text_printf(text, "; received prior goaway: %s",
+    grebe__text_printf(text, "; received prior goaway: code: %s",
                        grebe__h2_error_name(h2->goaway_code));
     if (h2->n_goaway_debug == 0)
         return;

@@ -74,7 +74,7 @@ static const struct attack attacks[] = {
     {"goaway_increasing", UNAVAILABLE, LOST, "HTTP/2 error PROTOCOL_ERROR"},
     {"goaway_even", UNAVAILABLE, LOST, "HTTP/2 error PROTOCOL_ERROR"},
     {"goaway_talkative", UNAVAILABLE, LOST,
-     "received prior goaway: NO_ERROR, debug data"},
+     "received prior goaway: code: NO_ERROR, debug data"},
     {"data_before_headers", UNAVAILABLE, LOST, "HTTP/2 error PROTOCOL_ERROR"},
 
     /* violations of gRPC: only the call suffers */

@@ -15,7 +15,11 @@ static struct channel_bench *current;
 
 static void manual_resolve_now(struct grebe_resolver *base)
 {
-    grebe_container_of(base, struct manual, base)->bench->n_resolve_now++;
+    struct channel_bench *bench = grebe_container_of(base, struct manual, base)->bench;
+
+    bench->n_resolve_now++;
+    if (bench->on_resolve_now != NULL)
+        bench->on_resolve_now(bench);
 }
 
 static void manual_destroy(struct grebe_resolver *base)

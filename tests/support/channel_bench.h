@@ -32,10 +32,11 @@ struct channel_bench {
     uint32_t n_builds, n_resolve_now;
     const char *build_error; /* build() fails with it */
     const char *resolves_to; /* given inline by build(); NULL: nothing */
-    const char *service_config, *service_config_error;  /* with every update */
-    const struct grebe_attributes *address_attributes;  /* of every address, borrowed */
-    const struct grebe_attributes *balancer_attributes; /* likewise */
-    const char *server_name;                            /* likewise */
+    void (*on_resolve_now)(struct channel_bench *bench); /* may be NULL */
+    const char *service_config, *service_config_error;   /* with every update */
+    const struct grebe_attributes *address_attributes;   /* of every address, borrowed */
+    const struct grebe_attributes *balancer_attributes;  /* likewise */
+    const char *server_name;                             /* likewise */
     /* What the channel did. */
     char states[CHANNEL_BENCH_TEXT]; /* "CONNECTING, READY" */
     char log[CHANNEL_BENCH_TEXT];

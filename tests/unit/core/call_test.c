@@ -192,6 +192,7 @@ TEST(request_that_never_left_is_repeated_without_end)
     channel_bench_fini(&b);
 }
 
+/* SC-13 */
 TEST(calls_a_draining_server_did_not_look_at_are_repeated_elsewhere)
 {
     static const char round_robin[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";

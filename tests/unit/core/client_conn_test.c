@@ -165,6 +165,7 @@ TEST(states_are_told_in_order_and_none_twice)
     lb_bench_fini(&b);
 }
 
+/* SC-23 */
 TEST(shutdown_is_told_once_even_if_never_connected)
 {
     struct lb_bench b;
@@ -237,6 +238,7 @@ TEST(health_is_heard_from_ready_until_the_next_state)
 
 /* ---- After destroy() ----------------------------------------------------------------------------- */
 
+/* SER-1, SER-8 */
 TEST(nothing_reaches_a_policy_that_was_destroyed)
 {
     struct lb_bench b;

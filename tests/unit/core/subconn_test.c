@@ -26,6 +26,7 @@ static void connect_to(struct channel_bench *b, const char *addresses)
 static const uint64_t nominal_ms[] = {1000,  1600,  2560,  4096,   6553,   10485, 16777,
                                       26843, 42949, 68719, 109951, 120000, 120000};
 
+/* SC-8 */
 TEST(backoff_grows_by_1_6_up_to_120_s)
 {
     for (unsigned n = 0; n < sizeof nominal_ms / sizeof nominal_ms[0]; n++)
@@ -33,6 +34,7 @@ TEST(backoff_grows_by_1_6_up_to_120_s)
                          nominal_ms[n]);
 }
 
+/* SC-8 */
 TEST(backoff_jitter_is_20_percent_and_comes_after_the_cap)
 {
     const struct grebe__backoff_policy *policy = &grebe__backoff_default;
@@ -124,6 +126,7 @@ TEST(connect_deadline_is_20_s_or_the_backoff_if_that_is_longer)
     channel_bench_fini(&b);
 }
 
+/* SC-10 */
 TEST(success_resets_the_backoff)
 {
     struct channel_bench b;
@@ -172,6 +175,7 @@ static void connect_one(struct channel_bench *b, const char *servers,
     channel_bench_connect(b);
 }
 
+/* SC-6 */
 TEST(addresses_of_one_subconn_are_tried_in_order_in_one_round)
 {
     struct channel_bench b;
@@ -182,6 +186,7 @@ TEST(addresses_of_one_subconn_are_tried_in_order_in_one_round)
     channel_bench_fini(&b);
 }
 
+/* SC-7 */
 TEST(first_address_gives_the_error_of_a_failed_round)
 {
     struct channel_bench b;
@@ -208,6 +213,7 @@ TEST(deadline_is_shared_by_all_addresses_of_a_round)
     channel_bench_fini(&b);
 }
 
+/* SC-11 */
 TEST(subconn_stays_idle_after_its_backoff_until_it_is_asked)
 {
     struct channel_bench b;
@@ -245,6 +251,7 @@ static const struct {
     {"a b", "", GREBE_IDLE, NULL, 1},
 };
 
+/* SC-18, SC-19 */
 TEST(new_addresses_keep_the_connection_if_it_is_still_listed)
 {
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
@@ -261,6 +268,7 @@ TEST(new_addresses_keep_the_connection_if_it_is_still_listed)
     }
 }
 
+/* SC-31 */
 TEST(new_addresses_in_backoff_are_used_by_the_next_round)
 {
     struct channel_bench b;
@@ -291,6 +299,7 @@ TEST(new_addresses_while_connecting_start_from_the_top)
     channel_bench_fini(&b);
 }
 
+/* SER-11 */
 TEST(subconn_without_addresses_cannot_be_made)
 {
     struct channel_bench b;
@@ -358,6 +367,7 @@ TEST(metadata_of_an_address_is_sent_with_every_call_to_it)
 
 /* ---- Losing a connection -------------------------------------------------------------------------------- */
 
+/* SC-12 */
 TEST(goaway_lets_calls_finish_while_new_ones_use_a_new_connection)
 {
     struct channel_bench b;
@@ -387,6 +397,7 @@ TEST(goaway_lets_calls_finish_while_new_ones_use_a_new_connection)
     channel_bench_fini(&b);
 }
 
+/* SC-25 */
 TEST(connection_that_drains_before_it_is_ready_leads_to_idle)
 {
     struct channel_bench b;
@@ -404,6 +415,7 @@ TEST(connection_that_drains_before_it_is_ready_leads_to_idle)
     channel_bench_fini(&b);
 }
 
+/* SC-14 */
 TEST(too_many_pings_halves_the_rate_of_pings_for_the_channel)
 {
     struct channel_bench b;
@@ -480,6 +492,7 @@ TEST(slow_churn_is_no_failure)
     channel_bench_fini(&b);
 }
 
+/* SC-22 */
 TEST(shutdown_while_connecting_cancels_the_dial)
 {
     struct channel_bench b;
@@ -496,6 +509,7 @@ TEST(shutdown_while_connecting_cancels_the_dial)
     channel_bench_fini(&b);
 }
 
+/* SC-24 */
 TEST(shutdown_lets_calls_finish)
 {
     struct channel_bench b;

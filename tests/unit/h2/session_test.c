@@ -61,6 +61,7 @@ static const struct {
     {"\0\0\1\4\0\0\0\0\0x", 10, "HTTP/2 error FRAME_SIZE_ERROR"},
 };
 
+/* SC-2 */
 TEST(strangers_are_recognised)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(strangers); i++) {
@@ -192,6 +193,7 @@ TEST(a_lower_limit_takes_back_what_has_not_left)
     bench_close(&b);
 }
 
+/* SC-16 */
 TEST(the_last_id_drains)
 {
     struct bench b;
@@ -213,6 +215,7 @@ TEST(the_last_id_drains)
 
 /* ---- GOAWAY ------------------------------------------------------------------------ */
 
+/* SC-13 */
 TEST(goaway_lets_the_lower_ids_finish)
 {
     struct bench b;
@@ -243,7 +246,7 @@ TEST(goaway_lets_the_lower_ids_finish)
     assert_string_equal(b.diary,
                         "draining GOAWAY NO_ERROR; closed GOAWAY NO_ERROR: connection "
                         "to 10.0.0.1:443: closed by this side; received prior goaway: "
-                        "NO_ERROR, debug data: \"max_age\"");
+                        "code: NO_ERROR, debug data: \"max_age\"");
     bench_close(&b);
 }
 
@@ -258,9 +261,10 @@ TEST(goaway_without_streams_is_the_end)
     bench_close(&b);
     assert_string_equal(b.diary, "draining GOAWAY NO_ERROR; closed GOAWAY NO_ERROR: "
                                  "connection to 10.0.0.1:443: closed by this side; "
-                                 "received prior goaway: NO_ERROR");
+                                 "received prior goaway: code: NO_ERROR");
 }
 
+/* SC-15 */
 TEST(second_goaway_narrows_the_first)
 {
     struct bench b;
@@ -280,10 +284,11 @@ TEST(second_goaway_narrows_the_first)
     assert_int_equal(b.calls[0].code, GREBE_STATUS_UNAVAILABLE);
     assert_string_equal(b.calls[0].message,
                         "connection to 10.0.0.1:443: read: end of file; received prior "
-                        "goaway: NO_ERROR, debug data: \"soon\"");
-    assert_string_equal(b.diary, "draining GOAWAY NO_ERROR; closed GOAWAY NO_ERROR: "
-                                 "connection to 10.0.0.1:443: read: end of file; "
-                                 "received prior goaway: NO_ERROR, debug data: \"soon\"");
+                        "goaway: code: NO_ERROR, debug data: \"soon\"");
+    assert_string_equal(b.diary,
+                        "draining GOAWAY NO_ERROR; closed GOAWAY NO_ERROR: "
+                        "connection to 10.0.0.1:443: read: end of file; "
+                        "received prior goaway: code: NO_ERROR, debug data: \"soon\"");
     bench_close(&b);
 }
 
@@ -342,6 +347,23 @@ static const struct {
     {GREBE__H2_ENHANCE_YOUR_CALM, "", false},
     {GREBE__H2_NO_ERROR, "too_many_pings", false},
 };
+
+/* SC-15 */
+TEST(abrupt_too_many_pings_is_in_the_error_of_the_calls)
+{
+    struct bench b;
+
+    bench_open(&b);
+    call_unary(&b, &b.calls[0], "x");
+    h2_peer_goaway(b.peer, 1, GREBE__H2_ENHANCE_YOUR_CALM, "too_many_pings");
+    bench_deliver(&b);
+    bench_lose(&b, "read: end of file", "connection reset");
+    assert_int_equal(b.calls[0].code, GREBE_STATUS_UNAVAILABLE);
+    assert_non_null(strstr(b.calls[0].message,
+                           "received prior goaway: code: ENHANCE_YOUR_CALM, debug data: "
+                           "\"too_many_pings\""));
+    bench_close(&b);
+}
 
 TEST(too_many_pings_is_told_apart)
 {
@@ -741,6 +763,7 @@ int main(void)
         cmocka_unit_test(second_goaway_narrows_the_first),
         cmocka_unit_test(goaway_takes_back_what_has_not_left),
         cmocka_unit_test(wrong_goaway_is_the_end),
+        cmocka_unit_test(abrupt_too_many_pings_is_in_the_error_of_the_calls),
         cmocka_unit_test(too_many_pings_is_told_apart),
         cmocka_unit_test(debug_data_is_cut_and_escaped),
         cmocka_unit_test(loss_ends_every_call_once),
