@@ -5,6 +5,20 @@
 
 #include "base/assert.h"
 
+/* A task runs in a turn, and the end of a turn is all that is wanted. */
+static void drain(struct grebe__task *task)
+{
+    grebe_container_of(task, struct grebe__env, drain_task)->is_drain_posted = false;
+}
+
+static void drain_later(struct grebe__env *env)
+{
+    if (env->depth > 0 || env->is_drain_posted)
+        return;
+    env->is_drain_posted = true;
+    grebe__env_post(env, &env->drain_task);
+}
+
 void grebe__env_init(struct grebe__env *env, const struct grebe_mem *mem, uint64_t now_ns,
                      uint64_t seed)
 {
@@ -17,6 +31,8 @@ void grebe__env_init(struct grebe__env *env, const struct grebe_mem *mem, uint64
     grebe__list_init(&env->completions);
     env->depth = 0;
     env->n_active = 0;
+    env->drain_task.run = drain;
+    env->is_drain_posted = false;
 }
 
 void grebe__env_fini(struct grebe__env *env)
@@ -78,16 +94,16 @@ void grebe__env_complete(struct grebe__env *env)
 
 void grebe__env_do(struct grebe__env *env, struct grebe__effect *effect)
 {
-    GREBE_ASSERT(env->depth > 0);
     if (!grebe__effect_is_queued(effect))
         grebe__list_append(&env->effects, &effect->link);
+    drain_later(env);
 }
 
 void grebe__env_settle(struct grebe__env *env, struct grebe__effect *effect)
 {
-    GREBE_ASSERT(env->depth > 0);
     if (!grebe__effect_is_queued(effect))
         grebe__list_append(&env->settling, &effect->link);
+    drain_later(env);
 }
 
 void grebe__env_finish(struct grebe__env *env, struct grebe__effect *completion)

@@ -100,7 +100,9 @@ struct grebe__env {
     struct grebe__list settling;    /* run when no effects are left */
     struct grebe__list completions; /* for the application */
     unsigned depth;                 /* of enter() */
-    uint32_t n_active;              /* calls in flight and channels closing */
+    struct grebe__task drain_task;  /* posted for effects recorded outside of a turn */
+    bool is_drain_posted;
+    uint32_t n_active; /* calls in flight and channels closing */
 };
 
 /* `ports` and `mem` are the caller's to fill before; `seed` decides all randomness. */
@@ -121,7 +123,9 @@ void grebe__env_run_timers(struct grebe__env *env);
  * the next time.  Never from inside a turn. */
 void grebe__env_complete(struct grebe__env *env);
 
-/* Already queued: stays where it is in the order. */
+/* Already queued: stays where it is in the order.  Recorded outside of a turn, as by a
+ * policy that lives on a host's loop and has timers of its own there, it runs in the
+ * next. */
 void grebe__env_do(struct grebe__env *env, struct grebe__effect *effect);
 /* After all effects, and after everything they cause. */
 void grebe__env_settle(struct grebe__env *env, struct grebe__effect *effect);

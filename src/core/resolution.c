@@ -197,16 +197,27 @@ static const struct grebe_resolver_conn_ops conn_ops = {
     .report_error = on_report_error,
 };
 
+/* A resolver may come from a callback of its own, outside of any turn. */
 int grebe_resolver_conn_update(struct grebe_resolver_conn *conn,
                                const struct grebe_resolver_state *state)
 {
-    return conn->ops->update(conn, state);
+    struct grebe__env *env = conn->env;
+    int result;
+
+    grebe__env_enter(env);
+    result = conn->ops->update(conn, state);
+    grebe__env_leave(env);
+    return result;
 }
 
 void grebe_resolver_conn_report_error(struct grebe_resolver_conn *conn,
                                       const struct grebe_status *status)
 {
+    struct grebe__env *env = conn->env;
+
+    grebe__env_enter(env);
     conn->ops->report_error(conn, status);
+    grebe__env_leave(env);
 }
 
 const struct grebe_mem *grebe_resolver_conn_mem(const struct grebe_resolver_conn *conn)

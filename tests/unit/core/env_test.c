@@ -23,7 +23,17 @@ static void set_active(struct grebe__env *e, bool active)
     is_active = active;
 }
 
+static struct grebe__task *posted;
+
+static void post(struct grebe__env *e, struct grebe__task *task)
+{
+    (void)e;
+    assert_null(posted); /* once is enough */
+    posted = task;
+}
+
 static const struct grebe__executor_ops executor = {
+    .post = post,
     .rearm = rearm,
     .set_active = set_active,
 };
@@ -150,6 +160,32 @@ static void complete_first(struct grebe__effect *effect)
     grebe__env_finish(&env, &second.effect);
 }
 
+/* A policy, or a resolver, on a host's loop has callbacks that are no turns. */
+TEST(effects_recorded_outside_of_a_turn_run_in_the_next)
+{
+    struct step a = {.name = 'a'}, b = {.name = 'b'};
+
+    start();
+    grebe__effect_init(&a.effect, run);
+    grebe__effect_init(&b.effect, run);
+    posted = NULL;
+    grebe__env_settle(&env, &b.effect);
+    grebe__env_do(&env, &a.effect);
+    assert_string_equal(log_text, "");
+    grebe__env_enter(&env);
+    posted->run(posted);
+    posted = NULL;
+    grebe__env_leave(&env);
+    assert_string_equal(log_text, "ab");
+    grebe__env_do(&env, &a.effect);
+    assert_non_null(posted); /* again */
+    grebe__env_enter(&env);
+    posted->run(posted);
+    grebe__env_leave(&env);
+    assert_string_equal(log_text, "aba");
+    grebe__env_fini(&env);
+}
+
 TEST(completions_wait_until_they_are_asked_for)
 {
     struct grebe__effect first;
@@ -218,6 +254,7 @@ int main(void)
         cmocka_unit_test(effects_of_effects_follow_those_that_were_there),
         cmocka_unit_test(settling_comes_after_all_effects_and_what_they_cause),
         cmocka_unit_test(cancelled_effect_does_not_run),
+        cmocka_unit_test(effects_recorded_outside_of_a_turn_run_in_the_next),
         cmocka_unit_test(completions_wait_until_they_are_asked_for),
         cmocka_unit_test(timers_fire_each_in_a_turn_of_its_own),
         cmocka_unit_test(holds_are_counted),
