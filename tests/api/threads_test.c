@@ -182,9 +182,12 @@ static void *wait_until_ready(void *arg)
             GREBE_OK);
     assert_int_equal(grebe_channel_wait_for_state_change(channel, GREBE_READY, 1000000),
                      GREBE_ERR_TIMEOUT);
+    assert_int_equal(grebe_channel_wait_for_state_change(channel, GREBE_IDLE, 0),
+                     GREBE_OK); /* it is not IDLE any more: at once */
     return NULL;
 }
 
+/* CH-12 */
 TEST(many_threads_may_wait_for_a_state)
 {
     channel = backend_open(&backend, NULL);

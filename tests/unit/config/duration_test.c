@@ -29,6 +29,7 @@ static const struct {
     {"-315576000000s", INT64_MIN},
 };
 
+/* CFG-13 */
 TEST(valid_text_is_nanoseconds)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(valid); i++) {
@@ -39,6 +40,7 @@ TEST(valid_text_is_nanoseconds)
     }
 }
 
+/* CFG-13 */
 TEST(anything_else_is_refused)
 {
     static const char *const invalid[] = {
@@ -101,6 +103,7 @@ static const struct {
     {INT64_MIN, "-9223372036.854775808s"},
 };
 
+/* CFG-13 */
 TEST(formatted_with_three_digits_at_a_time)
 {
     char buf[GREBE__DURATION_BYTES];

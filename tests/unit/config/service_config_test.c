@@ -77,6 +77,7 @@ TEST(null_counts_as_absent_everywhere)
     grebe__service_config_unref(config);
 }
 
+/* CFG-14 */
 TEST(unknown_members_are_ignored_at_every_level)
 {
     struct grebe__service_config *config =
@@ -136,6 +137,7 @@ static const struct {
      "healthCheckConfig: expected an object, found a string"},
 };
 
+/* CFG-2, CFG-12 */
 TEST(known_member_of_the_wrong_kind_spoils_the_whole)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(refused); i++)
@@ -177,6 +179,7 @@ static const struct {
      "round_robin"},
 };
 
+/* CFG-3 */
 TEST(list_of_policies_wins_over_the_name_of_one)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(policies); i++) {
@@ -210,6 +213,7 @@ static const struct {
     {"/", 3},     {"noslash", 3},  {"/a.b/M", 3},
 };
 
+/* CFG-9 */
 TEST(method_is_found_by_name_then_service_then_default)
 {
     struct grebe__service_config *config = parse(three_entries);
@@ -245,6 +249,7 @@ TEST(without_a_default_other_methods_have_nothing)
     grebe__service_config_unref(config);
 }
 
+/* CFG-7 */
 TEST(empty_null_and_missing_service_all_mean_the_default)
 {
     static const char *const names[] = {"{}", "{\"service\":null}", "{\"service\":\"\"}",
@@ -283,6 +288,7 @@ static const struct {
     {"{\"name\":{}}", "methodConfig[0].name: expected a list, found an object"},
 };
 
+/* CFG-7, CFG-8 */
 TEST(names_are_unique_and_have_a_service)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(bad_names); i++) {
@@ -351,6 +357,7 @@ TEST(thousand_methods_are_told_apart)
 
 /* ---- Fields of methods ------------------------------------------------------------- */
 
+/* CFG-4 */
 TEST(wait_for_ready_is_yes_no_or_unsaid)
 {
     const struct grebe__method_config *method;
@@ -381,6 +388,7 @@ static const struct {
     {"\"timeout\":null", false, 0},
 };
 
+/* CFG-5 */
 TEST(timeout_is_a_duration_and_negative_is_none)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(timeouts); i++) {
@@ -397,6 +405,7 @@ TEST(timeout_is_a_duration_and_negative_is_none)
                          "timeout: beyond 315576000000 seconds: \"315576000001s\"");
 }
 
+/* CFG-6 */
 TEST(size_limits_are_integers_and_huge_ones_are_clamped)
 {
     const struct grebe__method_config *method;
@@ -437,6 +446,7 @@ static const char *retry_policy(const char *attempts, const char *initial,
     return text;
 }
 
+/* CFG-10 */
 TEST(retry_policy_is_kept)
 {
     const struct grebe__method_config *method;
@@ -491,6 +501,7 @@ static const struct {
      "retryableStatusCodes[0]: not a status code"},
 };
 
+/* CFG-10 */
 TEST(retry_policy_needs_all_of_its_fields)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(bad_retries); i++) {

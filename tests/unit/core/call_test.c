@@ -53,6 +53,7 @@ TEST(deadline_that_has_passed_fails_without_a_pick)
     channel_bench_fini(&b);
 }
 
+/* CFG-28 */
 TEST(earlier_of_deadline_and_configured_timeout_counts)
 {
     static const struct {
@@ -87,6 +88,7 @@ TEST(earlier_of_deadline_and_configured_timeout_counts)
     }
 }
 
+/* CH-23 */
 TEST(cancel_works_anywhere_and_only_once)
 {
     struct channel_bench b;
@@ -129,6 +131,7 @@ TEST(waiting_call_survives_an_outage)
     channel_bench_fini(&b);
 }
 
+/* CFG-27 */
 TEST(option_of_the_call_beats_the_config)
 {
     static const char config[] =
@@ -394,6 +397,7 @@ TEST(request_over_the_limit_is_not_sent)
     }
 }
 
+/* CFG-29 */
 TEST(limit_of_a_first_config_holds_for_calls_that_waited_for_it)
 {
     struct channel_bench b;

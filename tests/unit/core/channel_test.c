@@ -11,6 +11,7 @@ static const char round_robin[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}
 
 /* ---- States ------------------------------------------------------------------------------- */
 
+/* CH-1 */
 TEST(new_channel_is_idle_and_does_nothing)
 {
     struct channel_bench b;
@@ -23,6 +24,7 @@ TEST(new_channel_is_idle_and_does_nothing)
     channel_bench_fini(&b);
 }
 
+/* CH-2, CH-4 */
 TEST(connect_waits_for_the_resolver_then_for_the_server)
 {
     struct channel_bench b;
@@ -36,6 +38,7 @@ TEST(connect_waits_for_the_resolver_then_for_the_server)
     channel_bench_fini(&b);
 }
 
+/* CH-6, CH-32 */
 TEST(lost_connection_makes_the_channel_idle_and_connect_dials_again)
 {
     struct channel_bench b;
@@ -54,6 +57,7 @@ TEST(lost_connection_makes_the_channel_idle_and_connect_dials_again)
     channel_bench_fini(&b);
 }
 
+/* CH-7 */
 TEST(two_dead_addresses_are_both_dialled_before_the_failure)
 {
     struct channel_bench b;
@@ -88,6 +92,7 @@ TEST(watcher_hears_every_state_in_order_and_shutdown_last)
 
 /* ---- Resolution ------------------------------------------------------------------------------ */
 
+/* CH-9 */
 TEST(failing_to_build_the_resolver_fails_calls_until_idle_mode)
 {
     struct channel_bench b;
@@ -109,6 +114,7 @@ TEST(failing_to_build_the_resolver_fails_calls_until_idle_mode)
     channel_bench_fini(&b);
 }
 
+/* CH-11 */
 TEST(resolver_error_before_any_result_fails_calls_with_its_text)
 {
     struct channel_bench b;
@@ -120,9 +126,11 @@ TEST(resolver_error_before_any_result_fails_calls_with_its_text)
     channel_bench_resolver_error(&b, "no such host");
     expect_status(call, GREBE_STATUS_UNAVAILABLE, "no such host");
     expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE, "no such host");
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_TRANSIENT_FAILURE);
     channel_bench_fini(&b);
 }
 
+/* CH-10 */
 TEST(zero_addresses_fail_calls_and_ask_the_resolver_again)
 {
     struct channel_bench b;
@@ -132,6 +140,7 @@ TEST(zero_addresses_fail_calls_and_ask_the_resolver_again)
     assert_int_equal(channel_bench_resolve(&b, ""), GREBE_ERR_BAD_RESOLVER_STATE);
     expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
                   "name resolver error: produced zero addresses");
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_TRANSIENT_FAILURE);
     channel_bench_fini(&b);
 }
 
@@ -151,6 +160,7 @@ TEST(error_after_a_good_result_changes_nothing)
 
 /* ---- Service config --------------------------------------------------------------------------- */
 
+/* CFG-16, CFG-31 */
 TEST(default_config_applies_when_the_resolver_has_none)
 {
     struct channel_bench b;
@@ -168,6 +178,7 @@ TEST(default_config_applies_when_the_resolver_has_none)
     channel_bench_fini(&b);
 }
 
+/* CFG-22 */
 TEST(config_of_the_resolver_wins_and_stays_when_it_stops_coming)
 {
     struct channel_bench b;
@@ -191,6 +202,7 @@ TEST(config_of_the_resolver_wins_and_stays_when_it_stops_coming)
     channel_bench_fini(&b);
 }
 
+/* CFG-18, CFG-23 */
 TEST(first_config_invalid_without_a_default_fails_every_call)
 {
     struct channel_bench b;
@@ -213,6 +225,7 @@ TEST(first_config_invalid_without_a_default_fails_every_call)
     channel_bench_fini(&b);
 }
 
+/* CFG-19 */
 TEST(invalid_config_inline_from_build_fails_calls_too)
 {
     struct channel_bench b;
@@ -225,6 +238,7 @@ TEST(invalid_config_inline_from_build_fails_calls_too)
     channel_bench_fini(&b);
 }
 
+/* CFG-21 */
 TEST(invalid_config_after_a_good_one_is_ignored_but_its_addresses_are_not)
 {
     struct channel_bench b;
@@ -243,6 +257,7 @@ TEST(invalid_config_after_a_good_one_is_ignored_but_its_addresses_are_not)
     channel_bench_fini(&b);
 }
 
+/* CFG-24 */
 TEST(invalid_first_config_with_a_default_uses_the_default)
 {
     struct channel_bench b;
@@ -258,6 +273,7 @@ TEST(invalid_first_config_with_a_default_uses_the_default)
     channel_bench_fini(&b);
 }
 
+/* CFG-17 */
 TEST(config_of_the_resolver_can_be_ignored)
 {
     struct channel_bench b;
@@ -275,8 +291,23 @@ TEST(config_of_the_resolver_can_be_ignored)
     b.service_config = "not JSON";
     assert_int_equal(channel_bench_resolve(&b, "a b"), GREBE_OK);
     channel_bench_fini(&b);
+
+    /* The channel's own config stays, whatever the resolver says. */
+    channel_bench_init(&b);
+    b.options.ignores_resolver_service_config = true;
+    b.options.service_config = round_robin;
+    assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+    channel_bench_servers(&b, "a b");
+    channel_bench_connect(&b);
+    b.service_config = "{}";
+    channel_bench_resolve(&b, "a b");
+    for (int i = 0; i < 4; i++)
+        grebe_call_unref(channel_bench_call(&b, NULL));
+    assert_int_equal(sim_server_find(&b.sim, "b")->n_requests, 2);
+    channel_bench_fini(&b);
 }
 
+/* CFG-2, CFG-31 */
 TEST(policy_is_switched_live)
 {
     struct channel_bench b;
@@ -328,6 +359,7 @@ static void open_idle_after(struct channel_bench *b, uint64_t timeout_ns)
     channel_bench_servers(b, "a");
 }
 
+/* CH-15, CH-18 */
 TEST(unused_channel_goes_idle_and_the_next_call_wakes_it)
 {
     struct channel_bench b;
@@ -344,10 +376,12 @@ TEST(unused_channel_goes_idle_and_the_next_call_wakes_it)
     assert_string_equal(channel_bench_states(&b),
                         "CONNECTING, READY, IDLE, CONNECTING, READY");
     assert_true(channel_bench_logged(&b, "Channel entering idle mode"));
+    assert_true(channel_bench_logged(&b, "Channel exiting idle mode"));
     assert_int_equal(b.n_builds, 2);
     channel_bench_fini(&b);
 }
 
+/* CH-21 */
 TEST(idle_comes_one_timeout_after_the_last_call)
 {
     struct channel_bench b;
@@ -363,6 +397,7 @@ TEST(idle_comes_one_timeout_after_the_last_call)
     channel_bench_fini(&b);
 }
 
+/* CH-16 */
 TEST(call_in_flight_keeps_the_channel_awake)
 {
     struct channel_bench b;
@@ -384,6 +419,7 @@ TEST(call_in_flight_keeps_the_channel_awake)
     channel_bench_fini(&b);
 }
 
+/* CH-14 */
 TEST(timeout_zero_never_goes_idle)
 {
     struct channel_bench b;
@@ -395,6 +431,7 @@ TEST(timeout_zero_never_goes_idle)
     channel_bench_fini(&b);
 }
 
+/* CH-18 */
 TEST(connect_leaves_idle_mode_and_reaches_the_policy)
 {
     struct channel_bench b;
@@ -408,6 +445,7 @@ TEST(connect_leaves_idle_mode_and_reaches_the_policy)
     channel_bench_fini(&b);
 }
 
+/* CH-20 */
 TEST(many_calls_on_an_idle_channel_leave_idle_mode_once)
 {
     struct channel_bench b;
@@ -426,15 +464,26 @@ TEST(many_calls_on_an_idle_channel_leave_idle_mode_once)
 
 /* ---- Closing -------------------------------------------------------------------------------------- */
 
+/* CH-24, CH-26, PK-19 */
 TEST(close_ends_calls_wherever_they_are)
 {
     struct channel_bench b;
-    struct grebe_call *resolving, *streaming;
+    struct grebe_call *resolving, *picking, *streaming;
 
     channel_bench_start(&b, NULL);
     resolving = channel_bench_call(&b, NULL);
     channel_bench_close(&b);
     expect_status(resolving, GREBE_STATUS_CANCELLED,
+                  "grpc: the client connection is closing");
+    channel_bench_fini(&b);
+
+    channel_bench_start(&b, NULL);
+    b.resolves_to = "a";
+    channel_bench_servers(&b, "a");
+    sim_server_find(&b.sim, "a")->behaviour = SIM_HANGS;
+    picking = channel_bench_call(&b, NULL);
+    channel_bench_close(&b);
+    expect_status(picking, GREBE_STATUS_CANCELLED,
                   "grpc: the client connection is closing");
     channel_bench_fini(&b);
 
@@ -478,6 +527,7 @@ static const struct {
     {"dns:///a%zz", NULL, NULL, NULL, GREBE_ERR_TARGET, ""},
 };
 
+/* CFG-15 */
 TEST(what_cannot_be_is_said_when_the_channel_is_made)
 {
     for (size_t i = 0; i < sizeof creations / sizeof creations[0]; i++) {
@@ -494,6 +544,7 @@ TEST(what_cannot_be_is_said_when_the_channel_is_made)
     }
 }
 
+/* TGT-3 */
 TEST(default_scheme_of_the_process_is_used_for_targets_without_one)
 {
     struct channel_bench b;
@@ -517,6 +568,7 @@ TEST(plaintext_must_be_asked_for)
     channel_bench_fini(&b);
 }
 
+/* TGT-13 */
 TEST(authority_is_the_target_unless_the_application_says_otherwise)
 {
     struct channel_bench b;

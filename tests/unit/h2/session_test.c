@@ -565,6 +565,7 @@ TEST(drain_does_not_wait_for_unread_messages)
     bench_close(&b);
 }
 
+/* CH-27 */
 TEST(close_ends_calls_with_its_status)
 {
     struct bench b;

@@ -73,6 +73,7 @@ static int parse(const char *text, const struct grebe__target_options *options,
                                builder);
 }
 
+/* TGT-1, TGT-11 */
 TEST(target_has_scheme_authority_and_endpoint)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(targets); i++) {
@@ -177,6 +178,7 @@ choose(const char *text, const struct grebe__target_options *options, char endpo
     return builder;
 }
 
+/* TGT-8 */
 TEST(channel_is_asked_before_the_registry_and_in_order)
 {
     const struct grebe_resolver_builder *const list[] = {&own_foo, &second_foo};
@@ -190,6 +192,7 @@ TEST(channel_is_asked_before_the_registry_and_in_order)
     assert_ptr_equal(choose("foo:///x", &options, endpoint), &own_foo);
 }
 
+/* TGT-7 */
 TEST(scheme_with_upper_case_is_never_found)
 {
     const struct grebe_resolver_builder *const list[] = {&upper};
@@ -198,6 +201,19 @@ TEST(scheme_with_upper_case_is_never_found)
 
     assert_string_equal(choose("caseTest:///x", &options, endpoint)->scheme, "dns");
     assert_string_equal(endpoint, "caseTest:///x");
+}
+
+/* TGT-6 */
+TEST(the_lower_case_scheme_is_found_whatever_the_target_says)
+{
+    static const struct grebe_resolver_builder lower = RESOLVER("casetest");
+    char endpoint[64];
+
+    assert_int_equal(grebe_resolver_register(&upper), GREBE_OK);
+    assert_int_equal(grebe_resolver_register(&lower), GREBE_OK);
+    assert_ptr_equal(choose("caseTest:///x", NULL, endpoint), &lower);
+    grebe_resolver_unregister("caseTest");
+    grebe_resolver_unregister("casetest");
 }
 
 TEST(default_scheme_can_be_another)
@@ -212,6 +228,7 @@ TEST(default_scheme_can_be_another)
     assert_string_equal(choose("dns:a:1", &options, endpoint)->scheme, "dns");
 }
 
+/* TGT-9 */
 TEST(default_scheme_needs_a_resolver)
 {
     struct grebe__target_options options = {.default_scheme = "nowhere"};
@@ -255,6 +272,7 @@ static const struct {
     {"", "dns:///", ""},
 };
 
+/* TGT-10, TGT-12, TGT-14, TGT-15 */
 TEST(target_has_a_canonical_form_and_names_its_service)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(names); i++) {
@@ -313,6 +331,7 @@ int main(void)
         cmocka_unit_test(unreadable_target_is_refused),
         cmocka_unit_test(channel_is_asked_before_the_registry_and_in_order),
         cmocka_unit_test(scheme_with_upper_case_is_never_found),
+        cmocka_unit_test(the_lower_case_scheme_is_found_whatever_the_target_says),
         cmocka_unit_test(default_scheme_can_be_another),
         cmocka_unit_test(default_scheme_needs_a_resolver),
         cmocka_unit_test(target_has_a_canonical_form_and_names_its_service),

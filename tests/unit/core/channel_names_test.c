@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom a channel says it talks to: targets, authorities, and what a policy hears of them.
+ * Source: gRPC name resolution; grpc-go ClientConn. */
+#include "support/test.h"
+
+#include <grebe/registry.h>
+
+#include "support/channel_bench.h"
+
+/* TGT-4, TGT-5 */
+TEST(targets_that_only_the_resolver_can_judge_fail_the_first_call)
+{
+    static const struct {
+        const char *target, *why;
+    } cases[] = {
+        {"unix://authority/x", "invalid (non-empty) authority"},
+        {"unix://authority", "invalid (non-empty) authority"},
+        {"unix-abstract://a/b", "invalid (non-empty) authority"},
+        {"", "missing address"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        assert_int_equal(channel_bench_open(&b, cases[i].target), GREBE_OK);
+        expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                      cases[i].why);
+        channel_bench_fini(&b);
+    }
+}
+
+/* TGT-16 */
+TEST(option_and_credentials_may_both_name_the_server_if_they_agree)
+{
+    static const struct {
+        const char *option, *credentials, *authority; /* NULL: refused */
+    } cases[] = {
+        {NULL, "of.credentials", "of.credentials"},
+        {"of.option", NULL, "of.option"},
+        {"same", "same", "same"},
+        {"one", "other", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+        struct grebe__channel_params params = {.target = "manual:///x"};
+
+        channel_bench_init(&b);
+        b.options.authority = cases[i].option;
+        params.env = &b.sim.env;
+        params.options = &b.options;
+        params.credentials_name = cases[i].credentials;
+        if (cases[i].authority == NULL) {
+            assert_int_equal(grebe__channel_new(&params, &b.diag, &b.channel),
+                             GREBE_ERR_INVALID);
+            assert_string_equal(b.diag.text,
+                                "authority \"one\" and server name \"other\" of the "
+                                "credentials differ: set one of them");
+        } else {
+            assert_int_equal(grebe__channel_new(&params, &b.diag, &b.channel), GREBE_OK);
+            assert_string_equal(b.channel->authority, cases[i].authority);
+        }
+        channel_bench_fini(&b);
+    }
+}
+
+/* TGT-17 */
+TEST(server_name_of_an_address_counts_unless_the_application_fixed_one)
+{
+    for (int is_fixed = 0; is_fixed < 2; is_fixed++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        b.options.authority = is_fixed ? "fixed.example" : NULL;
+        b.server_name = "backend.example";
+        b.resolves_to = "a";
+        assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+        channel_bench_servers(&b, "a");
+        expect_echo(channel_bench_call(&b, NULL), "a");
+        assert_string_equal(sim_server_find(&b.sim, "a")->authority,
+                            is_fixed ? "fixed.example" : "backend.example");
+        channel_bench_fini(&b);
+    }
+}
+
+static char seen_target[64], seen_authority[64], seen_config[64];
+
+static int parse_config(const struct grebe_json *json, struct grebe_diag *diag,
+                        void **out)
+{
+    static char parsed[64];
+    const char *foo = "";
+    int result = grebe_json_get_string(json, "foo", &foo, diag);
+
+    snprintf(parsed, sizeof parsed, "%s", foo);
+    *out = parsed;
+    return result;
+}
+
+static int look_update(struct grebe_balancer *base,
+                       const struct grebe_balancer_update *update)
+{
+    (void)base;
+    snprintf(seen_config, sizeof seen_config, "%s", (const char *)update->config);
+    return GREBE_OK;
+}
+
+static void look_destroy(struct grebe_balancer *base)
+{
+    grebe_mem_free(NULL, base);
+}
+
+static const struct grebe_balancer_ops look_ops = {.update = look_update,
+                                                   .destroy = look_destroy};
+
+static int look_build(struct grebe_client_conn *cc,
+                      const struct grebe_build_options *options,
+                      struct grebe_balancer **out)
+{
+    (void)cc;
+    snprintf(seen_target, sizeof seen_target, "%s", options->target);
+    snprintf(seen_authority, sizeof seen_authority, "%s", options->authority);
+    *out = grebe_mem_alloc(NULL, sizeof **out);
+    grebe_balancer_init(*out, &look_ops);
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder look = {
+    .api = GREBE_BALANCER_API,
+    .name = "look",
+    .parse_config = parse_config,
+    .build = look_build,
+};
+
+/* TGT-20, CFG-1 */
+TEST(a_policy_knows_target_authority_and_its_own_config)
+{
+    static const char *const authorities[] = {NULL, "of.option"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        b.options.service_config =
+            "{\"loadBalancingConfig\":[{\"look\":{\"foo\":\"hi\"}}]}";
+        b.options.authority = authorities[i];
+        b.resolves_to = "a";
+        assert_int_equal(channel_bench_open(&b, "manual:///db:5432"), GREBE_OK);
+        channel_bench_connect(&b);
+        assert_string_equal(seen_target, "manual:///db:5432");
+        assert_string_equal(seen_authority, i == 0 ? "db:5432" : "of.option");
+        assert_string_equal(seen_config, "hi");
+        channel_bench_fini(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_that_only_the_resolver_can_judge_fail_the_first_call),
+        cmocka_unit_test(option_and_credentials_may_both_name_the_server_if_they_agree),
+        cmocka_unit_test(
+            server_name_of_an_address_counts_unless_the_application_fixed_one),
+        cmocka_unit_test(a_policy_knows_target_authority_and_its_own_config),
+    };
+
+    assert_int_equal(grebe_balancer_register(&look), GREBE_OK);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
