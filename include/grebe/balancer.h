@@ -159,7 +159,8 @@ struct grebe_balancer_update {
     struct grebe_endpoint *const *endpoints; /* resolver order; borrowed */
     size_t n_endpoints;
     const struct grebe_attributes *attributes; /* of the update as a whole; may be NULL */
-    const void *config; /* from parse_config(), borrowed for the call; NULL if none */
+    const void *config; /* from parse_config(); valid until the next update(), even one
+                         * that fails, or destroy(); NULL if none */
 };
 
 struct grebe_balancer_ops {

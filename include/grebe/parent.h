@@ -10,6 +10,7 @@
  *
  * Two ready-made parents stand below: the graceful switch, which replaces one policy by
  * another without a gap, and endpoint sharding, which runs one child for each endpoint.
+ * Two more have headers of their own: grebe/lazy.h and grebe/balancer_group.h.
  *
  * Threading, re-entrancy and errors are those of grebe/balancer.h: a child's report
  * reaches its parent after the parent's function has returned.
@@ -86,9 +87,22 @@ GREBE_API const void *grebe_lb_config_value(const struct grebe_lb_config *config
  * as soon as it reports anything but CONNECTING, or the old one is not READY. */
 GREBE_API extern const struct grebe_balancer_builder grebe_graceful_switch;
 
+/* Put a new instance of `builder`'s policy beside the one that runs, whatever its name;
+ * `balancer` was built by grebe_graceful_switch.  The next update goes to it.
+ * GREBE_ERR_NOMEM, or what build() returned; the one that runs goes on then. */
+GREBE_API int
+grebe_graceful_switch_to(struct grebe_balancer *balancer,
+                         const struct grebe_balancer_builder *builder) GREBE_MUST_CHECK;
+
 /* ---- Endpoint sharding -------------------------------------------------------------- */
 
 struct grebe_endpoint_sharding;
+
+/* Is there anything to balance over?  GREBE_ERR_BAD_RESOLVER_STATE, explained in `diag`,
+ * for no endpoints, and for endpoints that all have no address.  Duplicates, and some
+ * endpoints without addresses beside good ones, are no error. */
+GREBE_API int grebe_endpoints_validate(struct grebe_endpoint *const *endpoints, size_t n,
+                                       struct grebe_diag *diag) GREBE_MUST_CHECK;
 
 /* One endpoint and the policy that serves it. */
 struct grebe_sharding_child {

@@ -278,6 +278,20 @@ void grebe_endpoint_sharding_settled(struct grebe_endpoint_sharding *sharding)
     publish(sharding);
 }
 
+int grebe_endpoints_validate(struct grebe_endpoint *const *endpoints, size_t n,
+                             struct grebe_diag *diag)
+{
+    if (n == 0) {
+        grebe_diag_set(diag, "the list of endpoints is empty");
+        return GREBE_ERR_BAD_RESOLVER_STATE;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (grebe_endpoint_n_addresses(endpoints[i]) > 0)
+            return GREBE_OK;
+    grebe_diag_set(diag, "none of %zu endpoints has an address", n);
+    return GREBE_ERR_BAD_RESOLVER_STATE;
+}
+
 /* ---- Life -------------------------------------------------------------------------------- */
 
 int grebe_endpoint_sharding_new(struct grebe_client_conn *cc,

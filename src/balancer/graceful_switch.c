@@ -19,8 +19,9 @@ struct child {
     struct graceful_switch *owner;
     const struct grebe_balancer_builder *builder;
     struct grebe_client_conn *cc;
-    enum grebe_connectivity state; /* the last it reported, CONNECTING before that */
-    struct grebe_picker *picker;   /* a reference; that queues before the first report */
+    enum grebe_connectivity state;  /* the last it reported, CONNECTING before that */
+    struct grebe_picker *picker;    /* a reference; that queues before the first report */
+    struct grebe_lb_config *config; /* a reference: of its last update; NULL before it */
 };
 
 struct graceful_switch {
@@ -46,6 +47,7 @@ static void close_child(struct child *child)
         return;
     grebe_client_conn_close(child->cc);
     grebe_picker_unref(child->picker);
+    grebe_lb_config_unref(child->config);
     grebe_mem_free(grebe_client_conn_mem(child->owner->cc), child);
 }
 
@@ -128,7 +130,7 @@ static int new_child(struct graceful_switch *gs,
 static int switch_to(struct graceful_switch *gs,
                      const struct grebe_balancer_builder *builder)
 {
-    struct child *child;
+    struct child *child = NULL;
     int result = new_child(gs, builder, &child);
 
     if (result != GREBE_OK)
@@ -142,13 +144,33 @@ static int switch_to(struct graceful_switch *gs,
     return GREBE_OK;
 }
 
+int grebe_graceful_switch_to(struct grebe_balancer *base,
+                             const struct grebe_balancer_builder *builder)
+{
+    return switch_to(of(base), builder);
+}
+
+/* A child may use its configuration until it has the next: the one before lives as long. */
+static int update_child(struct child *child, struct grebe_lb_config *config,
+                        const struct grebe_balancer_update *update)
+{
+    struct grebe_lb_config *before = child->config;
+    struct grebe_balancer_update for_child = *update;
+    int result;
+
+    child->config = grebe_lb_config_ref(config);
+    for_child.config = grebe_lb_config_value(config);
+    result = grebe_client_conn_update(child->cc, &for_child);
+    grebe_lb_config_unref(before);
+    return result;
+}
+
 static int gs_update(struct grebe_balancer *base,
                      const struct grebe_balancer_update *update)
 {
     struct graceful_switch *gs = of(base);
-    const struct grebe_lb_config *config = update->config;
+    struct grebe_lb_config *config = (void *)(uintptr_t)update->config;
     const struct grebe_balancer_builder *builder = grebe_lb_config_builder(config);
-    struct grebe_balancer_update for_child = *update;
 
     if (latest(gs) == NULL || strcmp(latest(gs)->builder->name, builder->name) != 0) {
         int result = switch_to(gs, builder);
@@ -156,8 +178,7 @@ static int gs_update(struct grebe_balancer *base,
         if (result != GREBE_OK)
             return result;
     }
-    for_child.config = grebe_lb_config_value(config);
-    return grebe_client_conn_update(latest(gs)->cc, &for_child);
+    return update_child(latest(gs), config, update);
 }
 
 static void gs_resolver_error(struct grebe_balancer *base,
