@@ -6,6 +6,8 @@
  */
 #include "balancer/round_robin.h"
 
+#include <stdio.h>
+
 #include <grebe/parent.h>
 
 #include "base/assert.h"
@@ -49,6 +51,7 @@ struct round_robin {
     struct grebe_balancer base;
     struct grebe_client_conn *cc;
     struct grebe_endpoint_sharding *sharding;
+    char *resolver_error; /* since the last update, or NULL */
 };
 
 static struct round_robin *of(struct grebe_balancer *base)
@@ -82,21 +85,33 @@ static struct grebe_picker *new_picker(struct grebe_client_conn *cc,
     return &picker->base;
 }
 
+static struct grebe_picker *no_children(const struct round_robin *rr)
+{
+    struct grebe_status status;
+    char text[512];
+
+    snprintf(text, sizeof text, "no children to pick from%s%s",
+             rr->resolver_error == NULL ? "" : "; last resolver error: ",
+             rr->resolver_error == NULL ? "" : rr->resolver_error);
+    status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text);
+    return grebe_picker_failing(grebe_client_conn_mem(rr->cc), &status);
+}
+
+static void keep_resolver_error(struct round_robin *rr, const char *text)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(rr->cc);
+
+    grebe_mem_free(mem, rr->resolver_error);
+    rr->resolver_error = text == NULL ? NULL : grebe_mem_strdup(mem, text);
+}
+
 static void on_children(void *arg, struct grebe_client_conn *cc,
                         enum grebe_connectivity state,
                         const struct grebe_sharding_child *children, size_t n)
 {
-    struct grebe_picker *picker;
+    struct grebe_picker *picker =
+        n == 0 ? no_children(arg) : new_picker(cc, state, children, n);
 
-    (void)arg;
-    if (n == 0) {
-        struct grebe_status none =
-            grebe_status_of(GREBE_STATUS_UNAVAILABLE, "no children to pick from");
-
-        picker = grebe_picker_failing(grebe_client_conn_mem(cc), &none);
-    } else {
-        picker = new_picker(cc, state, children, n);
-    }
     if (picker == NULL) {
         grebe_client_conn_log(cc, GREBE_LOG_ERROR,
                               "round_robin: out of memory, the last picker stays");
@@ -123,6 +138,7 @@ static int rr_update(struct grebe_balancer *base,
 
     if (result != GREBE_OK)
         return result;
+    keep_resolver_error(rr, NULL);
     for_sharding.config = NULL;
     result = grebe_endpoint_sharding_update(rr->sharding, &for_sharding);
     grebe_attributes_unref(for_sharding.attributes);
@@ -132,6 +148,7 @@ static int rr_update(struct grebe_balancer *base,
 static void rr_resolver_error(struct grebe_balancer *base,
                               const struct grebe_status *status)
 {
+    keep_resolver_error(of(base), status->message);
     grebe_endpoint_sharding_resolver_error(of(base)->sharding, status);
 }
 
@@ -150,6 +167,7 @@ static void rr_destroy(struct grebe_balancer *base)
     struct round_robin *rr = of(base);
 
     grebe_endpoint_sharding_destroy(rr->sharding);
+    keep_resolver_error(rr, NULL);
     grebe_mem_free(grebe_client_conn_mem(rr->cc), rr);
 }
 
@@ -172,8 +190,8 @@ static int rr_build(struct grebe_client_conn *cc,
     (void)options;
     if (rr == NULL)
         return GREBE_ERR_NOMEM;
+    *rr = (struct round_robin){.cc = cc};
     grebe_balancer_init(&rr->base, &rr_ops);
-    rr->cc = cc;
     how.ops = &sharding_ops;
     how.arg = rr;
     result = grebe_endpoint_sharding_new(cc, &how, &rr->sharding);

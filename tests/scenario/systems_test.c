@@ -55,6 +55,7 @@ TEST(five_backends_take_equal_shares_of_all_calls)
 
 /* ---- A backend fails and comes back ------------------------------------------------------------ */
 
+/* RR-5 */
 TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
 {
     struct world *world = world_open(config);

@@ -17,6 +17,7 @@ struct petiole {
 };
 
 static bool leaves_idle_alone;
+static struct grebe_client_conn *first_cc; /* of the first child, as told last */
 static char told[256]; /* the last on_children: "READY a=READY b=IDLE" */
 static unsigned n_told;
 
@@ -34,6 +35,7 @@ static void on_children(void *arg, struct grebe_client_conn *cc,
 
     (void)arg;
     n_told++;
+    first_cc = n == 0 ? NULL : children[0].cc;
     for (size_t i = 0; i < n; i++)
         used += (size_t)snprintf(
             told + used, sizeof told - used, " %s=%s",
@@ -151,6 +153,7 @@ static size_t count_of(const char *text, const char *part)
 
 /* ---- Tests ------------------------------------------------------------------------------------- */
 
+/* ES-2, ES-10 */
 TEST(each_endpoint_has_a_child_and_the_owner_hears_once)
 {
     struct lb_bench b;
@@ -164,6 +167,7 @@ TEST(each_endpoint_has_a_child_and_the_owner_hears_once)
     lb_bench_fini(&b);
 }
 
+/* ES-7 */
 TEST(child_of_a_listed_endpoint_is_kept_and_updated)
 {
     struct lb_bench b;
@@ -180,6 +184,7 @@ TEST(child_of_a_listed_endpoint_is_kept_and_updated)
     lb_bench_fini(&b);
 }
 
+/* ES-8 */
 TEST(endpoint_with_one_more_address_is_another_one)
 {
     struct lb_bench b;
@@ -192,6 +197,7 @@ TEST(endpoint_with_one_more_address_is_another_one)
     lb_bench_fini(&b);
 }
 
+/* ES-6 */
 TEST(duplicates_and_endpoints_without_addresses_are_passed_over)
 {
     struct lb_bench b;
@@ -202,6 +208,7 @@ TEST(duplicates_and_endpoints_without_addresses_are_passed_over)
     lb_bench_fini(&b);
 }
 
+/* ES-9 */
 TEST(first_error_of_a_child_is_returned_after_all_were_updated)
 {
     static const char *const names[] = {"a", "b", "c"};
@@ -292,7 +299,7 @@ TEST(no_endpoints_close_all_children)
     lb_bench_fini(&b);
 }
 
-/* So that clients that start together do not dial the backends in the same order. */
+/* ES-1: So that clients that start together do not dial the backends in the same order. */
 TEST(children_are_made_in_a_rotated_order)
 {
     char first[3] = {0};
@@ -310,6 +317,51 @@ TEST(children_are_made_in_a_rotated_order)
     }
     for (size_t i = 0; i < 3; i++)
         assert_true(first[i] > 0);
+}
+
+/* ES-11 */
+TEST(waking_a_child_that_is_gone_does_nothing)
+{
+    struct grebe_client_conn *gone;
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a", NULL);
+    gone = grebe_client_conn_ref(first_cc);
+    lb_bench_update(&b, "b", NULL);
+    stub_log();
+    grebe_client_conn_request_exit_idle(gone);
+    sim_settle(&b.sim);
+    assert_string_equal(stub_log(), "");
+    grebe_client_conn_unref(gone);
+    lb_bench_fini(&b);
+}
+
+/* ES-13 */
+TEST(endpoints_are_worth_an_update_if_any_has_an_address)
+{
+    struct grebe_address *addresses[1];
+    struct grebe_endpoint *empty, *good, *list[2];
+    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_diag diag;
+
+    assert_int_equal(grebe_address_new(NULL, "a", &plain, &addresses[0]), GREBE_OK);
+    assert_int_equal(grebe_endpoint_new(NULL, addresses, 1, NULL, &good), GREBE_OK);
+    assert_int_equal(grebe_endpoint_new(NULL, addresses, 0, NULL, &empty), GREBE_OK);
+    assert_int_equal(grebe_endpoints_validate(list, 0, &diag),
+                     GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(diag.text, "the list of endpoints is empty");
+    list[0] = list[1] = empty;
+    assert_int_equal(grebe_endpoints_validate(list, 2, &diag),
+                     GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(diag.text, "none of 2 endpoints has an address");
+    list[1] = good;
+    assert_int_equal(grebe_endpoints_validate(list, 2, &diag), GREBE_OK);
+    list[0] = good;
+    assert_int_equal(grebe_endpoints_validate(list, 2, &diag), GREBE_OK);
+    grebe_endpoint_unref(good);
+    grebe_endpoint_unref(empty);
+    grebe_address_unref(addresses[0]);
 }
 
 static void live_a_life(struct lb_bench *b)
@@ -340,6 +392,8 @@ int main(void)
         cmocka_unit_test(resolver_error_reaches_every_child),
         cmocka_unit_test(no_endpoints_close_all_children),
         cmocka_unit_test(children_are_made_in_a_rotated_order),
+        cmocka_unit_test(waking_a_child_that_is_gone_does_nothing),
+        cmocka_unit_test(endpoints_are_worth_an_update_if_any_has_an_address),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
 

@@ -52,6 +52,7 @@ static struct grebe_subconn *new_subconn(struct lb_bench *b, size_t i, int expec
     return subconn;
 }
 
+/* GS-1 */
 TEST(first_policy_is_current_at_once)
 {
     struct lb_bench b;
@@ -79,6 +80,7 @@ static const struct {
     {GREBE_IDLE, GREBE_CONNECTING, true},
 };
 
+/* GS-3, GS-4, GS-5 */
 TEST(pending_policy_takes_over_unless_it_connects_under_a_ready_one)
 {
     for (size_t i = 0; i < sizeof races / sizeof races[0]; i++) {
@@ -97,6 +99,7 @@ TEST(pending_policy_takes_over_unless_it_connects_under_a_ready_one)
     }
 }
 
+/* GS-6 */
 TEST(current_policy_that_is_not_ready_any_more_gives_way)
 {
     struct lb_bench b;
@@ -128,6 +131,7 @@ TEST(current_policy_may_still_renew_its_picker)
     lb_bench_fini(&b);
 }
 
+/* GS-7, GS-15 */
 TEST(third_policy_replaces_the_pending_one)
 {
     struct lb_bench b;
@@ -146,6 +150,7 @@ TEST(third_policy_replaces_the_pending_one)
     lb_bench_fini(&b);
 }
 
+/* GS-10, GS-13 */
 TEST(updates_errors_and_exit_idle_go_to_the_newest)
 {
     struct lb_bench b;
@@ -163,6 +168,7 @@ TEST(updates_errors_and_exit_idle_go_to_the_newest)
     lb_bench_fini(&b);
 }
 
+/* GS-14 */
 TEST(resolve_now_is_heard_from_the_newest_only)
 {
     struct lb_bench b;
@@ -183,6 +189,7 @@ TEST(resolve_now_is_heard_from_the_newest_only)
     lb_bench_fini(&b);
 }
 
+/* GS-10 */
 TEST(resolver_error_without_a_policy_fails_calls)
 {
     struct lb_bench b;
@@ -194,6 +201,7 @@ TEST(resolver_error_without_a_policy_fails_calls)
     lb_bench_fini(&b);
 }
 
+/* GS-12 */
 TEST(policy_that_publishes_while_it_is_built_takes_over)
 {
     struct lb_bench b;
@@ -235,6 +243,160 @@ TEST(result_of_the_policy_is_the_result)
     lb_bench_fini(&b);
 }
 
+/* GS-2 */
+TEST(an_explicit_switch_builds_another_instance_of_the_same_policy)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_READY, "old");
+    grebe__env_enter(&b.sim.env);
+    assert_int_equal(grebe_graceful_switch_to(b.root->balancer, &stub_x), GREBE_OK);
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(stub_log(), "x.build, x.update, x.build");
+    update(&b, &stub_x); /* goes to the new one only */
+    assert_int_equal(stub_at(0)->n_endpoints, 1);
+    assert_string_equal(stub_log(), "x.update");
+    publish(&b, 1, GREBE_READY, "new");
+    assert_string_equal(lb_bench_pick(&b), "fail: new");
+    assert_string_equal(stub_log(), "x.destroy");
+    lb_bench_fini(&b);
+}
+
+/* GS-6: what the old one says after it was replaced is not heard. */
+TEST(a_replaced_policy_is_not_heard_and_makes_no_subconns)
+{
+    struct grebe_client_conn *old;
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_CONNECTING, "x");
+    old = grebe_client_conn_ref(stub_at(0)->cc);
+    update(&b, &stub_y);
+    publish(&b, 1, GREBE_READY, "y");
+    lb_bench_log(&b);
+    grebe__env_enter(&b.sim.env);
+    grebe_client_conn_update_state(old, GREBE_READY, grebe_picker_queueing());
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(lb_bench_log(&b), "");
+    assert_string_equal(lb_bench_pick(&b), "fail: y");
+    grebe_client_conn_unref(old);
+    lb_bench_fini(&b);
+}
+
+static char heard[64];
+
+static void on_subconn(void *arg, struct grebe_subconn *subconn,
+                       enum grebe_connectivity state, const struct grebe_status *error)
+{
+    (void)subconn, (void)error;
+    snprintf(heard + strlen(heard), sizeof heard - strlen(heard), "%s %s, ",
+             (const char *)arg, grebe_connectivity_name(state));
+}
+
+static struct grebe_subconn *listened_subconn(struct lb_bench *b, size_t i, char *name)
+{
+    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+    struct grebe_subconn *subconn;
+    struct grebe_address *address;
+
+    assert_int_equal(grebe_address_new(NULL, name, &plain, &address), GREBE_OK);
+    options.addresses = &address;
+    options.n_addresses = 1;
+    options.on_state = on_subconn;
+    options.arg = name;
+    grebe__env_enter(&b->sim.env);
+    assert_int_equal(grebe_client_conn_new_subconn(stub_at(i)->cc, &options, &subconn),
+                     GREBE_OK);
+    grebe__env_leave(&b->sim.env);
+    grebe_address_unref(address);
+    return subconn;
+}
+
+/* GS-8 */
+TEST(each_policy_hears_of_its_own_subconns)
+{
+    static char s[] = "s", t[] = "t";
+    struct grebe_address *none[1] = {NULL};
+    struct grebe_subconn *of_x;
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    of_x = listened_subconn(&b, 0, s);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    listened_subconn(&b, 1, t);
+    heard[0] = '\0';
+    lb_bench_subconn(&b, "s", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "t", GREBE_CONNECTING, NULL);
+    assert_string_equal(heard, "s CONNECTING, t CONNECTING, ");
+    lb_bench_log(&b);
+    grebe__env_enter(&b.sim.env);
+    assert_int_equal(grebe_subconn_update_addresses(of_x, none, 0), GREBE_OK);
+    grebe__env_leave(&b.sim.env);
+    grebe__env_enter(&b.sim.env);
+    grebe_subconn_shutdown(of_x);
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(lb_bench_log(&b), "update s to nothing, drop s");
+    lb_bench_fini(&b);
+}
+
+/* GS-9 */
+TEST(closing_ends_both_policies_and_all_their_subconns)
+{
+    const struct grebe_status gone = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "gone");
+    const struct grebe_balancer_update nothing = {0};
+    struct grebe_client_conn *kept;
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    new_subconn(&b, 0, GREBE_OK);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    new_subconn(&b, 1, GREBE_OK);
+    stub_log();
+    lb_bench_log(&b);
+    kept = grebe_client_conn_ref(b.root);
+    grebe__env_enter(&b.sim.env);
+    grebe_client_conn_close(b.root);
+    grebe__env_leave(&b.sim.env);
+    b.root = NULL;
+    assert_string_equal(stub_log(), "y.destroy, x.destroy");
+    assert_string_equal(lb_bench_log(&b), "drop s, drop s");
+    assert_int_equal(grebe_client_conn_update(kept, &nothing), GREBE_ERR_CLOSED);
+    grebe_client_conn_resolver_error(kept, &gone);
+    assert_string_equal(stub_log(), "");
+    grebe_client_conn_unref(kept);
+    lb_bench_fini(&b);
+}
+
+/* GS-11: the state is on its way when the policy it is for is replaced. */
+TEST(a_state_that_meets_the_end_of_its_policy_is_not_delivered)
+{
+    static char s[] = "s";
+    struct grebe_subconn *subconn;
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    subconn = listened_subconn(&b, 0, s);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    heard[0] = '\0';
+    grebe__env_enter(&b.sim.env);
+    stub_publish(stub_at(1), GREBE_READY, "y");
+    grebe_subconn_connect(subconn);
+    grebe__env_leave(&b.sim.env);
+    assert_string_equal(heard, "");
+    assert_int_equal(lb_bench_n_live(&b), 0);
+    lb_bench_fini(&b);
+}
+
 static void live_a_life(struct lb_bench *b)
 {
     struct grebe_lb_config *x, *y;
@@ -271,6 +433,11 @@ int main(void)
         cmocka_unit_test(policy_that_publishes_while_it_is_built_takes_over),
         cmocka_unit_test(subconns_left_by_a_replaced_policy_are_shut_down),
         cmocka_unit_test(result_of_the_policy_is_the_result),
+        cmocka_unit_test(an_explicit_switch_builds_another_instance_of_the_same_policy),
+        cmocka_unit_test(a_replaced_policy_is_not_heard_and_makes_no_subconns),
+        cmocka_unit_test(each_policy_hears_of_its_own_subconns),
+        cmocka_unit_test(closing_ends_both_policies_and_all_their_subconns),
+        cmocka_unit_test(a_state_that_meets_the_end_of_its_policy_is_not_delivered),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
 

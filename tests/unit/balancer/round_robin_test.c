@@ -21,6 +21,7 @@ static const struct {
     {"a=T b=T c=T", GREBE_TRANSIENT_FAILURE, "fail: connection refused"},
 };
 
+/* ES-12 */
 TEST(reports_and_picks_per_mix)
 {
     for (size_t i = 0; i < sizeof mixes / sizeof mixes[0]; i++)
@@ -35,7 +36,7 @@ TEST(reports_and_picks_per_mix)
         }
 }
 
-/* Connections are made in a rotated order, and calls go round in that order. */
+/* RR-1, ES-2: Connections are made in a rotated order, and calls go round in that order. */
 TEST(every_ready_endpoint_has_one_turn_in_a_cycle)
 {
     for (uint64_t seed = 0; seed < 20; seed++) {
@@ -50,7 +51,7 @@ TEST(every_ready_endpoint_has_one_turn_in_a_cycle)
     }
 }
 
-/* Exact: a tolerance would hide the off-by-one that starves the last endpoint. */
+/* RR-1: Exact: a tolerance would hide the off-by-one that starves the last endpoint. */
 TEST(split_is_exact)
 {
     static const char *const names[] = {"a", "b", "c"};
@@ -97,6 +98,7 @@ TEST(each_new_picker_starts_anywhere)
     lb_bench_fini(&b);
 }
 
+/* RR-4, RR-9 */
 TEST(one_endpoint_down_leaves_the_rest_in_rotation)
 {
     struct lb_bench b;
@@ -129,6 +131,7 @@ TEST(unhealthy_endpoint_leaves_the_rotation_and_keeps_its_connection)
     lb_bench_fini(&b);
 }
 
+/* ES-10 */
 TEST(update_is_published_once)
 {
     struct lb_bench b;
@@ -159,6 +162,7 @@ TEST(endpoints_come_and_go_without_touching_the_others)
     lb_bench_fini(&b);
 }
 
+/* RR-8 */
 TEST(endpoint_with_two_addresses_has_one_share)
 {
     struct lb_bench b;
@@ -177,6 +181,7 @@ TEST(endpoint_with_two_addresses_has_one_share)
     lb_bench_fini(&b);
 }
 
+/* RR-2 */
 TEST(no_endpoints_is_a_failure_and_asks_the_resolver_again)
 {
     struct lb_bench b;
@@ -192,6 +197,7 @@ TEST(no_endpoints_is_a_failure_and_asks_the_resolver_again)
     lb_bench_fini(&b);
 }
 
+/* RR-4 */
 TEST(failures_of_all_children_are_shown_in_turn)
 {
     struct lb_bench b;
@@ -210,6 +216,34 @@ TEST(failures_of_all_children_are_shown_in_turn)
         seen_b = seen_b || strcmp(pick, "fail: b is down") == 0;
     }
     assert_true(seen_a && seen_b);
+    lb_bench_fini(&b);
+}
+
+/* ES-3 */
+TEST(a_resolver_error_is_what_failing_children_say)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=T b=T");
+    lb_bench_resolver_error(&b, "no such host");
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(lb_bench_pick(&b), "fail: name resolver error: no such host");
+    lb_bench_fini(&b);
+}
+
+TEST(without_children_the_resolver_error_is_told)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_resolver_error(&b, "no such host");
+    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_string_equal(lb_bench_pick(&b),
+                        "fail: no children to pick from; last resolver "
+                        "error: no such host");
+    lb_bench_update(&b, "", NULL);
+    assert_string_equal(lb_bench_pick(&b), "fail: no children to pick from");
     lb_bench_fini(&b);
 }
 
@@ -259,6 +293,8 @@ int main(void)
         cmocka_unit_test(endpoint_with_two_addresses_has_one_share),
         cmocka_unit_test(no_endpoints_is_a_failure_and_asks_the_resolver_again),
         cmocka_unit_test(failures_of_all_children_are_shown_in_turn),
+        cmocka_unit_test(a_resolver_error_is_what_failing_children_say),
+        cmocka_unit_test(without_children_the_resolver_error_is_told),
         cmocka_unit_test(out_of_memory_keeps_the_last_picker),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };

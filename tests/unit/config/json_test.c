@@ -56,6 +56,7 @@ static const struct {
     {"{\"\x1b\":1}", "line 1 column "},
 };
 
+/* REG-9 */
 TEST(what_is_refused_and_where)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(refused); i++)

@@ -124,6 +124,7 @@ static const struct {
     {"[{\"round_robin\":{}}]", "round_robin", NULL},
 };
 
+/* REG-10 */
 TEST(first_registered_policy_wins)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(chosen); i++) {
@@ -164,6 +165,7 @@ static const struct {
     {"[{\"silent\":{}}]", GREBE_ERR_UNSUPPORTED, "[0].silent: not supported"},
 };
 
+/* REG-8, REG-9, REG-11 */
 TEST(list_that_is_wrong_anywhere_before_is_refused_as_a_whole)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(refused); i++) {
@@ -177,6 +179,7 @@ TEST(list_that_is_wrong_anywhere_before_is_refused_as_a_whole)
     }
 }
 
+/* REG-12 */
 TEST(configuration_nobody_reads_is_warned_about)
 {
     static const char *const lists[] = {"[{\"plain\":{\"a\":1}}]", "[{\"plain\":[]}]",

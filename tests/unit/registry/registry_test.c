@@ -75,6 +75,7 @@ static int tear_down(void **state)
 
 /* ---- Balancers --------------------------------------------------------------------- */
 
+/* REG-1 */
 TEST(unknown_name_is_null)
 {
     assert_null(grebe_balancer_get("nope"));
@@ -95,6 +96,7 @@ TEST(built_ins_are_there_without_a_call)
     assert_int_equal(n_warnings, 0);
 }
 
+/* REG-3, REG-7 */
 TEST(last_registration_wins)
 {
     static const struct grebe_balancer_builder first = BALANCER("twice");
@@ -111,6 +113,7 @@ TEST(last_registration_wins)
     grebe_balancer_unregister("twice");
 }
 
+/* REG-2 */
 TEST(prefixes_are_other_names)
 {
     static const struct grebe_balancer_builder longer = BALANCER("abc");
@@ -145,6 +148,7 @@ TEST(registration_shadows_a_built_in_until_it_is_taken_back)
     assert_ptr_equal(grebe_resolver_get("dns"), &grebe__dns_resolver);
 }
 
+/* REG-4, REG-5 */
 TEST(names_fold_with_one_warning_a_call)
 {
     static const struct grebe_balancer_builder mixed = BALANCER("MixedCase");
@@ -167,6 +171,7 @@ TEST(names_fold_with_one_warning_a_call)
     assert_int_equal(n_warnings, 4);
 }
 
+/* REG-6 */
 TEST(strict_mode_takes_names_as_they_are)
 {
     static const struct grebe_balancer_builder mixed = BALANCER("MixedCase");
