@@ -17,6 +17,9 @@
 #include <stdlib.h>
 
 #include <grebe/balancer.h>
+#include <grebe/balancer_group.h>
+#include <grebe/base_balancer.h>
+#include <grebe/lazy.h>
 #include <grebe/parent.h>
 
 #include "balancer/pick_first.h"
@@ -540,6 +543,141 @@ static const struct grebe_balancer_builder scatter = {
     .build = scatter_build,
 };
 
+/* ---- The base balancer: any of those that are READY --------------------------------------------- */
+
+static struct grebe_picker *build_any(void *arg, struct grebe_client_conn *cc,
+                                      const struct grebe_ready_subconn *ready, size_t n)
+{
+    (void)arg;
+    if (n == 0)
+        return grebe_picker_queueing();
+    return grebe_picker_fixed(
+        &mem, ready[grebe_client_conn_random_below(cc, (uint32_t)n)].subconn);
+}
+
+static int base_build(struct grebe_client_conn *cc,
+                      const struct grebe_build_options *options,
+                      struct grebe_balancer **out)
+{
+    struct grebe_base_balancer_options how = GREBE_BASE_BALANCER_OPTIONS_INIT;
+
+    (void)options;
+    how.build_picker = build_any;
+    return grebe_base_balancer_new(cc, &how, out);
+}
+
+static const struct grebe_balancer_builder base_balancer = {
+    .api = GREBE_BALANCER_API,
+    .name = "base",
+    .build = base_build,
+};
+
+/* ---- A lazy child, which the first pick wakes ------------------------------------------------------ */
+
+static int lazy_build(struct grebe_client_conn *cc,
+                      const struct grebe_build_options *options,
+                      struct grebe_balancer **out)
+{
+    (void)options;
+    return grebe_lazy_new(cc, &grebe__round_robin, out);
+}
+
+static const struct grebe_balancer_builder lazy = {
+    .api = GREBE_BALANCER_API,
+    .name = "lazy",
+    .build = lazy_build,
+};
+
+/* ---- A balancer group: two children that take turns at being parked ---------------------------------- */
+
+struct pair {
+    struct grebe_balancer base;
+    struct grebe_client_conn *cc;
+    struct grebe_balancer_group *group;
+    struct grebe_lb_config *config; /* of both */
+    uint32_t n_updates;
+};
+
+static const char *const pair_names[] = {"east", "west"};
+
+static void pair_on_state(void *arg, const char *name, enum grebe_connectivity child,
+                          struct grebe_picker *picker)
+{
+    struct pair *pair = arg;
+
+    (void)name;
+    grebe_client_conn_update_state(pair->cc, child, grebe_picker_ref(picker));
+}
+
+static int pair_update(struct grebe_balancer *base,
+                       const struct grebe_balancer_update *update)
+{
+    struct pair *pair = (struct pair *)base;
+    struct grebe_balancer_update for_child = *update;
+
+    grebe_balancer_group_remove(pair->group, pair_names[pair->n_updates++ % 2]);
+    for_child.config = pair->config;
+    for (size_t i = 0; i < 2; i++) {
+        if (i == pair->n_updates % 2)
+            assert_int_equal(
+                grebe_balancer_group_add(pair->group, pair_names[i], &grebe__round_robin),
+                GREBE_OK);
+        (void)grebe_balancer_group_update(pair->group, pair_names[i], &for_child);
+    }
+    return GREBE_OK;
+}
+
+static void pair_error(struct grebe_balancer *base, const struct grebe_status *status)
+{
+    grebe_balancer_group_resolver_error(((struct pair *)base)->group, status);
+}
+
+static void pair_exit_idle(struct grebe_balancer *base)
+{
+    grebe_balancer_group_exit_idle(((struct pair *)base)->group);
+}
+
+static void pair_destroy(struct grebe_balancer *base)
+{
+    struct pair *pair = (struct pair *)base;
+
+    grebe_balancer_group_destroy(pair->group);
+    grebe_lb_config_unref(pair->config);
+    grebe_mem_free(&mem, pair);
+}
+
+static const struct grebe_balancer_ops pair_ops = {
+    .update = pair_update,
+    .resolver_error = pair_error,
+    .exit_idle = pair_exit_idle,
+    .destroy = pair_destroy,
+};
+
+static int pair_build(struct grebe_client_conn *cc,
+                      const struct grebe_build_options *options,
+                      struct grebe_balancer **out)
+{
+    struct grebe_balancer_group_options how = GREBE_BALANCER_GROUP_OPTIONS_INIT;
+    struct pair *pair = grebe_mem_zalloc(&mem, sizeof *pair);
+
+    (void)options;
+    grebe_balancer_init(&pair->base, &pair_ops);
+    pair->cc = cc;
+    how.on_state = pair_on_state;
+    how.arg = pair;
+    how.park_ns = 50 * MS;
+    assert_int_equal(grebe_balancer_group_new(cc, &how, &pair->group), GREBE_OK);
+    assert_int_equal(grebe_lb_config_new(&grebe__round_robin, &pair->config), GREBE_OK);
+    *out = &pair->base;
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder group = {
+    .api = GREBE_BALANCER_API,
+    .name = "group",
+    .build = pair_build,
+};
+
 /* ---- Graceful switch: another policy with every other update ----------------------------------- */
 
 static struct grebe_lb_config *switch_configs[2];
@@ -559,6 +697,9 @@ static const struct {
     {&grebe__round_robin, NULL},
     {&grebe_graceful_switch, config_of_switch},
     {&scatter, NULL},
+    {&base_balancer, NULL},
+    {&lazy, NULL},
+    {&group, NULL},
 };
 
 static void live(config_fn config)
