@@ -241,8 +241,8 @@ static void close_world(struct world *world)
 static struct grebe_endpoint *new_endpoint(unsigned number)
 {
     const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
-    struct grebe_address *address;
-    struct grebe_endpoint *endpoint;
+    struct grebe_address *address = NULL;
+    struct grebe_endpoint *endpoint = NULL;
     char text[32];
 
     snprintf(text, sizeof text, "10.%u.%u.%u:443", number >> 16 & 255, number >> 8 & 255,
