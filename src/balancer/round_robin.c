@@ -11,13 +11,14 @@
 #include <grebe/parent.h>
 
 #include "base/assert.h"
+#include "base/rotation.h"
 
 /* ---- Picker -------------------------------------------------------------------------- */
 
 struct rr_picker {
     struct grebe_picker base;
     const struct grebe_mem *mem;
-    uint32_t next; /* atomic; taken modulo n: where it wraps, one turn is uneven */
+    struct grebe__rotation rotation;
     uint32_t n;
     struct grebe_picker *children[]; /* n references */
 };
@@ -26,9 +27,9 @@ static void rr_pick(struct grebe_picker *base, const struct grebe_pick_args *arg
                     struct grebe_pick *out)
 {
     struct rr_picker *picker = grebe_container_of(base, struct rr_picker, base);
-    uint32_t next = __atomic_fetch_add(&picker->next, 1, __ATOMIC_RELAXED);
+    uint32_t next = grebe__rotation_next(&picker->rotation);
 
-    grebe_picker_pick(picker->children[next % picker->n], args, out);
+    grebe_picker_pick(picker->children[next], args, out);
 }
 
 static void rr_picker_destroy(struct grebe_picker *base)
@@ -81,7 +82,8 @@ static struct grebe_picker *new_picker(struct grebe_client_conn *cc,
             picker->children[picker->n++] = grebe_picker_ref(children[i].picker);
     GREBE_ASSERT(picker->n > 0);
     /* Clients that start together must not walk the backends in step. */
-    picker->next = grebe_client_conn_random_below(cc, picker->n);
+    grebe__rotation_init(&picker->rotation, picker->n,
+                         grebe_client_conn_random_below(cc, picker->n));
     return &picker->base;
 }
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/test.h"
+
+#include "base/rng.h"
+#include "base/rotation.h"
+
+static void expect_turns(uint32_t n, uint32_t first, uint32_t turns)
+{
+    struct grebe__rotation rotation;
+
+    grebe__rotation_init(&rotation, n, first);
+    for (uint32_t i = 0; i < turns; i++)
+        assert_int_equal(grebe__rotation_next(&rotation), ((uint64_t)first + i) % n);
+}
+
+TEST(every_index_has_its_turn_in_order_from_wherever_it_starts)
+{
+    for (uint32_t n = 1; n <= 64; n++)
+        for (uint32_t first = 0; first < n; first++)
+            expect_turns(n, first, 4 * n);
+}
+
+TEST(large_numbers_are_no_exception)
+{
+    struct grebe__rng rng;
+
+    grebe__rng_seed(&rng, 1);
+    for (int i = 0; i < 40; i++) {
+        uint32_t n = 1 + grebe__rng_below(&rng, 1 << (i / 2));
+
+        expect_turns(n, grebe__rng_below(&rng, n), 100000);
+    }
+}
+
+/* After 2^40 turns, not simulated but reached by arithmetic, the order is still exact. */
+TEST(order_is_exact_after_a_trillion_turns)
+{
+    static const uint32_t ns[] = {3, 7, 10, 1000, 9999, 10000, 1048575};
+    const uint64_t turns = UINT64_C(1) << 40;
+
+    for (size_t i = 0; i < sizeof ns / sizeof ns[0]; i++) {
+        struct grebe__rotation rotation;
+
+        grebe__rotation_init(&rotation, ns[i], 0);
+        rotation.at += rotation.step * turns;
+        for (uint32_t k = 0; k < 2 * ns[i]; k++)
+            assert_int_equal(grebe__rotation_next(&rotation), (turns + k) % ns[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_index_has_its_turn_in_order_from_wherever_it_starts),
+        cmocka_unit_test(large_numbers_are_no_exception),
+        cmocka_unit_test(order_is_exact_after_a_trillion_turns),
+    };
+
+    return cmocka_run_group_tests_name("rotation", tests, NULL, NULL);
+}
