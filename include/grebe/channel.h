@@ -64,6 +64,9 @@ struct grebe_channel_options {
     /* 10: no more connections to one backend than this, whatever the service config's
      * connectionScaling.maxConnectionsPerSubchannel says (gRFC A105); 0 reads as 1. */
     uint32_t max_connections_per_subchannel;
+    /* 250 ms: how long pick_first waits for one address before it dials the next as well;
+     * taken as between 100 ms and 2 s (gRFC A61). */
+    uint64_t happy_eyeballs_delay_ns;
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

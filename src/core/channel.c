@@ -18,7 +18,6 @@
 
 static const uint64_t keepalive_floor_ns = UINT64_C(10000000000);
 static const uint64_t lookup_timeout_ns = UINT64_C(30000000000);
-static const uint64_t happy_eyeballs_delay_ns = UINT64_C(250000000); /* RFC 8305 8 */
 
 void grebe__channel_log(struct grebe_channel *channel, enum grebe_log_level level,
                         const char *format, ...)
@@ -220,7 +219,7 @@ static int set_up(struct grebe_channel *channel,
         .target = channel->target_text,
         .authority = channel->authority,
         .user_agent = channel->user_agent,
-        .happy_eyeballs_delay_ns = happy_eyeballs_delay_ns,
+        .happy_eyeballs_delay_ns = options->happy_eyeballs_delay_ns,
     };
     return GREBE_OK;
 }

@@ -24,6 +24,7 @@ static const struct grebe_channel_options channel_defaults = {
     .dns_min_interval_ns = SECONDS(30),
     .max_header_list_bytes = 65536,
     .max_connections_per_subchannel = 10,
+    .happy_eyeballs_delay_ns = SECONDS(1) / 4, /* RFC 8305 section 8 */
 };
 
 static size_t smaller(size_t a, size_t b)

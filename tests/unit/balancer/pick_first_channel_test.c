@@ -148,6 +148,31 @@ TEST(slower_attempt_that_ends_after_the_race_leaves_no_trace)
     channel_bench_fini(&b);
 }
 
+/* gRFC A61: the application says how long, within bounds. */
+TEST(delay_between_two_attempts_is_an_option_of_the_channel)
+{
+    static const struct {
+        uint64_t delay_ms, used_ms;
+    } cases[] = {{400, 400}, {1, 100}, {60000, 2000}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        b.options.happy_eyeballs_delay_ns = cases[i].delay_ms * MS;
+        assert_int_equal(channel_bench_open(&b, "manual:///test"), GREBE_OK);
+        b.resolves_to = "a b";
+        channel_bench_servers(&b, "a b");
+        sim_server_find(&b.sim, "a")->connect_delay_ns = 10000 * MS;
+        channel_bench_connect(&b);
+        channel_bench_advance_ms(&b, cases[i].used_ms - 1);
+        assert_int_equal(sim_server_find(&b.sim, "b")->n_dials, 0);
+        channel_bench_advance_ms(&b, 1);
+        assert_int_equal(sim_server_find(&b.sim, "b")->n_dials, 1);
+        channel_bench_fini(&b);
+    }
+}
+
 /* PF-37: round_robin asks its pick_first children for health, and no service is named. */
 TEST(channel_without_a_health_service_takes_connections_for_healthy)
 {
@@ -175,6 +200,7 @@ int main(void)
             channel_stays_in_transient_failure_while_it_dials_again_and_again),
         cmocka_unit_test(error_of_the_resolver_reaches_calls_until_it_finds_something),
         cmocka_unit_test(slower_attempt_that_ends_after_the_race_leaves_no_trace),
+        cmocka_unit_test(delay_between_two_attempts_is_an_option_of_the_channel),
         cmocka_unit_test(channel_without_a_health_service_takes_connections_for_healthy),
     };
 
