@@ -54,6 +54,26 @@ GREBE_API bool grebe_attributes_has(const struct grebe_attributes *attributes,
 GREBE_API bool grebe_attributes_equal(const struct grebe_attributes *a,
                                       const struct grebe_attributes *b);
 
+/* ---- Text ------------------------------------------------------------------------- */
+
+/* For keys whose values are text that is made at run time:
+ *
+ *   static const struct grebe_attribute_key rack = {
+ *       "rack", grebe_attribute_text_equal, grebe_attribute_text_ref,
+ *       grebe_attribute_text_unref};
+ *
+ * The value is then a `const char *`, counted, and compared by its bytes. */
+GREBE_API bool grebe_attribute_text_equal(const void *a, const void *b);
+GREBE_API void grebe_attribute_text_ref(void *text);
+GREBE_API void grebe_attribute_text_unref(void *text);
+
+/* As grebe_attributes_with(), for such a key; `text` is copied.  NULL and "" leave the key
+ * out of the new set: *out is NULL if nothing else is in it. */
+GREBE_API int grebe_attributes_with_text(
+    const struct grebe_mem *mem, const struct grebe_attributes *base,
+    const struct grebe_attribute_key *key, const char *text,
+    const struct grebe_attributes **out) GREBE_MUST_CHECK;
+
 GREBE_END_DECLS
 
 #endif

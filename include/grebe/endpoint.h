@@ -9,7 +9,8 @@
  *             in any order; attributes take no part.  Two addresses are the same if text,
  *             server name and attributes are; balancer attributes take no part.
  * Threading   Any thread; reference counts are atomic.
- * Sources     gRFC A61; grpc-go package resolver.
+ * Sources     gRFC A61; grpc-go package resolver; gRFC A113 (weights), A76 (hash keys),
+ *             A27 and A56 (localities, paths, health).
  */
 #ifndef GREBE_ENDPOINT_H
 #define GREBE_ENDPOINT_H
@@ -80,16 +81,42 @@ GREBE_API bool grebe_endpoint_equal(const struct grebe_endpoint *a,
                                     const struct grebe_endpoint *b);
 GREBE_API uint64_t grebe_endpoint_hash(const struct grebe_endpoint *endpoint);
 
+/* What the source of an endpoint says of its health, numbered as in EDS.  A policy that
+ * cares uses those that are UNKNOWN or HEALTHY. */
+enum grebe_endpoint_health {
+    GREBE_ENDPOINT_HEALTH_UNKNOWN = 0,
+    GREBE_ENDPOINT_HEALTH_HEALTHY = 1,
+    GREBE_ENDPOINT_HEALTH_UNHEALTHY = 2,
+    GREBE_ENDPOINT_HEALTH_DRAINING = 3, /* calls that run may finish */
+    GREBE_ENDPOINT_HEALTH_TIMEOUT = 4,  /* a check got no answer */
+    GREBE_ENDPOINT_HEALTH_DEGRADED = 5,
+};
+
+/* "DRAINING" and so on; "UNKNOWN" for what has no name. */
+GREBE_API const char *grebe_endpoint_health_name(enum grebe_endpoint_health health);
+/* The number of such a name, compared without case; -1 if there is none. */
+GREBE_API int grebe_endpoint_health_parse(const char *name);
+
 /* Well-known keys.
  *   NETWORK          "tcp" or "unix" (static text); on an address, default "tcp"
  *   WEIGHT           uint32 cast to a pointer; on an endpoint, 0 and absent read as 1
  *   METADATA         struct grebe_metadata *, referenced; on an address: sent with every
  *                    call to it
- *   HEALTH_LISTENER  any non-NULL; on an update: leaves report health, not only READY */
+ *   HEALTH_LISTENER  any non-NULL; on an update: leaves report health, not only READY
+ *   HASH_KEY         text, set with grebe_attributes_with_text(); on an endpoint: its
+ *                    place among others that are hashed, absent its first address
+ *   LOCALITY         struct grebe_locality *, referenced; on an endpoint: where it is
+ *   PATH             struct grebe_path *, referenced; on an endpoint: which child it is
+ *                    for, in a tree of policies
+ *   HEALTH           enum grebe_endpoint_health cast to a pointer; on an endpoint */
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_NETWORK;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_WEIGHT;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH_LISTENER;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HASH_KEY;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_LOCALITY;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_PATH;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH;
 
 GREBE_END_DECLS
 

@@ -5,6 +5,8 @@
  */
 #include <grebe/attributes.h>
 
+#include <string.h>
+
 #include <grebe/error.h>
 
 #include "base/ref.h"
@@ -46,21 +48,34 @@ static void append(struct grebe_attributes *attributes,
     attributes->members[attributes->n++] = (struct member){.key = key, .value = value};
 }
 
-int grebe_attributes_with(const struct grebe_mem *mem,
-                          const struct grebe_attributes *base,
-                          const struct grebe_attribute_key *key, void *value,
-                          const struct grebe_attributes **out)
+/* What `base` has under other keys than `key`, and room for one more.  NULL when out of
+ * memory. */
+static struct grebe_attributes *copy_without(const struct grebe_mem *mem,
+                                             const struct grebe_attributes *base,
+                                             const struct grebe_attribute_key *key)
 {
     size_t room = base == NULL ? 1 : (size_t)base->n + 1;
     struct grebe_attributes *made =
         grebe_mem_alloc(mem, sizeof *made + room * sizeof made->members[0]);
 
     if (made == NULL)
-        return GREBE_ERR_NOMEM;
+        return NULL;
     *made = (struct grebe_attributes){.mem = mem, .refs = 1};
     for (uint32_t i = 0; base != NULL && i < base->n; i++)
         if (base->members[i].key != key)
             append(made, base->members[i].key, base->members[i].value);
+    return made;
+}
+
+int grebe_attributes_with(const struct grebe_mem *mem,
+                          const struct grebe_attributes *base,
+                          const struct grebe_attribute_key *key, void *value,
+                          const struct grebe_attributes **out)
+{
+    struct grebe_attributes *made = copy_without(mem, base, key);
+
+    if (made == NULL)
+        return GREBE_ERR_NOMEM;
     append(made, key, value);
     *out = made;
     return GREBE_OK;
@@ -124,4 +139,87 @@ bool grebe_attributes_equal(const struct grebe_attributes *a,
             return false;
     }
     return true;
+}
+
+/* ---- Text -------------------------------------------------------------------------- */
+
+/* The value is a pointer to `bytes`: a `const char *` like any other to those who read. */
+struct text {
+    const struct grebe_mem *mem;
+    uint32_t refs;
+    char bytes[];
+};
+
+static struct text *text_of(void *value)
+{
+    return grebe_container_of(value, struct text, bytes);
+}
+
+bool grebe_attribute_text_equal(const void *a, const void *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+void grebe_attribute_text_ref(void *text)
+{
+    if (text != NULL)
+        grebe__ref_get(&text_of(text)->refs);
+}
+
+void grebe_attribute_text_unref(void *text)
+{
+    if (text != NULL && grebe__ref_put(&text_of(text)->refs))
+        grebe_mem_free(text_of(text)->mem, text_of(text));
+}
+
+static char *new_text(const struct grebe_mem *mem, const char *bytes)
+{
+    size_t size = strlen(bytes) + 1;
+    struct text *text = grebe_mem_alloc(mem, sizeof *text + size);
+
+    if (text == NULL)
+        return NULL;
+    *text = (struct text){.mem = mem, .refs = 1};
+    memcpy(text->bytes, bytes, size);
+    return text->bytes;
+}
+
+/* Only NULL is an empty set. */
+static int without(const struct grebe_mem *mem, const struct grebe_attributes *base,
+                   const struct grebe_attribute_key *key,
+                   const struct grebe_attributes **out)
+{
+    struct grebe_attributes *made;
+
+    if (find(base, key) == NULL) {
+        *out = grebe_attributes_ref(base);
+        return GREBE_OK;
+    }
+    if (base->n == 1) {
+        *out = NULL;
+        return GREBE_OK;
+    }
+    made = copy_without(mem, base, key);
+    if (made == NULL)
+        return GREBE_ERR_NOMEM;
+    *out = made;
+    return GREBE_OK;
+}
+
+int grebe_attributes_with_text(const struct grebe_mem *mem,
+                               const struct grebe_attributes *base,
+                               const struct grebe_attribute_key *key, const char *text,
+                               const struct grebe_attributes **out)
+{
+    char *value;
+    int result;
+
+    if (text == NULL || text[0] == '\0')
+        return without(mem, base, key, out);
+    value = new_text(mem, text);
+    if (value == NULL)
+        return GREBE_ERR_NOMEM;
+    result = grebe_attributes_with(mem, base, key, value, out);
+    grebe_attribute_text_unref(value);
+    return result;
 }

@@ -15,19 +15,21 @@
 
 /* ---- Well-known keys --------------------------------------------------------------- */
 
-static bool is_same_text(const void *a, const void *b)
-{
-    return strcmp(a, b) == 0;
-}
-
 const struct grebe_attribute_key GREBE_ATTRIBUTE_NETWORK = {
     .name = "network",
-    .equal = is_same_text,
+    .equal = grebe_attribute_text_equal, /* static text: nothing is counted */
 };
 const struct grebe_attribute_key GREBE_ATTRIBUTE_WEIGHT = {.name = "weight"};
 const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH_LISTENER = {
     .name = "health listener",
 };
+const struct grebe_attribute_key GREBE_ATTRIBUTE_HASH_KEY = {
+    .name = "hash key",
+    .equal = grebe_attribute_text_equal,
+    .ref = grebe_attribute_text_ref,
+    .unref = grebe_attribute_text_unref,
+};
+const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH = {.name = "health"};
 
 /* ---- Address ----------------------------------------------------------------------- */
 

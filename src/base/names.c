@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of states, status codes and log levels. */
+/* The names of states, of health, of status codes and log levels. */
 #include <stdio.h>
 
 #include <grebe/connectivity.h>
+#include <grebe/endpoint.h>
 #include <grebe/log.h>
 #include <grebe/status.h>
 #include <grebe/version.h>
@@ -29,6 +30,30 @@ const char *grebe_connectivity_name(enum grebe_connectivity state)
         return "SHUTDOWN";
     }
     return "INVALID_STATE";
+}
+
+static const char *const healths[] = {
+    [GREBE_ENDPOINT_HEALTH_UNKNOWN] = "UNKNOWN",
+    [GREBE_ENDPOINT_HEALTH_HEALTHY] = "HEALTHY",
+    [GREBE_ENDPOINT_HEALTH_UNHEALTHY] = "UNHEALTHY",
+    [GREBE_ENDPOINT_HEALTH_DRAINING] = "DRAINING",
+    [GREBE_ENDPOINT_HEALTH_TIMEOUT] = "TIMEOUT",
+    [GREBE_ENDPOINT_HEALTH_DEGRADED] = "DEGRADED",
+};
+
+enum { N_HEALTHS = sizeof healths / sizeof healths[0] };
+
+const char *grebe_endpoint_health_name(enum grebe_endpoint_health health)
+{
+    return healths[(unsigned)health < N_HEALTHS ? health : 0];
+}
+
+int grebe_endpoint_health_parse(const char *name)
+{
+    for (int i = 0; i < N_HEALTHS; i++)
+        if (grebe__ascii_casecmp(healths[i], name) == 0)
+            return i;
+    return -1;
 }
 
 const char *grebe_log_level_name(enum grebe_log_level level)
