@@ -55,10 +55,13 @@ struct grebe_base_balancer_options {
     void (*free_arg)(void *arg);
     void *arg;
     bool wants_health_check; /* see struct grebe_subconn_options */
+    /* build_picker()'s `arg` is the policy's configuration instead, as parse_config() made
+     * it; NULL if there is none.  Valid until the next update: a picker copies it. */
+    bool gives_config;
 };
 #define GREBE_BASE_BALANCER_OPTIONS_INIT                                                 \
     {                                                                                    \
-        sizeof(struct grebe_base_balancer_options), NULL, NULL, NULL, false              \
+        sizeof(struct grebe_base_balancer_options), NULL, NULL, NULL, false, false       \
     }
 
 /* For a builder's build().  GREBE_ERR_INVALID without build_picker, GREBE_ERR_NOMEM;

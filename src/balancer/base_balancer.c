@@ -32,6 +32,7 @@ struct base_balancer {
     struct grebe_client_conn *cc;
     const struct grebe_mem *mem;
     struct grebe_base_balancer_options options;
+    void *picker_arg; /* the options' arg, or the configuration of the last update */
     struct grebe_address_map *by_address;
     struct grebe__list members;
     uint32_t n_members;
@@ -93,7 +94,7 @@ static struct grebe_picker *picker_over_ready(struct base_balancer *b)
         if (member->is_listed && member->state == GREBE_READY)
             ready[n++] = (struct grebe_ready_subconn){member->subconn, member->address};
     }
-    picker = b->options.build_picker(b->options.arg, b->cc, ready, n);
+    picker = b->options.build_picker(b->picker_arg, b->cc, ready, n);
     grebe_mem_free(b->mem, ready);
     return picker;
 }
@@ -235,6 +236,8 @@ static int on_update(struct grebe_balancer *base,
     int result = GREBE_OK;
 
     keep_text(b, &b->resolver_error, NULL);
+    if (b->options.gives_config)
+        b->picker_arg = (void *)(uintptr_t)update->config;
     grebe__list_foreach (link, &b->members) {
         member_of(link)->is_listed = false;
     }
@@ -307,6 +310,7 @@ int grebe_base_balancer_new(struct grebe_client_conn *cc,
     b->cc = cc;
     b->mem = mem;
     memcpy(&b->options, options, known);
+    b->picker_arg = b->options.gives_config ? NULL : b->options.arg;
     grebe__list_init(&b->members);
     b->state = GREBE_CONNECTING;
     b->picker = grebe_picker_queueing();

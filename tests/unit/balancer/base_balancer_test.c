@@ -71,6 +71,38 @@ static void start(struct lb_bench *b, const char *states)
     lb_bench_log(b);
 }
 
+/* ---- A policy that wants its configuration when it builds a picker ---------------------- */
+
+static const char *configured[8]; /* what each picker was built with */
+static unsigned n_configured;
+
+static struct grebe_picker *build_configured(void *config, struct grebe_client_conn *cc,
+                                             const struct grebe_ready_subconn *ready,
+                                             size_t n)
+{
+    (void)cc, (void)ready, (void)n;
+    configured[n_configured++] = config;
+    return grebe_picker_queueing();
+}
+
+static int build_with_config(struct grebe_client_conn *cc,
+                             const struct grebe_build_options *o,
+                             struct grebe_balancer **out)
+{
+    struct grebe_base_balancer_options options = GREBE_BASE_BALANCER_OPTIONS_INIT;
+
+    (void)o;
+    options.build_picker = build_configured;
+    options.gives_config = true;
+    return grebe_base_balancer_new(cc, &options, out);
+}
+
+static const struct grebe_balancer_builder wants_config = {
+    .api = GREBE_BALANCER_API,
+    .name = "wants_config",
+    .build = build_with_config,
+};
+
 /* ---- Tests -------------------------------------------------------------------------------- */
 
 TEST(nothing_is_published_before_the_first_update)
@@ -325,6 +357,26 @@ TEST(a_picker_builder_is_required)
     lb_bench_fini(&b);
 }
 
+TEST(pickers_are_built_with_the_configuration_in_force)
+{
+    static const char red[] = "red", blue[] = "blue";
+    struct lb_bench b;
+
+    n_configured = 0;
+    assert_true(lb_bench_init(&b, &wants_config, 1));
+    assert_int_equal(lb_bench_update(&b, "a", red), GREBE_OK);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_int_equal(lb_bench_update(&b, "a", blue), GREBE_OK);
+    assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_OK);
+    assert_int_equal(n_configured, 4);
+    assert_ptr_equal(configured[0], red);
+    assert_ptr_equal(configured[1], red);
+    assert_ptr_equal(configured[2], blue);
+    assert_null(configured[3]);
+    lb_bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +396,7 @@ int main(void)
         cmocka_unit_test(an_address_that_gets_no_subconn_is_left_out),
         cmocka_unit_test(survives_each_allocation_failing),
         cmocka_unit_test(a_picker_builder_is_required),
+        cmocka_unit_test(pickers_are_built_with_the_configuration_in_force),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
