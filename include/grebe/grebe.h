@@ -16,7 +16,8 @@
  *   Callbacks   End in `void *arg`, run on the loop's thread, never inside the function
  *               that caused them.
  *
- * To write a policy include grebe/balancer.h, to write a resolver grebe/resolver.h.
+ * To write a policy include grebe/balancer.h, to write a resolver grebe/resolver.h, to put
+ * either into a shared object grebe/plugin.h.
  */
 #ifndef GREBE_GREBE_H
 #define GREBE_GREBE_H
