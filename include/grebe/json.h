@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grebe/json.h -- how a policy reads its part of a service config.
+/* grebe/json.h -- how a policy reads its part of a service config, and a resolver what it
+ * was given as JSON.
  *
  * The rules are proto3 JSON as grpc-go applies them: a member is found under its
  * lowerCamelCase name, under its proto name (snake_case), or without regard to case;
@@ -20,10 +21,29 @@
 
 #include <grebe/attr.h>
 #include <grebe/error.h>
+#include <grebe/mem.h>
 
 GREBE_BEGIN_DECLS
 
 struct grebe_json;
+
+/* ---- Documents ---------------------------------------------------------------------- */
+
+/* RFC 8259, but a name may not come twice in an object, not even in different case; 64
+ * levels of objects and lists at most.  A document takes many times the memory of its
+ * text: it is the caller who limits that.  GREBE_ERR_CONFIG, with line and column in
+ * `diag` where they are known, or GREBE_ERR_NOMEM.  *out is the caller's to free. */
+GREBE_API int grebe_json_parse(const char *text, size_t length, struct grebe_diag *diag,
+                               const struct grebe_json **out) GREBE_MUST_CHECK;
+/* `document` is what grebe_json_parse() gave.  NULL: no-op. */
+GREBE_API void grebe_json_free(const struct grebe_json *document);
+
+/* `value` as text again, without spaces, members in their order.  The caller's to free;
+ * NULL when out of memory. */
+GREBE_API char *grebe_json_dump(const struct grebe_mem *mem,
+                                const struct grebe_json *value);
+
+/* ---- Values ------------------------------------------------------------------------- */
 
 enum grebe_json_type {
     GREBE_JSON_NULL,
@@ -44,6 +64,17 @@ GREBE_API size_t grebe_json_length(const struct grebe_json *array); /* 0 if no a
 GREBE_API const struct grebe_json *grebe_json_element(const struct grebe_json *array,
                                                       size_t i);
 GREBE_API const char *grebe_json_string(const struct grebe_json *value); /* or NULL */
+
+/* The members one by one, in their order: `after` is NULL for the first, then the name
+ * that *name was set to, borrowed.  NULL: there are no more. */
+GREBE_API const struct grebe_json *grebe_json_next_member(const struct grebe_json *object,
+                                                          const char *after,
+                                                          const char **name);
+/* Whether a member called `written` is what grebe_json_member() finds as `name`: for those
+ * who do not ignore what they do not know. */
+GREBE_API bool grebe_json_is_name(const char *written, const char *name);
+
+/* ---- Members of a type ---------------------------------------------------------------- */
 
 GREBE_API int grebe_json_get_bool(const struct grebe_json *object, const char *name,
                                   bool *out, struct grebe_diag *diag) GREBE_MUST_CHECK;

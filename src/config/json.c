@@ -121,18 +121,13 @@ static int explain(const json_error_t *error, struct grebe_diag *diag)
     return GREBE_ERR_CONFIG;
 }
 
-int grebe__json_parse(const char *text, size_t length, struct grebe_diag *diag,
-                      const struct grebe_json **out)
+int grebe_json_parse(const char *text, size_t length, struct grebe_diag *diag,
+                     const struct grebe_json **out)
 {
     json_error_t error;
     json_t *root;
     int result;
 
-    if (length > GREBE__JSON_TEXT_MAX) {
-        grebe_diag_set(diag, "the text has %zu bytes, %d are allowed", length,
-                       GREBE__JSON_TEXT_MAX);
-        return GREBE_ERR_CONFIG;
-    }
     root = json_loadb(text, length,
                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (root == NULL)
@@ -146,9 +141,47 @@ int grebe__json_parse(const char *text, size_t length, struct grebe_diag *diag,
     return GREBE_OK;
 }
 
-void grebe__json_free(const struct grebe_json *document)
+int grebe__json_parse(const char *text, size_t length, struct grebe_diag *diag,
+                      const struct grebe_json **out)
+{
+    if (length > GREBE__JSON_TEXT_MAX) {
+        grebe_diag_set(diag, "the text has %zu bytes, %d are allowed", length,
+                       GREBE__JSON_TEXT_MAX);
+        return GREBE_ERR_CONFIG;
+    }
+    return grebe_json_parse(text, length, diag, out);
+}
+
+void grebe_json_free(const struct grebe_json *document)
 {
     json_decref(unconst(value_of(document)));
+}
+
+/* ---- Writing ----------------------------------------------------------------------- */
+
+static int append(const char *bytes, size_t size, void *text)
+{
+    grebe__text_append(text, bytes, size);
+    return 0;
+}
+
+/* Once to know how long it is, once to write it. */
+char *grebe_json_dump(const struct grebe_mem *mem, const struct grebe_json *value)
+{
+    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+    struct grebe__text text = grebe__text_init(NULL, 0);
+    char *made;
+
+    if (json_dump_callback(value_of(value), append, &text, flags) != 0)
+        return NULL;
+    made = grebe_mem_alloc(mem, text.length + 1);
+    if (made == NULL)
+        return NULL;
+    text = grebe__text_init(made, text.length + 1);
+    if (json_dump_callback(value_of(value), append, &text, flags) == 0)
+        return made;
+    grebe_mem_free(mem, made);
+    return NULL;
 }
 
 /* ---- Looking ----------------------------------------------------------------------- */
@@ -248,6 +281,25 @@ const struct grebe_json *grebe_json_member(const struct grebe_json *object,
 
     (void)find(object, name, &found, NULL);
     return found;
+}
+
+bool grebe_json_is_name(const char *written, const char *name)
+{
+    return grebe__ascii_casecmp(written, name) == 0 || is_proto_name(written, name);
+}
+
+const struct grebe_json *grebe_json_next_member(const struct grebe_json *object,
+                                                const char *after, const char **name)
+{
+    json_t *value = unconst(value_of(object));
+    void *at = after == NULL
+                   ? json_object_iter(value)
+                   : json_object_iter_next(value, json_object_key_to_iter(after));
+
+    if (at == NULL)
+        return NULL;
+    *name = json_object_iter_key(at);
+    return json_of(json_object_iter_value(at));
 }
 
 size_t grebe_json_length(const struct grebe_json *array)

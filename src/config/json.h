@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/json.h -- from text to the values that grebe/json.h reads.
+/* config/json.h -- what service configs need beside grebe/json.h.
  *
  * Only this folder knows which JSON library is used: a `struct grebe_json` is one of its
  * values under another name.
  *
- * Limits      64 KiB of text, 64 levels of objects and lists; integers of 64 bits.
- * Sources     RFC 8259.  Stricter in one point: a name may not come twice in an object,
- *             not even in different case.
+ * Limits      64 KiB of text; 64 levels of objects and lists; integers of 64 bits.
  */
 #ifndef GREBE_CONFIG_JSON_H
 #define GREBE_CONFIG_JSON_H
@@ -15,11 +13,9 @@
 
 enum { GREBE__JSON_TEXT_MAX = 64 * 1024, GREBE__JSON_DEPTH_MAX = 64 };
 
-/* GREBE_ERR_CONFIG, with line and column in `diag` where they are known, or
- * GREBE_ERR_NOMEM.  *out is the caller's to free. */
+/* grebe_json_parse() for text from outside: too much of it is GREBE_ERR_CONFIG. */
 int grebe__json_parse(const char *text, size_t length, struct grebe_diag *diag,
                       const struct grebe_json **out);
-void grebe__json_free(const struct grebe_json *document); /* NULL: no-op */
 
 /* "a string", "an object": for explanations. */
 const char *grebe__json_type_text(const struct grebe_json *value);

@@ -312,13 +312,13 @@ int grebe__service_config_parse(const struct grebe_mem *mem, const char *text,
         return error;
     made = grebe_mem_alloc(mem, sizeof *made);
     if (made == NULL) {
-        grebe__json_free(root);
+        grebe_json_free(root);
         return GREBE_ERR_NOMEM;
     }
     *made = (struct grebe__service_config){.mem = mem, .refs = 1};
     grebe__map_init(&made->by_name, mem, &by_name_ops);
     error = parse_root(made, root, diag);
-    grebe__json_free(root);
+    grebe_json_free(root);
     if (error == GREBE_OK)
         *out = made;
     else

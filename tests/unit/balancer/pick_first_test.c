@@ -869,7 +869,7 @@ TEST(configuration_is_an_object_with_a_boolean)
             assert_non_null(strstr(diag.text, configs[i].error));
             assert_null(config);
         }
-        grebe__json_free(document);
+        grebe_json_free(document);
     }
 }
 

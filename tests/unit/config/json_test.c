@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "config/json.h"
+#include "support/mem.h"
 
 static const struct grebe_json *parse(const char *text)
 {
@@ -81,7 +82,7 @@ TEST(any_value_may_be_the_root)
                                         "null", "true", " {} \n"};
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(texts); i++)
-        grebe__json_free(parse(texts[i]));
+        grebe_json_free(parse(texts[i]));
 }
 
 TEST(text_is_64_kib_at_most)
@@ -91,7 +92,7 @@ TEST(text_is_64_kib_at_most)
     memset(text, ' ', GREBE__JSON_TEXT_MAX + 1);
     text[0] = '1';
     text[GREBE__JSON_TEXT_MAX] = '\0';
-    grebe__json_free(parse(text));
+    grebe_json_free(parse(text));
     text[GREBE__JSON_TEXT_MAX] = ' ';
     assert_refused(text, GREBE__JSON_TEXT_MAX + 1, "the text has 65537 bytes");
     free(text);
@@ -114,7 +115,7 @@ TEST(levels_are_64_at_most)
 {
     char *text = nested(64);
 
-    grebe__json_free(parse(text));
+    grebe_json_free(parse(text));
     free(text);
     text = nested(65);
     assert_refused(text, strlen(text), "nested deeper than 64 levels");
@@ -137,8 +138,48 @@ TEST(object_with_thousands_of_names_is_read)
     sprintf(end, "}");
     document = parse(text);
     assert_int_equal(grebe__json_n_members(document), 5000);
-    grebe__json_free(document);
+    grebe_json_free(document);
     free(text);
+}
+
+/* ---- Writing ----------------------------------------------------------------------- */
+
+TEST(values_are_written_as_they_were_read)
+{
+    static const char *const texts[] = {
+        "{\"b\":1,\"a\":[true,null,\"x\\\"\\\\\\n\\u0000\"],\"c\":{}}",
+        "[]",
+        "\"\"",
+        "-9223372036854775808",
+        "0.10000000000000001",
+        "\"\xe2\x82\xac\"",
+    };
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(texts); i++) {
+        const struct grebe_json *document = parse(texts[i]);
+        char *text = grebe_json_dump(NULL, document);
+
+        assert_string_equal(text, texts[i]);
+        grebe_mem_free(NULL, text);
+        grebe_json_free(document);
+    }
+}
+
+TEST(writing_takes_one_block_or_none)
+{
+    const struct grebe_json *document = parse(" { \"a\" : [ 1, 2 ] } ");
+    struct test_mem mem;
+    char *text;
+
+    test_mem_init(&mem);
+    text = grebe_json_dump(&mem.interface, document);
+    assert_string_equal(text, "{\"a\":[1,2]}");
+    grebe_mem_free(&mem.interface, text);
+    assert_int_equal(mem.n_allocs, 1);
+    mem.fail_at = 2;
+    assert_null(grebe_json_dump(&mem.interface, document));
+    assert_int_equal(mem.n_live, 0);
+    grebe_json_free(document);
 }
 
 /* ---- Members ----------------------------------------------------------------------- */
@@ -173,7 +214,7 @@ TEST(member_is_found_by_its_names)
             assert_null(member);
         else
             assert_string_equal(grebe_json_string(member), lookups[i].found);
-        grebe__json_free(object);
+        grebe_json_free(object);
     }
 }
 
@@ -188,7 +229,32 @@ TEST(two_names_of_one_member_are_one_too_many)
                      GREBE_ERR_CONFIG);
     assert_string_equal(diag.text, "maxAttempts: comes twice, under two names");
     assert_int_equal(value, 9);
-    grebe__json_free(object);
+    grebe_json_free(object);
+}
+
+TEST(members_are_in_order)
+{
+    const struct grebe_json *object = parse("{\"b\":1,\"a\":null,\"c\":{\"d\":2}}");
+    static const char *const names[] = {"b", "a", "c"};
+    const struct grebe_json *value;
+    const char *name = NULL;
+    size_t n = 0;
+
+    while ((value = grebe_json_next_member(object, name, &name)) != NULL)
+        assert_string_equal(name, names[n++]);
+    assert_int_equal(n, 3);
+    assert_null(grebe_json_next_member(NULL, NULL, &name));
+    assert_null(grebe_json_next_member(grebe_json_element(object, 0), NULL, &name));
+    grebe_json_free(object);
+}
+
+TEST(name_is_another_spelling_where_member_would_find_it)
+{
+    assert_true(grebe_json_is_name("maxAttempts", "maxAttempts"));
+    assert_true(grebe_json_is_name("max_attempts", "maxAttempts"));
+    assert_true(grebe_json_is_name("MAXattempts", "maxAttempts"));
+    assert_false(grebe_json_is_name("max_Attempts", "maxAttempts"));
+    assert_false(grebe_json_is_name("maxAttempt", "maxAttempts"));
 }
 
 TEST(elements_are_in_order)
@@ -201,7 +267,7 @@ TEST(elements_are_in_order)
     assert_int_equal(grebe_json_length(grebe_json_element(list, 0)), 0);
     assert_int_equal(grebe_json_length(NULL), 0);
     assert_null(grebe_json_string(NULL));
-    grebe__json_free(list);
+    grebe_json_free(list);
 }
 
 TEST(every_type_has_its_number)
@@ -214,7 +280,7 @@ TEST(every_type_has_its_number)
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(types); i++)
         assert_int_equal(grebe_json_type(grebe_json_element(list, i)), types[i]);
-    grebe__json_free(list);
+    grebe_json_free(list);
 }
 
 /* ---- Getters ----------------------------------------------------------------------- */
@@ -295,7 +361,7 @@ TEST(getters_take_their_type_only)
         assert_int_equal(error, readings[i].why == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
         assert_string_equal(diag.text, readings[i].why == NULL ? "" : readings[i].why);
         assert_int_equal(get(readings[i].getter, object, NULL), error);
-        grebe__json_free(object);
+        grebe_json_free(object);
     }
 }
 
@@ -314,7 +380,7 @@ TEST(absent_and_null_leave_the_default)
         assert_string_equal(text, "default");
         assert_int_equal(grebe_json_get_uint32(object, "x", &number, NULL), GREBE_OK);
         assert_int_equal(number, 7);
-        grebe__json_free(object);
+        grebe_json_free(object);
     }
     assert_int_equal(get(BOOL, NULL, NULL), GREBE_OK);
 }
@@ -338,7 +404,7 @@ TEST(values_arrive_whole)
     assert_int_equal(number, -5);
     assert_true(real == 0.25);
     assert_int_equal(duration, -1500000000);
-    grebe__json_free(object);
+    grebe_json_free(object);
 }
 
 TEST(decimal_comma_of_a_locale_does_not_matter)
@@ -353,7 +419,7 @@ TEST(decimal_comma_of_a_locale_does_not_matter)
     object = parse("{\"x\":1.5}");
     assert_int_equal(grebe_json_get_double(object, "x", &real, NULL), GREBE_OK);
     assert_true(real == 1.5);
-    grebe__json_free(object);
+    grebe_json_free(object);
     setlocale(LC_ALL, "C");
 }
 
@@ -366,8 +432,12 @@ int main(void)
         cmocka_unit_test(text_is_64_kib_at_most),
         cmocka_unit_test(levels_are_64_at_most),
         cmocka_unit_test(object_with_thousands_of_names_is_read),
+        cmocka_unit_test(values_are_written_as_they_were_read),
+        cmocka_unit_test(writing_takes_one_block_or_none),
         cmocka_unit_test(member_is_found_by_its_names),
         cmocka_unit_test(two_names_of_one_member_are_one_too_many),
+        cmocka_unit_test(members_are_in_order),
+        cmocka_unit_test(name_is_another_spelling_where_member_would_find_it),
         cmocka_unit_test(elements_are_in_order),
         cmocka_unit_test(every_type_has_its_number),
         cmocka_unit_test(getters_take_their_type_only),

@@ -103,7 +103,7 @@ static int parse(const char *text, struct grebe_diag *diag, struct grebe_lb_conf
 
     assert_int_equal(grebe__json_parse(text, strlen(text), diag, &list), GREBE_OK);
     error = grebe_lb_config_parse(list, diag, out);
-    grebe__json_free(list);
+    grebe_json_free(list);
     return error;
 }
 
