@@ -27,7 +27,7 @@
 
 GREBE_BEGIN_DECLS
 
-#define GREBE_RESOLVER_API 1
+#define GREBE_RESOLVER_API 2
 
 struct grebe_resolver;
 struct grebe_resolver_conn; /* the channel, as a resolver sees it */
@@ -80,13 +80,17 @@ static inline void grebe_resolver_init(struct grebe_resolver *resolver,
     resolver->api = GREBE_RESOLVER_API;
 }
 
+struct grebe_resolver_builder;
+
 struct grebe_resolver_options {
     bool ignores_service_config; /* the channel will not look at it: do not ask */
+    const struct grebe_resolver_builder
+        *builder; /* itself: it may be part of an object */
 };
 
 struct grebe_resolver_builder {
     uint32_t api;       /* GREBE_RESOLVER_API */
-    const char *scheme; /* lower case; static storage */
+    const char *scheme; /* lower case; static storage, or as long as it is referenced */
     /* `target` and `conn` outlive the resolver.  On failure `diag` says why; the channel
      * reports TRANSIENT_FAILURE with it. */
     int (*build)(const struct grebe_target *target, struct grebe_resolver_conn *conn,
@@ -95,6 +99,10 @@ struct grebe_resolver_builder {
     /* The channel's authority if it is not the endpoint: written to `buf` as snprintf()
      * does, the length it has returned.  NULL: it is the endpoint. */
     size_t (*authority)(const struct grebe_target *target, char *buf, size_t size);
+    /* ---- Since API 2.  A channel counts among the users of its builder from its making
+     * to its end.  Any thread; NULL: static storage. */
+    void (*ref)(const struct grebe_resolver_builder *builder);
+    void (*unref)(const struct grebe_resolver_builder *builder);
 };
 
 /* The endpoints as they are now.  GREBE_ERR_BAD_RESOLVER_STATE: the channel cannot use

@@ -13,7 +13,7 @@ struct grebe_resolver_watch {
     const struct grebe_mem *mem;
     struct grebe_loop *loop; /* a reference */
     struct grebe_target *target;
-    const struct grebe_resolver_builder *builder;
+    const struct grebe_resolver_builder *builder; /* a reference */
     struct grebe_resolver *resolver;
     grebe_resolve_fn on_result;
     void *arg;
@@ -53,6 +53,7 @@ static void free_watch(struct grebe_resolver_watch *watch)
     struct grebe_loop *loop = watch->loop;
 
     grebe__target_free(watch->mem, watch->target);
+    grebe__resolver_builder_unref(watch->builder);
     grebe_mem_free(watch->mem, watch);
     grebe_loop_unref(loop);
 }
@@ -60,7 +61,7 @@ static void free_watch(struct grebe_resolver_watch *watch)
 static void build(void *arg)
 {
     struct grebe_resolver_watch *watch = arg;
-    struct grebe_resolver_options options = {.ignores_service_config = false};
+    struct grebe_resolver_options options = {.builder = watch->builder};
 
     watch->result = watch->builder->build(watch->target, &watch->conn, &options,
                                           watch->diag, &watch->resolver);
@@ -100,6 +101,8 @@ int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
     };
     result = grebe__target_parse(options.mem, target, &how, diag, &watch->target,
                                  &watch->builder);
+    if (result == GREBE_OK)
+        grebe__resolver_builder_ref(watch->builder);
     if (result == GREBE_OK)
         result = grebe__loop_call(loop, build, watch);
     if (result == GREBE_OK)

@@ -64,6 +64,7 @@ static int set_target(struct grebe_channel *channel, const char *target,
 
     if (result != GREBE_OK)
         return result;
+    grebe__resolver_builder_ref(channel->resolver_builder);
     channel->target_text = grebe__target_canonical(channel->host.mem, channel->target);
     return channel->target_text == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
 }
@@ -283,6 +284,7 @@ void grebe__channel_unref(struct grebe_channel *channel)
     grebe_mem_free(mem, channel->authority);
     grebe_mem_free(mem, channel->target_text);
     grebe__target_free(mem, channel->target);
+    grebe__resolver_builder_unref(channel->resolver_builder);
     grebe_mem_free(mem, channel);
 }
 

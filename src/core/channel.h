@@ -52,7 +52,7 @@ struct grebe_channel {
     char *user_agent;        /* the whole header */
     char *tcp_congestion;    /* or NULL */
     struct grebe_target *target;
-    const struct grebe_resolver_builder *resolver_builder;
+    const struct grebe_resolver_builder *resolver_builder; /* a reference */
     struct grebe__transport_options transport_options;
     struct grebe__backoff_policy backoff;
     struct grebe__dns_options dns_options;

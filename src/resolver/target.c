@@ -333,6 +333,23 @@ void grebe__target_free(const struct grebe_mem *mem, struct grebe_target *target
     grebe_mem_free(mem, target);
 }
 
+static bool is_counted(const struct grebe_resolver_builder *builder)
+{
+    return builder != NULL && builder->api >= 2 && builder->ref != NULL;
+}
+
+void grebe__resolver_builder_ref(const struct grebe_resolver_builder *builder)
+{
+    if (is_counted(builder))
+        builder->ref(builder);
+}
+
+void grebe__resolver_builder_unref(const struct grebe_resolver_builder *builder)
+{
+    if (is_counted(builder))
+        builder->unref(builder);
+}
+
 char *grebe__target_canonical(const struct grebe_mem *mem,
                               const struct grebe_target *target)
 {

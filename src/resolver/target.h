@@ -23,12 +23,17 @@ struct grebe__target_options {
 };
 
 /* GREBE_ERR_TARGET, explained in `diag`, or GREBE_ERR_NOMEM.  *out is the caller's to
- * free and holds all of its text; *builder resolves it. */
+ * free and holds all of its text; *builder, borrowed, resolves it. */
 int grebe__target_parse(const struct grebe_mem *mem, const char *text,
                         const struct grebe__target_options *options,
                         struct grebe_diag *diag, struct grebe_target **out,
                         const struct grebe_resolver_builder **builder) GREBE_MUST_CHECK;
 void grebe__target_free(const struct grebe_mem *mem, struct grebe_target *target);
+
+/* Builders of today are counted; older ones, and those without the functions for it, are
+ * there for ever.  NULL: no-op. */
+void grebe__resolver_builder_ref(const struct grebe_resolver_builder *builder);
+void grebe__resolver_builder_unref(const struct grebe_resolver_builder *builder);
 
 /* "scheme://authority/endpoint", the caller's to free; NULL when out of memory. */
 char *grebe__target_canonical(const struct grebe_mem *mem,

@@ -216,6 +216,52 @@ TEST(the_lower_case_scheme_is_found_whatever_the_target_says)
     grebe_resolver_unregister("casetest");
 }
 
+/* ---- Builders that are objects ----------------------------------------------------- */
+
+static int n_references;
+
+static void count_ref(const struct grebe_resolver_builder *builder)
+{
+    assert_string_equal(builder->scheme, "foo");
+    n_references++;
+}
+
+static void count_unref(const struct grebe_resolver_builder *builder)
+{
+    assert_string_equal(builder->scheme, "foo");
+    n_references--;
+}
+
+TEST(builder_is_counted_if_it_can_be)
+{
+    struct grebe_resolver_builder counted = RESOLVER("foo");
+
+    counted.ref = count_ref;
+    counted.unref = count_unref;
+    grebe__resolver_builder_ref(&counted);
+    assert_int_equal(n_references, 1);
+    grebe__resolver_builder_unref(&counted);
+    assert_int_equal(n_references, 0);
+    grebe__resolver_builder_ref(&foo);
+    grebe__resolver_builder_unref(&foo);
+    grebe__resolver_builder_unref(NULL);
+}
+
+/* Behind its last member there may be anything. */
+TEST(builder_of_an_older_interface_has_no_count)
+{
+    struct grebe_resolver_builder old = RESOLVER("foo");
+
+    old.api = 1;
+    old.ref = count_ref;
+    old.unref = count_unref;
+    grebe__resolver_builder_ref(&old);
+    grebe__resolver_builder_unref(&old);
+    assert_int_equal(n_references, 0);
+    assert_int_equal(grebe_resolver_register(&old), GREBE_OK);
+    grebe_resolver_unregister("foo");
+}
+
 TEST(default_scheme_can_be_another)
 {
     const struct grebe_resolver_builder *const list[] = {&own_foo};
@@ -332,6 +378,8 @@ int main(void)
         cmocka_unit_test(channel_is_asked_before_the_registry_and_in_order),
         cmocka_unit_test(scheme_with_upper_case_is_never_found),
         cmocka_unit_test(the_lower_case_scheme_is_found_whatever_the_target_says),
+        cmocka_unit_test(builder_is_counted_if_it_can_be),
+        cmocka_unit_test(builder_of_an_older_interface_has_no_count),
         cmocka_unit_test(default_scheme_can_be_another),
         cmocka_unit_test(default_scheme_needs_a_resolver),
         cmocka_unit_test(target_has_a_canonical_form_and_names_its_service),
