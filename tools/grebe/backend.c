@@ -9,7 +9,7 @@
 #include <grebe/status.h>
 
 #include "output.h"
-#include "server.h"
+#include "server/server.h"
 #include "units.h"
 #include "verbs.h"
 

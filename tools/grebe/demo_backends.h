@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server.h"
+#include "server/server.h"
 
 struct demo_backends;
 

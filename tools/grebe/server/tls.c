@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* server_tls.c -- TLS for a backend, as bytes in and bytes out.
+/* server/tls.c -- TLS for a backend, as bytes in and bytes out.
  *
  * OpenSSL works on memory BIOs, so that sockets stay libuv's business.  ALPN "h2" is
  * required (RFC 9113 3.3): a client without it fails the handshake.
@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server_parts.h"
+#include "server/server.h"
+#include "server/tls.h"
 
 struct server_tls {
     SSL_CTX *ctx;

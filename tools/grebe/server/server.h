@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* server.h -- gRPC backends to balance over: real connections, made-up work.
+/* server/server.h -- gRPC backends to balance over: real connections, made-up work.
  *
  * A server is one backend: one listener, its connections, and calls that are echoed after
  * a delay, or fail, or wait for a free place, as its settings say.  Any method echoes its
@@ -78,7 +78,7 @@ void server_set_serving(struct server *server, bool is_serving);
 /* Kills it first. */
 void server_destroy(struct server *server);
 
-/* ---- server_tls.c ------------------------------------------------------------------ */
+/* ---- TLS --------------------------------------------------------------------------- */
 
 /* PEM files.  With `client_ca_file` clients must show a certificate it has signed.  NULL:
  * `error` says which file and why. */
