@@ -129,11 +129,12 @@ static int fail_list(const char *flaw, struct grebe_diag *diag)
 int grebe_lb_config_parse(const struct grebe_json *list, struct grebe_diag *diag,
                           struct grebe_lb_config **out)
 {
-    char flaw[256] = "no supported policies found";
-    struct grebe__text names = {.buf = flaw, .size = sizeof flaw, .length = strlen(flaw)};
+    char flaw[256];
+    struct grebe__text tried = grebe__text_init(flaw, sizeof flaw);
 
     if (list == NULL || grebe_json_type(list) != GREBE_JSON_ARRAY)
         return fail_list("expected a list of policies", diag);
+    grebe__text_printf(&tried, "no supported policies found in [");
     for (size_t i = 0; i < grebe_json_length(list); i++) {
         const struct grebe_balancer_builder *builder;
         const struct grebe_json *config;
@@ -145,8 +146,9 @@ int grebe_lb_config_parse(const struct grebe_json *list, struct grebe_diag *diag
         builder = grebe_balancer_get(name);
         if (builder != NULL)
             return make(builder, config, i, diag, out);
-        grebe__text_append(&names, i == 0 ? ": " : ", ", 2);
-        grebe__text_append_escaped(&names, name, strlen(name));
+        grebe__text_printf(&tried, "%s", i == 0 ? "" : ", ");
+        grebe__text_append_escaped(&tried, name, strlen(name));
     }
+    grebe__text_printf(&tried, "]");
     return fail_list(flaw, diag);
 }

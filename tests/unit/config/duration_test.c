@@ -10,6 +10,8 @@ static const struct {
 } valid[] = {
     {"0s", 0},
     {"1s", 1000000000},
+    {"10s", 10000000000},
+    {"-2s", -2000000000},
     {"1.s", 1000000000},
     {".050s", 50000000},
     {"-0s", 0},
@@ -29,7 +31,7 @@ static const struct {
     {"-315576000000s", INT64_MIN},
 };
 
-/* CFG-13 */
+/* CFG-13, C-24 */
 TEST(valid_text_is_nanoseconds)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(valid); i++) {
@@ -40,7 +42,7 @@ TEST(valid_text_is_nanoseconds)
     }
 }
 
-/* CFG-13 */
+/* CFG-13, C-25, C-26 */
 TEST(anything_else_is_refused)
 {
     static const char *const invalid[] = {

@@ -122,9 +122,10 @@ static const struct {
     {"[{\"foo\":{}},{\"foo\":5},7,{}]", "foo", "default"},
     {"[{\"plain\":{}}]", "plain", NULL},
     {"[{\"round_robin\":{}}]", "round_robin", NULL},
+    {"[{\"unknown\":{}},{\"round_robin\":{}}]", "round_robin", NULL},
 };
 
-/* REG-10 */
+/* REG-10, C-19 */
 TEST(first_registered_policy_wins)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(chosen); i++) {
@@ -148,10 +149,12 @@ static const struct {
     int error;
     const char *why;
 } refused[] = {
-    {"[]", GREBE_ERR_CONFIG, ": no supported policies found"},
+    {"[]", GREBE_ERR_CONFIG, ": no supported policies found in []"},
+    {"[{\"doesNotExist\":{}}]", GREBE_ERR_CONFIG,
+     ": no supported policies found in [doesNotExist]"},
     {"{\"foo\":{}}", GREBE_ERR_CONFIG, ": expected a list of policies"},
     {"[{\"x\":{}},{\"y\\n\":{}}]", GREBE_ERR_CONFIG,
-     ": no supported policies found: x, y\\x0a"},
+     ": no supported policies found in [x, y\\x0a]"},
     {"[{}]", GREBE_ERR_CONFIG, "[0]: expected one policy, found 0"},
     {"[{\"x\":1,\"y\":2}]", GREBE_ERR_CONFIG, "[0]: expected one policy, found 2"},
     {"[{\"x\":1,\"y\":2},{\"foo\":{}}]", GREBE_ERR_CONFIG,
@@ -165,7 +168,7 @@ static const struct {
     {"[{\"silent\":{}}]", GREBE_ERR_UNSUPPORTED, "[0].silent: not supported"},
 };
 
-/* REG-8, REG-9, REG-11 */
+/* REG-8, REG-9, REG-11, C-20, C-21, C-22 */
 TEST(list_that_is_wrong_anywhere_before_is_refused_as_a_whole)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(refused); i++) {

@@ -105,9 +105,10 @@ static const struct {
      "loadBalancingPolicy: expected a string, found a number"},
     {"{\"loadBalancingConfig\":{\"round_robin\":{}}}",
      "loadBalancingConfig: expected a list, found an object"},
-    {"{\"loadBalancingConfig\":[]}", "loadBalancingConfig: no supported policies found"},
+    {"{\"loadBalancingConfig\":[]}",
+     "loadBalancingConfig: no supported policies found in []"},
     {"{\"loadBalancingConfig\":[{\"no\":{}}],\"loadBalancingPolicy\":\"round_robin\"}",
-     "loadBalancingConfig: no supported policies found: no"},
+     "loadBalancingConfig: no supported policies found in [no]"},
     {"{\"loadBalancingConfig\":[{\"a\":1,\"b\":2}]}",
      "loadBalancingConfig[0]: expected one policy, found 2"},
     {"{\"methodConfig\":{}}", "methodConfig: expected a list, found an object"},
@@ -118,6 +119,9 @@ static const struct {
     {"{\"retryThrottling\":{\"maxTokens\":-1,\"tokenRatio\":1}}",
      "retryThrottling.maxTokens: missing, or less than 0.001"},
     {"{\"retryThrottling\":{\"maxTokens\":1001,\"tokenRatio\":1}}",
+     "retryThrottling.maxTokens: more than 1000"},
+    {"{\"methodConfig\":[{\"name\":[{}]}],"
+     "\"retryThrottling\":{\"maxTokens\":1001,\"tokenRatio\":1}}",
      "retryThrottling.maxTokens: more than 1000"},
     {"{\"retryThrottling\":{\"maxTokens\":1e300,\"tokenRatio\":1}}",
      "retryThrottling.maxTokens: more than 1000"},
@@ -179,7 +183,7 @@ static const struct {
      "round_robin"},
 };
 
-/* CFG-3 */
+/* CFG-3, C-23 */
 TEST(list_of_policies_wins_over_the_name_of_one)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(policies); i++) {
@@ -239,6 +243,7 @@ TEST(entries_are_not_merged)
     grebe__service_config_unref(config);
 }
 
+/* CFG-9 */
 TEST(without_a_default_other_methods_have_nothing)
 {
     struct grebe__service_config *config =
@@ -373,6 +378,8 @@ TEST(wait_for_ready_is_yes_no_or_unsaid)
     grebe__service_config_unref(config);
     assert_entry_refused("\"waitForReady\":\"true\"",
                          "waitForReady: expected a boolean, found a string");
+    assert_refused("{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":fall}]}",
+                   "line 1 column 49: invalid token");
 }
 
 static const struct {
@@ -388,7 +395,7 @@ static const struct {
     {"\"timeout\":null", false, 0},
 };
 
-/* CFG-5 */
+/* CFG-5, CFG-13, C-25 */
 TEST(timeout_is_a_duration_and_negative_is_none)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(timeouts); i++) {
@@ -401,6 +408,11 @@ TEST(timeout_is_a_duration_and_negative_is_none)
     }
     assert_entry_refused("\"timeout\":\"3c\"",
                          "timeout: not a duration such as \"1.5s\": \"3c\"");
+    assert_entry_refused("\"timeout\":123", "timeout: expected a string, found a number");
+    /* One that cannot be read spoils the whole, whatever follows it. */
+    assert_refused("{\"methodConfig\":[{\"name\":[{}],\"timeout\":\"3c\"},"
+                   "{\"name\":[{\"service\":\"s\"}],\"timeout\":\"1s\"}]}",
+                   "methodConfig[0].timeout: not a duration such as \"1.5s\": \"3c\"");
     assert_entry_refused("\"timeout\":\"315576000001s\"",
                          "timeout: beyond 315576000000 seconds: \"315576000001s\"");
 }
@@ -483,6 +495,7 @@ static const struct {
      "maxAttempts: expected an integer, found a string"},
     {"2", "\"0s\"", "\"1s\"", "1", "[14]", "initialBackoff: not more than 0"},
     {"2", "null", "\"1s\"", "1", "[14]", "initialBackoff: missing"},
+    {"2", "\"1s\"", "\"0s\"", "1", "[14]", "maxBackoff: not more than 0"},
     {"2", "\"1s\"", "\"-1s\"", "1", "[14]", "maxBackoff: not more than 0"},
     {"2", "\"1s\"", "\"1s\"", "0", "[14]",
      "backoffMultiplier: missing, or not more than 0"},
