@@ -3,6 +3,8 @@
  * for each of them; what they have in common comes first. */
 #include "support/test.h"
 
+#include <pthread.h>
+
 #include "support/lb_bench.h"
 
 int example_main(int argc, char *argv[]);
@@ -121,20 +123,98 @@ TEST(calls_go_round)
 #endif
 
 #ifdef EXAMPLE_weighted_round_robin_picker
+static void set_weights(long a, long b, long c)
+{
+    const long all[] = {a, b, c};
+    static const char *const names[] = {"a", "b", "c"};
+
+    for (size_t i = 0; i < 3; i++) {
+        weights[i].address = names[i];
+        weights[i].weight = all[i];
+    }
+}
+
 TEST(weights_are_kept_exactly_and_smoothly)
 {
     struct lb_bench b;
 
-    weights[0].address = "a";
-    weights[0].weight = 5;
-    weights[1].address = "c";
-    weights[1].weight = 2;
+    set_weights(5, 1, 2);
     start(&b, "a=R b=R c=R");
     assert_string_equal(lb_bench_cycle(&b), "a a c a a b a c");
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
     assert_string_equal(lb_bench_cycle(&b), "b c c");
     lb_bench_fini(&b);
-    weights[0].address = weights[1].address = NULL;
+}
+
+/* Z-1, Z-2: wherever a picker starts, and whatever the weights have in common. */
+TEST(calls_follow_the_smooth_sequence)
+{
+    static const struct {
+        long weights[3];
+        const char *sequence; /* twice: each period is somewhere in it */
+    } cases[] = {
+        {{5, 1, 1}, "aabacaaaabacaa"},
+        {{50, 10, 10}, "aabacaaaabacaa"},
+        {{3, 2, 1}, "abacbaabacba"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t period = strlen(cases[i].sequence) / 2;
+        struct lb_bench b;
+        char picks[64];
+
+        set_weights(cases[i].weights[0], cases[i].weights[1], cases[i].weights[2]);
+        start(&b, "a=R b=R c=R");
+        for (size_t k = 0; k < 5 * period; k++) {
+            picks[k] = lb_bench_pick(&b)[0];
+            if (k >= period)
+                assert_int_equal(picks[k], picks[k - period]);
+        }
+        picks[period] = '\0';
+        if (strstr(cases[i].sequence, picks) == NULL)
+            fail_msg("%s is no turn of %s", picks, cases[i].sequence);
+        lb_bench_fini(&b);
+    }
+}
+
+enum { THREADS = 8, PICKS_OF_EACH = 7 };
+
+static unsigned n_by_backend[3]; /* atomic: of a, b and c */
+
+static void *pick_some(void *arg)
+{
+    struct lb_bench *b = arg;
+    const struct grebe_pick_args args = {0};
+
+    for (int i = 0; i < PICKS_OF_EACH; i++) {
+        struct grebe_pick chosen = {0};
+
+        grebe_picker_pick(b->picker, &args, &chosen);
+        for (size_t k = 0; k < 3; k++)
+            if (chosen.subconn == (struct grebe_subconn *)b->subconns[k])
+                __atomic_fetch_add(&n_by_backend[k], 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+/* Z-3 */
+TEST(threads_that_share_a_period_get_it_exactly)
+{
+    pthread_t threads[THREADS];
+    struct lb_bench b;
+
+    set_weights(40, 8, 8);
+    start(&b, "a=R b=R c=R");
+    for (int round = 1; round <= 20; round++) {
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, pick_some, &b), 0);
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(threads[i], NULL);
+        assert_int_equal(n_by_backend[0], 40 * round);
+        assert_int_equal(n_by_backend[1], 8 * round);
+        assert_int_equal(n_by_backend[2], 8 * round);
+    }
+    lb_bench_fini(&b);
 }
 #endif
 
@@ -261,6 +341,8 @@ int main(void)
 #endif
 #ifdef EXAMPLE_weighted_round_robin_picker
         cmocka_unit_test(weights_are_kept_exactly_and_smoothly),
+        cmocka_unit_test(calls_follow_the_smooth_sequence),
+        cmocka_unit_test(threads_that_share_a_period_get_it_exactly),
 #endif
 #ifdef EXAMPLE_least_request_picker
         cmocka_unit_test(the_backend_with_the_fewest_open_calls_is_next),
