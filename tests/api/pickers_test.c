@@ -808,6 +808,42 @@ static void *wake(void *arg)
     return NULL;
 }
 
+/* Ten threads pick once from what was published last, while we take turns: however these
+ * interleave, nobody is sent anywhere. */
+static void wake_with_ten_threads(void)
+{
+    pthread_t threads[WAKERS];
+
+    n_sent = 0;
+    assert_int_equal(pthread_barrier_init(&round_begins, NULL, WAKERS), 0);
+    for (size_t i = 0; i < WAKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, wake, NULL), 0);
+    for (int i = 0; i < 100; i++)
+        sim_settle(&channel.sim);
+    for (size_t i = 0; i < WAKERS; i++)
+        pthread_join(threads[i], NULL);
+    sim_settle(&channel.sim);
+    pthread_barrier_destroy(&round_begins);
+    assert_int_equal(n_sent, 0);
+}
+
+static void update_with(struct grebe_endpoint *endpoint)
+{
+    struct grebe_balancer_update update = {.endpoints = &endpoint, .n_endpoints = 1};
+
+    grebe__env_enter(&channel.sim.env);
+    assert_int_equal(grebe_client_conn_update(channel.root, &update), GREBE_OK);
+    grebe__env_leave(&channel.sim.env);
+}
+
+static void close_and_forget(void)
+{
+    close_channel();
+    put_picker(NULL);
+    assert_int_equal(channel.n_roots, 0);
+    sim_fini(&channel.sim);
+}
+
 static void deliver_to_all(enum grebe_connectivity state)
 {
     for (size_t i = 0; i < channel.n_fakes; i++) {
@@ -822,36 +858,61 @@ TEST(ten_threads_wake_an_idle_policy_once)
 {
     struct grebe_balancer_builder builder = grebe__pick_first;
     struct grebe_endpoint *endpoint = new_endpoint(1);
-    struct grebe_balancer_update update = {.endpoints = &endpoint, .n_endpoints = 1};
-    pthread_t threads[WAKERS];
 
     builder.build = build_counting;
     open_channel(&builder);
-    grebe__env_enter(&channel.sim.env);
-    assert_int_equal(grebe_client_conn_update(channel.root, &update), GREBE_OK);
-    grebe__env_leave(&channel.sim.env);
+    update_with(endpoint);
     deliver_to_all(GREBE_CONNECTING);
     deliver_to_all(GREBE_READY);
     deliver_to_all(GREBE_IDLE);
     n_exit_idle = 0;
-    n_sent = 0;
-    assert_int_equal(pthread_barrier_init(&round_begins, NULL, WAKERS), 0);
-    for (size_t i = 0; i < WAKERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, wake, NULL), 0);
-    /* However the picks and our turns interleave, one is asked for. */
-    for (int i = 0; i < 100; i++)
-        sim_settle(&channel.sim);
-    for (size_t i = 0; i < WAKERS; i++)
-        pthread_join(threads[i], NULL);
-    sim_settle(&channel.sim);
-    pthread_barrier_destroy(&round_begins);
-    assert_int_equal(n_sent, 0);
+    wake_with_ten_threads();
     assert_int_equal(n_exit_idle, 1);
     grebe_endpoint_unref(endpoint);
-    close_channel();
-    put_picker(NULL);
-    assert_int_equal(channel.n_roots, 0);
-    sim_fini(&channel.sim);
+    close_and_forget();
+}
+
+/* ---- The picker of a lazy child ----------------------------------------------------------------------- */
+
+static uint32_t n_built;
+
+static int build_counted(struct grebe_client_conn *cc,
+                         const struct grebe_build_options *options,
+                         struct grebe_balancer **out)
+{
+    n_built++;
+    return grebe__round_robin.build(cc, options, out);
+}
+
+static const struct grebe_balancer_builder counted_child = {
+    .api = GREBE_BALANCER_API,
+    .name = "counted",
+    .build = build_counted,
+};
+
+static int build_lazy_counted(struct grebe_client_conn *cc,
+                              const struct grebe_build_options *options,
+                              struct grebe_balancer **out)
+{
+    (void)options;
+    return grebe_lazy_new(cc, &counted_child, out);
+}
+
+/* C-11 */
+TEST(ten_threads_have_a_lazy_child_built_once)
+{
+    static const struct grebe_balancer_builder builder = {
+        .api = GREBE_BALANCER_API, .name = "lazy", .build = build_lazy_counted};
+    struct grebe_endpoint *endpoint = new_endpoint(1);
+
+    n_built = 0;
+    open_channel(&builder);
+    update_with(endpoint);
+    wake_with_ten_threads();
+    assert_int_equal(n_built, 1);
+    assert_int_equal(channel.n_fakes, 1);
+    grebe_endpoint_unref(endpoint);
+    close_and_forget();
 }
 
 int main(void)
@@ -860,6 +921,7 @@ int main(void)
         cmocka_unit_test(
             pickers_serve_threads_while_policies_replace_them_and_channels_close),
         cmocka_unit_test(ten_threads_wake_an_idle_policy_once),
+        cmocka_unit_test(ten_threads_have_a_lazy_child_built_once),
     };
 
     return cmocka_run_group_tests_name("pickers", tests, NULL, NULL);

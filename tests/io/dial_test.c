@@ -84,6 +84,7 @@ static const struct {
     {speak_out_of_turn, ""},
 };
 
+/* CH-5, SC-2 */
 TEST(a_server_without_settings_is_none)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(rude); i++) {

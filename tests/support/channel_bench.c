@@ -56,7 +56,7 @@ static int manual_build(const struct grebe_target *target,
     bench->conn = conn;
     *out = &manual->base;
     if (bench->resolves_to != NULL)
-        channel_bench_resolve(bench, bench->resolves_to);
+        bench->inline_result = channel_bench_resolve(bench, bench->resolves_to);
     return GREBE_OK;
 }
 
@@ -311,9 +311,21 @@ const char *channel_bench_states(struct channel_bench *bench)
     return text;
 }
 
+unsigned channel_bench_n_logged(const struct channel_bench *bench, const char *part)
+{
+    const char *text = bench->log;
+    unsigned n = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        n++;
+    }
+    return n;
+}
+
 bool channel_bench_logged(const struct channel_bench *bench, const char *part)
 {
-    return strstr(bench->log, part) != NULL;
+    return channel_bench_n_logged(bench, part) > 0;
 }
 
 void expect_status(struct grebe_call *call, int code, const char *part)

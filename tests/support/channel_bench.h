@@ -32,6 +32,7 @@ struct channel_bench {
     uint32_t n_builds, n_resolve_now;
     const char *build_error; /* build() fails with it */
     const char *resolves_to; /* given inline by build(); NULL: nothing */
+    int inline_result;       /* of that update */
     void (*on_resolve_now)(struct channel_bench *bench); /* may be NULL */
     const char *service_config, *service_config_error;   /* with every update */
     const struct grebe_attributes *address_attributes;   /* of every address, borrowed */
@@ -83,7 +84,8 @@ struct grebe_call_options waiting_ms(int64_t ms);
 
 /* The states since the last time. */
 const char *channel_bench_states(struct channel_bench *bench);
-/* A line of the log has this part. */
+/* How often the log has this part, and whether it has. */
+unsigned channel_bench_n_logged(const struct channel_bench *bench, const char *part);
 bool channel_bench_logged(const struct channel_bench *bench, const char *part);
 
 /* Ends with this code and a message that has this part; gives up the reference. */

@@ -58,7 +58,6 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
     options.addresses = addresses;
     options.n_addresses = n;
     options.on_state = on_state;
-    options.credentials = one.credentials;
     assert_int_equal(grebe_client_conn_new_subconn(one.cc, &options, &one.subconn),
                      GREBE_OK);
     grebe_subconn_connect(one.subconn);

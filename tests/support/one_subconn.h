@@ -17,7 +17,6 @@ struct one_subconn {
     char states[256]; /* all it heard: "CONNECTING, READY" */
     char error[256];  /* with the last TRANSIENT_FAILURE; else "" */
     unsigned n_heard;
-    struct grebe_credentials *credentials; /* for subconns made from now on */
 };
 
 extern struct one_subconn one;

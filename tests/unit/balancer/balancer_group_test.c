@@ -275,6 +275,7 @@ TEST(a_child_that_comes_back_in_time_goes_on_as_it_was)
     lb_bench_fini(&b);
 }
 
+/* BG-2 */
 TEST(a_child_of_another_policy_does_not_come_back)
 {
     struct lb_bench b;
@@ -291,6 +292,7 @@ TEST(a_child_of_another_policy_does_not_come_back)
     lb_bench_fini(&b);
 }
 
+/* BG-2 */
 TEST(parking_ends_after_its_time)
 {
     struct lb_bench b;

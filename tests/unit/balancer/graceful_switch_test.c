@@ -34,22 +34,33 @@ static void publish(struct lb_bench *b, size_t i, enum grebe_connectivity state,
     grebe__env_leave(&b->sim.env);
 }
 
-static struct grebe_subconn *new_subconn(struct lb_bench *b, size_t i, int expected)
+/* For address `name`, which is also what `on_state` is given; "s" if it is NULL. */
+static int make_subconn(struct grebe_client_conn *cc, char *name,
+                        grebe_subconn_state_fn on_state, struct grebe_subconn **out)
 {
-    const struct grebe_address_options address_options = GREBE_ADDRESS_OPTIONS_INIT;
+    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
     struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
-    struct grebe_subconn *subconn = NULL;
     struct grebe_address *address;
+    int result;
 
-    assert_int_equal(grebe_address_new(NULL, "s", &address_options, &address), GREBE_OK);
+    assert_int_equal(grebe_address_new(NULL, name == NULL ? "s" : name, &plain, &address),
+                     GREBE_OK);
     options.addresses = &address;
     options.n_addresses = 1;
-    grebe__env_enter(&b->sim.env);
-    assert_int_equal(grebe_client_conn_new_subconn(stub_at(i)->cc, &options, &subconn),
-                     expected);
-    grebe__env_leave(&b->sim.env);
+    options.on_state = on_state;
+    options.arg = name;
+    result = grebe_client_conn_new_subconn(cc, &options, out);
     grebe_address_unref(address);
-    return subconn;
+    return result;
+}
+
+static void new_subconn(struct lb_bench *b, size_t i)
+{
+    struct grebe_subconn *subconn;
+
+    grebe__env_enter(&b->sim.env);
+    assert_int_equal(make_subconn(stub_at(i)->cc, NULL, NULL, &subconn), GREBE_OK);
+    grebe__env_leave(&b->sim.env);
 }
 
 /* GS-1 */
@@ -80,7 +91,7 @@ static const struct {
     {GREBE_IDLE, GREBE_CONNECTING, true},
 };
 
-/* GS-3, GS-4, GS-5 */
+/* GS-3, GS-4, GS-5, C-13, C-15 */
 TEST(pending_policy_takes_over_unless_it_connects_under_a_ready_one)
 {
     for (size_t i = 0; i < sizeof races / sizeof races[0]; i++) {
@@ -99,7 +110,7 @@ TEST(pending_policy_takes_over_unless_it_connects_under_a_ready_one)
     }
 }
 
-/* GS-6 */
+/* GS-6, C-14 */
 TEST(current_policy_that_is_not_ready_any_more_gives_way)
 {
     struct lb_bench b;
@@ -131,7 +142,7 @@ TEST(current_policy_may_still_renew_its_picker)
     lb_bench_fini(&b);
 }
 
-/* GS-7, GS-15 */
+/* GS-7, GS-15, C-16 */
 TEST(third_policy_replaces_the_pending_one)
 {
     struct lb_bench b;
@@ -140,13 +151,19 @@ TEST(third_policy_replaces_the_pending_one)
     update(&b, &stub_x);
     publish(&b, 0, GREBE_READY, "x");
     update(&b, &stub_y);
-    new_subconn(&b, 1, GREBE_OK);
+    new_subconn(&b, 1);
+    publish(&b, 1, GREBE_CONNECTING, "y");
     stub_log();
     lb_bench_log(&b);
     /* Naming the running one again builds a new instance: the old is on its way out. */
     update(&b, &stub_x);
     assert_string_equal(stub_log(), "x.build, y.destroy, x.update");
     assert_string_equal(lb_bench_log(&b), "drop s");
+    /* Nothing of y is left: what takes over has said nothing yet. */
+    publish(&b, 0, GREBE_TRANSIENT_FAILURE, "x down");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    assert_string_equal(stub_log(), "x.destroy");
     lb_bench_fini(&b);
 }
 
@@ -168,7 +185,7 @@ TEST(updates_errors_and_exit_idle_go_to_the_newest)
     lb_bench_fini(&b);
 }
 
-/* GS-14 */
+/* GS-14, C-17 */
 TEST(resolve_now_is_heard_from_the_newest_only)
 {
     struct lb_bench b;
@@ -201,6 +218,54 @@ TEST(resolver_error_without_a_policy_fails_calls)
     lb_bench_fini(&b);
 }
 
+/* A builder that uses its client_conn before it returns, in every way. */
+static int build_busy(struct grebe_client_conn *cc,
+                      const struct grebe_build_options *build_options,
+                      struct grebe_balancer **out)
+{
+    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+    struct grebe_subconn *kept, *dropped;
+    struct grebe_address *addresses[2];
+
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(
+            grebe_address_new(NULL, i == 0 ? "s" : "t", &plain, &addresses[i]), GREBE_OK);
+    options.addresses = addresses;
+    options.n_addresses = 1;
+    assert_int_equal(grebe_client_conn_new_subconn(cc, &options, &kept), GREBE_OK);
+    assert_int_equal(grebe_client_conn_new_subconn(cc, &options, &dropped), GREBE_OK);
+    assert_int_equal(grebe_subconn_update_addresses(kept, &addresses[1], 1), GREBE_OK);
+    grebe_subconn_connect(kept);
+    grebe_subconn_shutdown(dropped);
+    grebe_client_conn_resolve_now(cc);
+    grebe_client_conn_update_state(cc, GREBE_CONNECTING, NULL);
+    for (size_t i = 0; i < 2; i++)
+        grebe_address_unref(addresses[i]);
+    return stub_y.build(cc, build_options, out);
+}
+
+/* GS-12: its CONNECTING takes over, because the current one is not READY. */
+TEST(policy_may_use_its_client_conn_while_it_is_built)
+{
+    static const struct grebe_balancer_builder busy = {
+        .api = GREBE_BALANCER_API, .name = "busy", .build = build_busy};
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_IDLE, "x");
+    stub_log();
+    lb_bench_log(&b);
+    update(&b, &busy);
+    assert_string_equal(stub_log(), "y.build, y.update, x.destroy");
+    assert_string_equal(lb_bench_log(&b), "new s, new s, update s to t, connect s, "
+                                          "drop s, resolve, CONNECTING");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    assert_int_equal(lb_bench_n_live(&b), 1);
+    lb_bench_fini(&b);
+}
+
 /* GS-12 */
 TEST(policy_that_publishes_while_it_is_built_takes_over)
 {
@@ -222,10 +287,10 @@ TEST(subconns_left_by_a_replaced_policy_are_shut_down)
 
     start(&b);
     update(&b, &stub_x);
-    new_subconn(&b, 0, GREBE_OK);
+    new_subconn(&b, 0);
     publish(&b, 0, GREBE_READY, "x");
     update(&b, &stub_y);
-    new_subconn(&b, 1, GREBE_OK);
+    new_subconn(&b, 1);
     lb_bench_log(&b);
     publish(&b, 1, GREBE_READY, "y");
     assert_string_equal(lb_bench_log(&b), "READY, drop s");
@@ -268,6 +333,7 @@ TEST(an_explicit_switch_builds_another_instance_of_the_same_policy)
 TEST(a_replaced_policy_is_not_heard_and_makes_no_subconns)
 {
     struct grebe_client_conn *old;
+    struct grebe_subconn *subconn;
     struct lb_bench b;
 
     start(&b);
@@ -279,6 +345,7 @@ TEST(a_replaced_policy_is_not_heard_and_makes_no_subconns)
     lb_bench_log(&b);
     grebe__env_enter(&b.sim.env);
     grebe_client_conn_update_state(old, GREBE_READY, grebe_picker_queueing());
+    assert_int_equal(make_subconn(old, NULL, NULL, &subconn), GREBE_ERR_CLOSED);
     grebe__env_leave(&b.sim.env);
     assert_string_equal(lb_bench_log(&b), "");
     assert_string_equal(lb_bench_pick(&b), "fail: y");
@@ -298,21 +365,11 @@ static void on_subconn(void *arg, struct grebe_subconn *subconn,
 
 static struct grebe_subconn *listened_subconn(struct lb_bench *b, size_t i, char *name)
 {
-    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
-    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
     struct grebe_subconn *subconn;
-    struct grebe_address *address;
 
-    assert_int_equal(grebe_address_new(NULL, name, &plain, &address), GREBE_OK);
-    options.addresses = &address;
-    options.n_addresses = 1;
-    options.on_state = on_subconn;
-    options.arg = name;
     grebe__env_enter(&b->sim.env);
-    assert_int_equal(grebe_client_conn_new_subconn(stub_at(i)->cc, &options, &subconn),
-                     GREBE_OK);
+    assert_int_equal(make_subconn(stub_at(i)->cc, name, on_subconn, &subconn), GREBE_OK);
     grebe__env_leave(&b->sim.env);
-    grebe_address_unref(address);
     return subconn;
 }
 
@@ -345,7 +402,7 @@ TEST(each_policy_hears_of_its_own_subconns)
     lb_bench_fini(&b);
 }
 
-/* GS-9 */
+/* GS-9, C-18 */
 TEST(closing_ends_both_policies_and_all_their_subconns)
 {
     const struct grebe_status gone = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "gone");
@@ -355,10 +412,10 @@ TEST(closing_ends_both_policies_and_all_their_subconns)
 
     start(&b);
     update(&b, &stub_x);
-    new_subconn(&b, 0, GREBE_OK);
+    new_subconn(&b, 0);
     publish(&b, 0, GREBE_READY, "x");
     update(&b, &stub_y);
-    new_subconn(&b, 1, GREBE_OK);
+    new_subconn(&b, 1);
     stub_log();
     lb_bench_log(&b);
     kept = grebe_client_conn_ref(b.root);
@@ -375,26 +432,41 @@ TEST(closing_ends_both_policies_and_all_their_subconns)
     lb_bench_fini(&b);
 }
 
+/* A change of state that comes in the middle of a turn. */
+struct delivery {
+    struct grebe__effect effect;
+    struct grebe_subconn *subconn;
+};
+
+static void deliver_connecting(struct grebe__effect *effect)
+{
+    grebe__subconn_deliver(grebe_container_of(effect, struct delivery, effect)->subconn,
+                           GREBE_CONNECTING, NULL);
+}
+
 /* GS-11: the state is on its way when the policy it is for is replaced. */
 TEST(a_state_that_meets_the_end_of_its_policy_is_not_delivered)
 {
-    static char s[] = "s";
-    struct grebe_subconn *subconn;
-    struct lb_bench b;
+    for (int is_replaced = 0; is_replaced < 2; is_replaced++) {
+        static char s[] = "s";
+        struct delivery delivery;
+        struct lb_bench b;
 
-    start(&b);
-    update(&b, &stub_x);
-    subconn = listened_subconn(&b, 0, s);
-    publish(&b, 0, GREBE_READY, "x");
-    update(&b, &stub_y);
-    heard[0] = '\0';
-    grebe__env_enter(&b.sim.env);
-    stub_publish(stub_at(1), GREBE_READY, "y");
-    grebe_subconn_connect(subconn);
-    grebe__env_leave(&b.sim.env);
-    assert_string_equal(heard, "");
-    assert_int_equal(lb_bench_n_live(&b), 0);
-    lb_bench_fini(&b);
+        start(&b);
+        update(&b, &stub_x);
+        delivery.subconn = listened_subconn(&b, 0, s);
+        publish(&b, 0, GREBE_READY, "x");
+        update(&b, &stub_y);
+        heard[0] = '\0';
+        grebe__effect_init(&delivery.effect, deliver_connecting);
+        grebe__env_enter(&b.sim.env);
+        stub_publish(stub_at(1), is_replaced ? GREBE_READY : GREBE_CONNECTING, "y");
+        grebe__env_do(&b.sim.env, &delivery.effect);
+        grebe__env_leave(&b.sim.env);
+        assert_string_equal(heard, is_replaced ? "" : "s CONNECTING, ");
+        assert_int_equal(lb_bench_n_live(&b), is_replaced ? 0 : 1);
+        lb_bench_fini(&b);
+    }
 }
 
 static void live_a_life(struct lb_bench *b)
@@ -430,6 +502,7 @@ int main(void)
         cmocka_unit_test(updates_errors_and_exit_idle_go_to_the_newest),
         cmocka_unit_test(resolve_now_is_heard_from_the_newest_only),
         cmocka_unit_test(resolver_error_without_a_policy_fails_calls),
+        cmocka_unit_test(policy_may_use_its_client_conn_while_it_is_built),
         cmocka_unit_test(policy_that_publishes_while_it_is_built_takes_over),
         cmocka_unit_test(subconns_left_by_a_replaced_policy_are_shut_down),
         cmocka_unit_test(result_of_the_policy_is_the_result),

@@ -269,6 +269,7 @@ static void fail_both(struct lb_bench *b)
     lb_bench_log(b);
 }
 
+/* gRFC A62 */
 TEST(transient_failure_is_left_only_by_ready)
 {
     struct lb_bench b;

@@ -7,8 +7,32 @@
 #include <grebe/parent.h>
 
 #include "support/scripted_policy.h"
+#include "support/stub_policy.h"
 
 /* ---- Deadlines and cancelling --------------------------------------------------------------------- */
+
+/* PK-1: the policy has not published anything yet. */
+TEST(a_call_without_any_picker_ends_at_its_deadline)
+{
+    struct channel_bench b;
+    struct grebe_call_options options = timeout_ms(1);
+    struct grebe_call *call;
+
+    stub_reset();
+    assert_int_equal(grebe_balancer_register(&stub_x), GREBE_OK);
+    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"x\":{}}]}");
+    grebe_balancer_unregister("x");
+    b.resolves_to = "a";
+    channel_bench_connect(&b);
+    assert_null(b.channel->picker);
+    call = channel_bench_call(&b, &options);
+    expect_pending(call);
+    channel_bench_advance_ms(&b, 1);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED,
+                  "context deadline exceeded while waiting for connections to become "
+                  "ready");
+    channel_bench_fini(&b);
+}
 
 /* PK-1 */
 TEST(deadline_says_where_the_time_went)
@@ -88,7 +112,6 @@ TEST(earlier_of_deadline_and_configured_timeout_counts)
     }
 }
 
-/* CH-23 */
 TEST(cancel_works_anywhere_and_only_once)
 {
     struct channel_bench b;
@@ -106,6 +129,39 @@ TEST(cancel_works_anywhere_and_only_once)
     call = channel_bench_call(&b, NULL);
     channel_bench_cancel(&b, call); /* too late */
     expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
+static void count_done(void *arg, struct grebe_call *call)
+{
+    (void)call;
+    ++*(unsigned *)arg;
+}
+
+/* CH-23: on a channel that is READY, and in the very turn in which it is started. */
+TEST(a_call_that_is_cancelled_at_once_is_done_once)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    unsigned n_done = 0;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    expect_echo(channel_bench_call(&b, NULL), "a");
+    assert_int_equal(grebe__call_new(b.channel, "/s/m", NULL, sim_now(&b.sim),
+                                     &grebe__unary_handler, &call),
+                     GREBE_OK);
+    grebe__unary_init(call, "ping", 4, count_done, &n_done);
+    grebe__env_enter(&b.sim.env);
+    grebe__call_cancel(call); /* there is nothing to cancel yet */
+    grebe__call_start(call);
+    grebe__call_cancel(call);
+    grebe__call_cancel(call);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_int_equal(n_done, 1);
+    expect_status(call, GREBE_STATUS_CANCELLED, "context canceled");
+    assert_int_equal(script.n_done, script.n_picks);
+    assert_null(sim_server_request(scripted_server(&b)));
     channel_bench_fini(&b);
 }
 
@@ -134,21 +190,41 @@ TEST(waiting_call_survives_an_outage)
 /* CFG-27 */
 TEST(option_of_the_call_beats_the_config)
 {
-    static const char config[] =
-        "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}]}";
-    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
-    struct channel_bench b;
-    struct grebe_call *call;
+    static const struct {
+        const char *config;
+        enum grebe_choice of_call;
+        bool waits;
+    } cases[] = {
+        {"true", GREBE_DEFAULT, true}, {"true", GREBE_NO, false},
+        {"true", GREBE_YES, true},     {"false", GREBE_DEFAULT, false},
+        {"false", GREBE_YES, true},    {"null", GREBE_DEFAULT, false},
+        {"null", GREBE_YES, true},
+    };
 
-    channel_bench_start(&b, config);
-    b.resolves_to = "a";
-    call = channel_bench_call(&b, NULL);
-    expect_pending(call);
-    options.wait_for_ready = GREBE_NO;
-    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_UNAVAILABLE, "");
-    channel_bench_cancel(&b, call);
-    grebe_call_unref(call);
-    channel_bench_fini(&b);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grebe_call_options options = timeout_ms(100);
+        struct channel_bench b;
+        struct grebe_call *call;
+        char config[128];
+
+        snprintf(config, sizeof config,
+                 "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":%s}]}",
+                 cases[i].config);
+        channel_bench_start(&b, config);
+        b.resolves_to = "a";
+        options.wait_for_ready = cases[i].of_call;
+        call = channel_bench_call(&b, &options);
+        if (cases[i].waits) {
+            channel_bench_advance_ms(&b, 99);
+            expect_pending(call);
+            channel_bench_advance_ms(&b, 1);
+        }
+        expect_status(call,
+                      cases[i].waits ? GREBE_STATUS_DEADLINE_EXCEEDED
+                                     : GREBE_STATUS_UNAVAILABLE,
+                      "connection refused");
+        channel_bench_fini(&b);
+    }
 }
 
 /* ---- Repeating --------------------------------------------------------------------------------------- */
@@ -576,10 +652,12 @@ TEST(results_of_no_call_are_nothing)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_without_any_picker_ends_at_its_deadline),
         cmocka_unit_test(deadline_says_where_the_time_went),
         cmocka_unit_test(deadline_that_has_passed_fails_without_a_pick),
         cmocka_unit_test(earlier_of_deadline_and_configured_timeout_counts),
         cmocka_unit_test(cancel_works_anywhere_and_only_once),
+        cmocka_unit_test(a_call_that_is_cancelled_at_once_is_done_once),
         cmocka_unit_test(waiting_call_survives_an_outage),
         cmocka_unit_test(option_of_the_call_beats_the_config),
         cmocka_unit_test(refused_stream_is_repeated_once),

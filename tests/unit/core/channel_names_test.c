@@ -85,17 +85,22 @@ TEST(server_name_of_an_address_counts_unless_the_application_fixed_one)
 }
 
 static char seen_target[64], seen_authority[64], seen_config[64];
+static size_t seen_endpoints;
 
 static int parse_config(const struct grebe_json *json, struct grebe_diag *diag,
                         void **out)
 {
-    static char parsed[64];
     const char *foo = "";
     int result = grebe_json_get_string(json, "foo", &foo, diag);
 
-    snprintf(parsed, sizeof parsed, "%s", foo);
-    *out = parsed;
+    if (result == GREBE_OK)
+        *out = grebe_mem_strdup(NULL, foo);
     return result;
+}
+
+static void free_config(void *config)
+{
+    grebe_mem_free(NULL, config);
 }
 
 static int look_update(struct grebe_balancer *base,
@@ -103,6 +108,7 @@ static int look_update(struct grebe_balancer *base,
 {
     (void)base;
     snprintf(seen_config, sizeof seen_config, "%s", (const char *)update->config);
+    seen_endpoints = update->n_endpoints;
     return GREBE_OK;
 }
 
@@ -130,29 +136,58 @@ static const struct grebe_balancer_builder look = {
     .api = GREBE_BALANCER_API,
     .name = "look",
     .parse_config = parse_config,
+    .free_config = free_config,
     .build = look_build,
 };
+
+static const char look_hi[] = "{\"loadBalancingConfig\":[{\"look\":{\"foo\":\"hi\"}}]}";
 
 /* TGT-20, CFG-1 */
 TEST(a_policy_knows_target_authority_and_its_own_config)
 {
-    static const char *const authorities[] = {NULL, "of.option"};
+    static const struct {
+        const char *option, *credentials, *authority;
+    } cases[] = {
+        {NULL, NULL, "db:5432"},
+        {"of.option", NULL, "of.option"},
+        {NULL, "of.credentials", "of.credentials"},
+    };
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct channel_bench b;
+        struct grebe__channel_params params = {.target = "manual:///db:5432"};
 
         channel_bench_init(&b);
-        b.options.service_config =
-            "{\"loadBalancingConfig\":[{\"look\":{\"foo\":\"hi\"}}]}";
-        b.options.authority = authorities[i];
+        b.options.service_config = look_hi;
+        b.options.authority = cases[i].option;
         b.resolves_to = "a";
-        assert_int_equal(channel_bench_open(&b, "manual:///db:5432"), GREBE_OK);
+        params.env = &b.sim.env;
+        params.options = &b.options;
+        params.credentials_name = cases[i].credentials;
+        assert_int_equal(grebe__channel_new(&params, &b.diag, &b.channel), GREBE_OK);
         channel_bench_connect(&b);
         assert_string_equal(seen_target, "manual:///db:5432");
-        assert_string_equal(seen_authority, i == 0 ? "db:5432" : "of.option");
+        assert_string_equal(seen_authority, cases[i].authority);
         assert_string_equal(seen_config, "hi");
         channel_bench_fini(&b);
     }
+}
+
+/* CFG-21 */
+TEST(an_invalid_config_leaves_a_policy_its_old_one_and_gives_it_the_addresses)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_connect(&b);
+    b.service_config = look_hi;
+    assert_int_equal(channel_bench_resolve(&b, "a"), GREBE_OK);
+    seen_config[0] = '\0';
+    b.service_config = "{\"loadBalancingConfig\":[{\"look\":{\"foo\":7}}]}";
+    assert_int_equal(channel_bench_resolve(&b, "a b c"), GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(seen_config, "hi");
+    assert_int_equal(seen_endpoints, 3);
+    channel_bench_fini(&b);
 }
 
 int main(void)
@@ -163,6 +198,8 @@ int main(void)
         cmocka_unit_test(
             server_name_of_an_address_counts_unless_the_application_fixed_one),
         cmocka_unit_test(a_policy_knows_target_authority_and_its_own_config),
+        cmocka_unit_test(
+            an_invalid_config_leaves_a_policy_its_old_one_and_gives_it_the_addresses),
     };
 
     assert_int_equal(grebe_balancer_register(&look), GREBE_OK);

@@ -31,7 +31,9 @@ TEST(connect_waits_for_the_resolver_then_for_the_server)
 
     channel_bench_start(&b, NULL);
     channel_bench_connect(&b);
+    channel_bench_advance_ms(&b, 600000);
     assert_string_equal(channel_bench_states(&b), "CONNECTING");
+    assert_int_equal(b.n_builds, 1);
     channel_bench_servers(&b, "a");
     channel_bench_resolve(&b, "a");
     assert_string_equal(channel_bench_states(&b), "READY");
@@ -95,22 +97,53 @@ TEST(watcher_hears_every_state_in_order_and_shutdown_last)
 /* CH-9 */
 TEST(failing_to_build_the_resolver_fails_calls_until_idle_mode)
 {
+    for (int connects = 0; connects < 2; connects++) {
+        struct channel_bench b;
+
+        channel_bench_start(&b, NULL);
+        b.build_error = "manual: not today";
+        channel_bench_servers(&b, "a");
+        if (connects)
+            channel_bench_connect(&b);
+        else
+            expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                          "not today");
+        assert_string_equal(channel_bench_states(&b), "CONNECTING, TRANSIENT_FAILURE");
+        expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                      "not today");
+        assert_int_equal(b.n_builds, 1);
+        grebe__env_enter(&b.sim.env);
+        assert_true(grebe__channel_enter_idle(b.channel));
+        grebe__env_leave(&b.sim.env);
+        b.build_error = NULL;
+        b.resolves_to = "a";
+        if (connects)
+            channel_bench_connect(&b);
+        else
+            expect_echo(channel_bench_call(&b, NULL), "a");
+        assert_string_equal(channel_bench_states(&b), "IDLE, CONNECTING, READY");
+        channel_bench_fini(&b);
+    }
+}
+
+/* Nobody tries the build again before the idle timer has run out. */
+TEST(a_resolver_that_could_not_be_built_is_built_anew_after_idle_mode)
+{
     struct channel_bench b;
 
-    channel_bench_start(&b, NULL);
+    channel_bench_init(&b);
+    b.options.idle_timeout_ns = 10 * SECOND;
     b.build_error = "manual: not today";
-    channel_bench_servers(&b, "a");
-    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE, "not today");
-    assert_string_equal(channel_bench_states(&b), "CONNECTING, TRANSIENT_FAILURE");
-    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE, "not today");
+    assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+    channel_bench_connect(&b);
+    channel_bench_advance_ms(&b, 9999);
+    channel_bench_connect(&b);
     assert_int_equal(b.n_builds, 1);
-    grebe__env_enter(&b.sim.env);
-    assert_true(grebe__channel_enter_idle(b.channel));
-    grebe__env_leave(&b.sim.env);
-    b.build_error = NULL;
-    b.resolves_to = "a";
-    expect_echo(channel_bench_call(&b, NULL), "a");
-    assert_string_equal(channel_bench_states(&b), "IDLE, CONNECTING, READY");
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_TRANSIENT_FAILURE);
+    channel_bench_advance_ms(&b, 1);
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_IDLE);
+    channel_bench_connect(&b);
+    assert_int_equal(b.n_builds, 2);
     channel_bench_fini(&b);
 }
 
@@ -202,6 +235,26 @@ TEST(config_of_the_resolver_wins_and_stays_when_it_stops_coming)
     channel_bench_fini(&b);
 }
 
+/* CFG-22 */
+TEST(config_of_methods_stays_and_goes_with_the_rest)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_servers(&b, "a");
+    channel_bench_connect(&b);
+    b.service_config =
+        "{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":0}]}";
+    channel_bench_resolve(&b, "a");
+    b.service_config = NULL;
+    channel_bench_resolve(&b, "a");
+    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_RESOURCE_EXHAUSTED, "");
+    b.service_config = "{}";
+    channel_bench_resolve(&b, "a");
+    expect_echo(channel_bench_call(&b, NULL), "a");
+    channel_bench_fini(&b);
+}
+
 /* CFG-18, CFG-23 */
 TEST(first_config_invalid_without_a_default_fails_every_call)
 {
@@ -228,13 +281,19 @@ TEST(first_config_invalid_without_a_default_fails_every_call)
 /* CFG-19 */
 TEST(invalid_config_inline_from_build_fails_calls_too)
 {
+    struct grebe_call_options options = waiting_ms(0);
     struct channel_bench b;
 
     channel_bench_start(&b, NULL);
     b.service_config_error = "TXT record is garbage";
     b.resolves_to = "a";
+    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_UNAVAILABLE,
+                  "error parsing service config: TXT record is garbage");
     expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
                   "error parsing service config: TXT record is garbage");
+    assert_string_equal(channel_bench_states(&b), "CONNECTING, TRANSIENT_FAILURE");
+    assert_int_equal(b.inline_result, GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_int_equal(b.sim.n_dials, 0);
     channel_bench_fini(&b);
 }
 
@@ -290,6 +349,10 @@ TEST(config_of_the_resolver_can_be_ignored)
     assert_int_equal(sim_server_find(&b.sim, "a")->n_requests, 4);
     b.service_config = "not JSON";
     assert_int_equal(channel_bench_resolve(&b, "a b"), GREBE_OK);
+    b.service_config =
+        "{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":0}]}";
+    assert_int_equal(channel_bench_resolve(&b, "a b"), GREBE_OK);
+    expect_echo(channel_bench_call(&b, NULL), "a");
     channel_bench_fini(&b);
 
     /* The channel's own config stays, whatever the resolver says. */
@@ -329,6 +392,11 @@ TEST(policy_is_switched_live)
     for (int i = 0; i < 4; i++)
         expect_echo(channel_bench_call(&b, NULL), "a");
     assert_string_equal(channel_bench_states(&b), "CONNECTING, READY");
+    /* Each switch is told once; the same policy again is none. */
+    channel_bench_resolve(&b, "a b");
+    assert_int_equal(channel_bench_n_logged(&b, "Channel switches to new LB policy"), 3);
+    assert_int_equal(channel_bench_n_logged(&b, "LB policy \"pick_first\""), 2);
+    assert_int_equal(channel_bench_n_logged(&b, "LB policy \"round_robin\""), 1);
     channel_bench_fini(&b);
 }
 
@@ -370,7 +438,9 @@ TEST(unused_channel_goes_idle_and_the_next_call_wakes_it)
     assert_int_equal(grebe__channel_get_state(b.channel), GREBE_READY);
     channel_bench_advance_ms(&b, 1);
     assert_int_equal(grebe__channel_get_state(b.channel), GREBE_IDLE);
-    assert_null(b.conn);
+    assert_null(b.conn); /* resolver, policy and connections are gone */
+    assert_null(b.channel->root);
+    assert_null(b.channel->picker);
     assert_int_equal(sim_server_n_open(sim_server_find(&b.sim, "a")), 0);
     expect_echo(channel_bench_call(&b, NULL), "a");
     assert_string_equal(channel_bench_states(&b),
@@ -638,11 +708,14 @@ int main(void)
         cmocka_unit_test(two_dead_addresses_are_both_dialled_before_the_failure),
         cmocka_unit_test(watcher_hears_every_state_in_order_and_shutdown_last),
         cmocka_unit_test(failing_to_build_the_resolver_fails_calls_until_idle_mode),
+        cmocka_unit_test(
+            a_resolver_that_could_not_be_built_is_built_anew_after_idle_mode),
         cmocka_unit_test(resolver_error_before_any_result_fails_calls_with_its_text),
         cmocka_unit_test(zero_addresses_fail_calls_and_ask_the_resolver_again),
         cmocka_unit_test(error_after_a_good_result_changes_nothing),
         cmocka_unit_test(default_config_applies_when_the_resolver_has_none),
         cmocka_unit_test(config_of_the_resolver_wins_and_stays_when_it_stops_coming),
+        cmocka_unit_test(config_of_methods_stays_and_goes_with_the_rest),
         cmocka_unit_test(first_config_invalid_without_a_default_fails_every_call),
         cmocka_unit_test(invalid_config_inline_from_build_fails_calls_too),
         cmocka_unit_test(

@@ -67,7 +67,7 @@ TEST(picker_sees_method_and_deadline)
     channel_bench_fini(&b);
 }
 
-/* PK-4, PK-6, PK-7 */
+/* PK-4, PK-6, PK-7, C-30 */
 TEST(failing_pick_fails_the_call_unless_it_waits)
 {
     struct channel_bench b;
@@ -121,7 +121,7 @@ static const int illegal_codes[] = {
     GREBE_STATUS_DATA_LOSS, GREBE_STATUS_OUT_OF_RANGE,
 };
 
-/* PK-9, gRFC A54 */
+/* PK-9, C-29, gRFC A54 */
 TEST(codes_that_only_servers_may_use_become_internal)
 {
     for (size_t i = 0; i < sizeof illegal_codes / sizeof illegal_codes[0]; i++) {
@@ -138,7 +138,7 @@ TEST(codes_that_only_servers_may_use_become_internal)
     }
 }
 
-/* PK-5 */
+/* PK-5, C-31 */
 TEST(subconn_that_is_not_ready_holds_the_call_and_done_is_told)
 {
     struct channel_bench b;
@@ -151,7 +151,9 @@ TEST(subconn_that_is_not_ready_holds_the_call_and_done_is_told)
     expect_pending(call);
     assert_int_equal(script.n_done, 1);
     assert_int_equal(script.done_code, GREBE_STATUS_OK);
-    assert_false(script.done_sent);
+    assert_false(script.done_sent || script.done_received);
+    assert_false(script.done_had_trailers || script.done_had_load);
+    assert_int_equal(script.done_latency_ns, 0);
     grebe__env_enter(&b.sim.env);
     grebe_subconn_connect(script.subconn);
     grebe__env_leave(&b.sim.env);
@@ -192,17 +194,6 @@ TEST(no_picker_holds_calls)
 
 /* ---- What a picker must not do --------------------------------------------------------------- */
 
-static unsigned count(const char *text, const char *part)
-{
-    unsigned n = 0;
-
-    while ((text = strstr(text, part)) != NULL) {
-        text += strlen(part);
-        n++;
-    }
-    return n;
-}
-
 /* PK-17: told once, however many calls it happens to. */
 TEST(a_foreign_subconn_holds_calls_and_is_named_once)
 {
@@ -217,9 +208,9 @@ TEST(a_foreign_subconn_holds_calls_and_is_named_once)
         expect_pending(calls[i]);
     }
     assert_int_equal(script.n_done, 0);
-    assert_int_equal(count(b.log,
-                           "balancer \"scripted\": its picker chose a subconn that "
-                           "is not of this channel\n"),
+    assert_int_equal(channel_bench_n_logged(
+                         &b, "balancer \"scripted\": its picker chose a subconn that "
+                             "is not of this channel\n"),
                      1);
     script.picks = NULL;
     scripted_publish(&b, GREBE_READY);
@@ -382,6 +373,31 @@ TEST(done_comes_once_with_the_attempts_end)
     channel_bench_fini(&b);
 }
 
+TEST(done_has_the_trailers_there_were)
+{
+    for (int has_trailers = 0; has_trailers < 2; has_trailers++) {
+        struct channel_bench b;
+        struct sim_request *request;
+        struct grebe_call *call;
+
+        scripted_start(&b, GREBE_PICK_COMPLETE);
+        scripted_server(&b)->echoes = false;
+        call = channel_bench_call(&b, NULL);
+        request = sim_server_request(scripted_server(&b));
+        if (has_trailers)
+            assert_int_equal(
+                grebe__metadata_append(request->stream->trailers, "cost", 4, "7", 1),
+                GREBE_OK);
+        sim_answer(request, "ping", 4);
+        sim_settle(&b.sim);
+        expect_echo(call, "a");
+        assert_int_equal(script.n_done, 1);
+        assert_int_equal(script.done_code, GREBE_STATUS_OK);
+        assert_int_equal(script.done_had_trailers, has_trailers);
+        channel_bench_fini(&b);
+    }
+}
+
 TEST(done_comes_for_a_cancelled_call)
 {
     struct channel_bench b;
@@ -503,6 +519,7 @@ int main(void)
         cmocka_unit_test(metadata_of_a_pick_is_gone_when_the_attempt_is_repeated),
         cmocka_unit_test(done_is_told_as_often_as_a_subconn_was_picked_whatever_happens),
         cmocka_unit_test(done_comes_once_with_the_attempts_end),
+        cmocka_unit_test(done_has_the_trailers_there_were),
         cmocka_unit_test(done_comes_for_a_cancelled_call),
         cmocka_unit_test(a_handshake_that_fails_is_told_before_the_deadline),
         cmocka_unit_test(a_call_that_waits_for_a_dead_server_ends_at_its_deadline),

@@ -166,12 +166,18 @@ TEST(reset_backoff_retries_at_once_and_begins_anew)
 
 /* ---- Several addresses ------------------------------------------------------------------------------ */
 
-static void connect_one(struct channel_bench *b, const char *servers,
-                        const char *addresses)
+static void start_one(struct channel_bench *b, const char *servers, const char *addresses)
 {
     channel_bench_start(b, "{\"loadBalancingConfig\":[{\"one_subconn\":{}}]}");
     b->resolves_to = addresses;
     channel_bench_servers(b, servers);
+    one.states[0] = '\0';
+}
+
+static void connect_one(struct channel_bench *b, const char *servers,
+                        const char *addresses)
+{
+    start_one(b, servers, addresses);
     channel_bench_connect(b);
 }
 
@@ -179,10 +185,15 @@ static void connect_one(struct channel_bench *b, const char *servers,
 TEST(addresses_of_one_subconn_are_tried_in_order_in_one_round)
 {
     struct channel_bench b;
+    struct grebe__rng expected;
 
-    connect_one(&b, "c", "a b c");
+    start_one(&b, "c", "a b c");
+    expected = b.sim.env.rng;
+    channel_bench_connect(&b);
     assert_int_equal(one.state, GREBE_READY);
     assert_int_equal(b.sim.n_dials, 3);
+    grebe__rng_next(&expected); /* for the backoff: one for all of them */
+    assert_memory_equal(&expected, &b.sim.env.rng, sizeof expected);
     channel_bench_fini(&b);
 }
 
@@ -268,6 +279,28 @@ TEST(new_addresses_keep_the_connection_if_it_is_still_listed)
     }
 }
 
+/* SC-18 */
+TEST(a_connection_to_an_address_that_is_gone_may_finish_its_calls)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+    struct sim_server *server;
+
+    connect_one(&b, "a b", "a");
+    server = sim_server_find(&b.sim, "a");
+    server->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    channel_bench_resolve(&b, "b");
+    assert_string_equal(one.states, "CONNECTING, READY, CONNECTING, READY");
+    expect_echo(channel_bench_call(&b, NULL), "b");
+    assert_int_equal(sim_server_n_open(server), 1);
+    sim_answer(sim_server_request(server), "ping", 4);
+    sim_settle(&b.sim);
+    expect_echo(call, "a");
+    assert_int_equal(sim_server_n_open(server), 0);
+    channel_bench_fini(&b);
+}
+
 /* SC-31 */
 TEST(new_addresses_in_backoff_are_used_by_the_next_round)
 {
@@ -312,21 +345,38 @@ TEST(subconn_without_addresses_cannot_be_made)
     channel_bench_fini(&b);
 }
 
+static void never_destroyed(struct grebe_credentials *credentials)
+{
+    fail_msg("%p: the test's own reference is gone", (void *)credentials);
+}
+
 /* SC-26 */
 TEST(credentials_of_a_subconn_are_used_for_it_alone)
 {
-    static struct grebe_credentials own = {.refs = 1};
+    static struct grebe_credentials own = {.refs = 1, .destroy = never_destroyed};
+    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+    struct grebe_subconn *second;
+    struct grebe_address *address;
     struct channel_bench b;
 
-    one.credentials = &own;
-    connect_one(&b, "a", "a");
-    one.credentials = NULL;
-    assert_ptr_equal(sim_server_find(&b.sim, "a")->credentials, &own);
-    channel_bench_fini(&b);
-    connect_one(&b, "a", "a");
+    connect_one(&b, "a b", "a");
+    assert_int_equal(grebe_address_new(NULL, "b", &plain, &address), GREBE_OK);
+    options.addresses = &address;
+    options.n_addresses = 1;
+    options.credentials = &own;
+    grebe__env_enter(&b.sim.env);
+    assert_int_equal(grebe_client_conn_new_subconn(one.cc, &options, &second), GREBE_OK);
+    grebe_subconn_connect(second);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_ptr_equal(sim_server_find(&b.sim, "b")->credentials, &own);
     assert_ptr_equal(sim_server_find(&b.sim, "a")->credentials,
                      grebe_credentials_insecure());
+    assert_int_equal(own.refs, 2);
+    grebe_address_unref(address);
     channel_bench_fini(&b);
+    assert_int_equal(own.refs, 1);
 }
 
 /* SC-27, PK-15: metadata with an unfit key cannot be made in the first place, so neither a
@@ -349,13 +399,17 @@ TEST(metadata_of_an_address_is_sent_with_every_call_to_it)
     b.address_attributes = attributes;
     b.resolves_to = "a";
     server = sim_server_new(&b.sim, "a");
+    server->connect_delay_ns = MS;
+    channel_bench_connect(&b);
+    /* What the connector is given to dial has them too. */
+    assert_ptr_equal(
+        grebe_attributes_get(grebe_address_attributes(only_subconn(&b)->dial.address),
+                             &GREBE_ATTRIBUTE_METADATA),
+        metadata);
+    channel_bench_advance_ms(&b, 1);
     for (int i = 0; i < 2; i++) {
         call = channel_bench_call(&b, NULL);
         assert_ptr_equal(sim_server_request(server)->stream->of_address, metadata);
-        /* What the connector was given to dial has them too. */
-        assert_ptr_equal(grebe_attributes_get(grebe_address_attributes(call->peer),
-                                              &GREBE_ATTRIBUTE_METADATA),
-                         metadata);
         sim_answer(sim_server_request(server), "ping", 4);
         sim_settle(&b.sim);
         expect_echo(call, "a");
@@ -497,15 +551,18 @@ TEST(shutdown_while_connecting_cancels_the_dial)
 {
     struct channel_bench b;
 
-    channel_bench_start(&b, NULL);
-    b.resolves_to = "a";
-    channel_bench_servers(&b, "a");
+    start_one(&b, "a", "a");
     sim_server_find(&b.sim, "a")->behaviour = SIM_HANGS;
     channel_bench_connect(&b);
     assert_false(grebe__list_is_empty(&b.sim.dials));
-    channel_bench_resolve(&b, "");
+    grebe__env_enter(&b.sim.env);
+    grebe_subconn_shutdown(one.subconn);
+    grebe__env_leave(&b.sim.env);
     assert_true(grebe__list_is_empty(&b.sim.dials));
     assert_true(grebe__list_is_empty(&b.channel->subconns));
+    channel_bench_advance_ms(&b, 60000); /* the deadline of the round is gone too */
+    assert_string_equal(one.states, "CONNECTING, SHUTDOWN");
+    assert_int_equal(b.n_resolve_now, 0); /* it is no failure */
     channel_bench_fini(&b);
 }
 
@@ -648,6 +705,7 @@ int main(void)
         cmocka_unit_test(subconn_stays_idle_after_its_backoff_until_it_is_asked),
         cmocka_unit_test(connect_is_not_remembered_in_transient_failure),
         cmocka_unit_test(new_addresses_keep_the_connection_if_it_is_still_listed),
+        cmocka_unit_test(a_connection_to_an_address_that_is_gone_may_finish_its_calls),
         cmocka_unit_test(new_addresses_in_backoff_are_used_by_the_next_round),
         cmocka_unit_test(new_addresses_while_connecting_start_from_the_top),
         cmocka_unit_test(subconn_without_addresses_cannot_be_made),

@@ -88,6 +88,7 @@ TEST(plain_request_has_seven_fields)
     bench_fini(&b);
 }
 
+/* SC-27, PK-14: what the application says, then the pick, then the address. */
 TEST(everything_has_its_place)
 {
     struct bench b;
@@ -107,6 +108,7 @@ TEST(everything_has_its_place)
     bench_fini(&b);
 }
 
+/* PK-16, gRFC A81 */
 TEST(authority_of_the_call_goes_first)
 {
     struct bench b;
