@@ -17,10 +17,17 @@ static const char *name_of(const struct grebe_client_conn *cc)
 void grebe__client_conn_blame(struct grebe_client_conn *cc, enum grebe__fault fault,
                               const char *what)
 {
+    struct grebe__lb_host *host = cc->host;
+    char message[512];
+
     if (cc->faults & fault)
         return;
     cc->faults |= fault;
-    grebe_client_conn_log(cc, GREBE_LOG_ERROR, "balancer \"%s\": %s", name_of(cc), what);
+    snprintf(message, sizeof message, "balancer \"%s\": %s", name_of(cc), what);
+    if (host->on_fault != NULL)
+        host->on_fault(host, fault, message);
+    else if (host->on_log != NULL)
+        host->on_log(host->log_arg, GREBE_LOG_ERROR, message);
 }
 
 /* True, and told, if the balancer asks for something after it was destroyed.  What it

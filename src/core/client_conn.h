@@ -20,19 +20,6 @@
 #include "base/list.h"
 #include "core/env.h"
 
-/* What all policies of one channel share.  Outlives their client_conns. */
-struct grebe__lb_host {
-    struct grebe__env *env;
-    const struct grebe_mem *mem;
-    struct grebe_build_options build_options;
-    grebe_log_fn on_log; /* may be NULL */
-    void *log_arg;
-    /* A root client_conn was freed, on any thread: whoever embeds the host may count them
-     * to know when it is no longer needed.  May be NULL. */
-    void (*on_root_freed)(struct grebe__lb_host *host);
-    uint32_t n_subconns; /* atomic: not yet freed, shut down or not */
-};
-
 /* What a policy may do wrong.  Each is told once for each client_conn. */
 enum grebe__fault {
     GREBE__FAULT_LATE = 1,          /* a request after it was destroyed */
@@ -41,6 +28,22 @@ enum grebe__fault {
     GREBE__FAULT_RESULT = 8,        /* update() returned what is no result */
     GREBE__FAULT_REFERENCE = 16,    /* it gave up a reference that it did not hold */
     GREBE__FAULT_HEALTH_WATCH = 32, /* watched anew from inside the listener */
+};
+
+/* What all policies of one channel share.  Outlives their client_conns. */
+struct grebe__lb_host {
+    struct grebe__env *env;
+    const struct grebe_mem *mem;
+    struct grebe_build_options build_options;
+    grebe_log_fn on_log; /* may be NULL */
+    void *log_arg;
+    /* A policy did what it may not: `message` names it.  NULL: that goes to the log. */
+    void (*on_fault)(struct grebe__lb_host *host, enum grebe__fault fault,
+                     const char *message);
+    /* A root client_conn was freed, on any thread: whoever embeds the host may count them
+     * to know when it is no longer needed.  May be NULL. */
+    void (*on_root_freed)(struct grebe__lb_host *host);
+    uint32_t n_subconns; /* atomic: not yet freed, shut down or not */
 };
 
 /* A report of a balancer on its way to its parent. */
@@ -77,7 +80,7 @@ int grebe__client_conn_new_root(struct grebe__lb_host *host,
                                 const struct grebe_client_conn_ops *ops, void *arg,
                                 struct grebe_client_conn **out);
 
-/* Log what the policy of `cc` did, unless it was told before. */
+/* Tell what the policy of `cc` did, unless it was told before. */
 void grebe__client_conn_blame(struct grebe_client_conn *cc, enum grebe__fault fault,
                               const char *what);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pickers that always give the same answer. */
-#include <grebe/balancer.h>
+#include "core/picker.h"
 
 #include "base/ref.h"
 #include "core/status.h"
@@ -157,4 +157,24 @@ struct grebe_picker *grebe_picker_fixed(const struct grebe_mem *mem,
     picker->mem = mem;
     picker->subconn = grebe_subconn_ref(subconn);
     return &picker->base;
+}
+
+/* ---- From outside ---------------------------------------------------------------------- */
+
+bool grebe__picker_is_constant(const struct grebe_picker *picker,
+                               enum grebe_pick_kind *out)
+{
+    if (picker->ops == &queue_ops) {
+        *out = GREBE_PICK_QUEUE;
+        return true;
+    }
+    if (picker->ops == &fixed_ops) {
+        *out = GREBE_PICK_COMPLETE;
+        return true;
+    }
+    if (picker->ops == &status_ops || picker->ops == &out_of_memory_ops) {
+        *out = ((const struct status_picker *)picker)->kind;
+        return true;
+    }
+    return false;
 }
