@@ -100,6 +100,7 @@ struct grebe_pick_args {
     uint64_t now_ns;                       /* the loop's monotonic clock */
     uint64_t deadline_ns;                  /* on that clock; UINT64_MAX if none */
     uint64_t random;                       /* uniform, fresh for each pick */
+    const uint64_t *hash;                  /* of the request; NULL: nobody computed one */
 };
 
 /* A picker answers one question, many times a second.  pick() must not block, allocate,
