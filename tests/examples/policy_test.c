@@ -67,9 +67,9 @@ TEST(a_new_list_goes_to_the_same_subconn_and_an_empty_one_ends_it)
     lb_bench_update(&b, "a b", NULL);
     lb_bench_log(&b);
     lb_bench_update(&b, "b c", NULL);
-    assert_string_equal(lb_bench_log(&b), "update a to b");
+    assert_string_equal(lb_bench_log(&b), "update to b+c");
     assert_int_equal(lb_bench_update(&b, "-", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
-    assert_string_equal(lb_bench_log(&b), "drop a, TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_log(&b), "drop b, TRANSIENT_FAILURE");
     assert_string_equal(lb_bench_pick(&b), "fail: the name has no address");
     lb_bench_fini(&b);
 }
@@ -189,9 +189,9 @@ static void *pick_some(void *arg)
     for (int i = 0; i < PICKS_OF_EACH; i++) {
         struct grebe_pick chosen = {0};
 
-        grebe_picker_pick(b->picker, &args, &chosen);
-        for (size_t k = 0; k < 3; k++)
-            if (chosen.subconn == (struct grebe_subconn *)b->subconns[k])
+        grebe_picker_pick(b->lab.picker, &args, &chosen);
+        for (uint32_t k = 0; k < 3; k++)
+            if (chosen.subconn == &lab_subconn_at(&b->lab, k)->base)
                 __atomic_fetch_add(&n_by_backend[k], 1, __ATOMIC_RELAXED);
     }
     return NULL;
@@ -231,7 +231,7 @@ TEST(the_backend_with_the_fewest_open_calls_is_next)
     for (unsigned i = 0; i < 9; i++) {
         const struct grebe_pick_args args = {.random = i * 7};
 
-        grebe_picker_pick(b.picker, &args, &open[i]);
+        grebe_picker_pick(b.lab.picker, &args, &open[i]);
     }
     for (unsigned i = 0; i < 9; i++)
         n_of_first += open[i].subconn == open[0].subconn;
@@ -242,7 +242,8 @@ TEST(the_backend_with_the_fewest_open_calls_is_next)
     for (unsigned i = 0; i < 5; i++) {
         struct grebe_pick pick_now = {0};
 
-        grebe_picker_pick(b.picker, &(struct grebe_pick_args){.random = i}, &pick_now);
+        grebe_picker_pick(b.lab.picker, &(struct grebe_pick_args){.random = i},
+                          &pick_now);
         assert_ptr_equal(pick_now.subconn, open[0].subconn);
         pick_now.on_done(pick_now.on_done_arg, &info);
     }
@@ -260,7 +261,7 @@ TEST(a_call_may_end_after_the_policy)
     struct lb_bench b;
 
     start(&b, "a=R");
-    picker = grebe_picker_ref(b.picker);
+    picker = grebe_picker_ref(b.lab.picker);
     grebe_picker_pick(picker, &(struct grebe_pick_args){0}, &open);
     lb_bench_update(&b, "", NULL);
     grebe_picker_unref(picker);
@@ -283,25 +284,25 @@ TEST(a_slow_backend_is_left_alone_until_its_measurement_is_old)
 
     slow.now_ns = fast.now_ns = args.now_ns;
     start(&b, "x=R y=R");
-    grebe_picker_pick(b.picker, &args, &first);
-    grebe_picker_pick(b.picker, &args, &second);
+    grebe_picker_pick(b.lab.picker, &args, &first);
+    grebe_picker_pick(b.lab.picker, &args, &second);
     assert_ptr_not_equal(first.subconn, second.subconn);
     first.on_done(first.on_done_arg, &slow);
     second.on_done(second.on_done_arg, &fast);
     for (int i = 0; i < 20; i++) {
         struct grebe_pick again = {0};
 
-        grebe_picker_pick(b.picker, &args, &again);
+        grebe_picker_pick(b.lab.picker, &args, &again);
         assert_ptr_equal(again.subconn, second.subconn);
         again.on_done(again.on_done_arg, &fast);
     }
     /* Seven seconds on, 100 ms count for less than 2 ms measured just now. */
     args.now_ns += 7 * SECOND;
     fast.now_ns = args.now_ns;
-    grebe_picker_pick(b.picker, &args, &third);
+    grebe_picker_pick(b.lab.picker, &args, &third);
     assert_ptr_equal(third.subconn, second.subconn);
     third.on_done(third.on_done_arg, &fast);
-    grebe_picker_pick(b.picker, &args, &third);
+    grebe_picker_pick(b.lab.picker, &args, &third);
     assert_ptr_equal(third.subconn, first.subconn);
     third.on_done(third.on_done_arg, &fast);
     lb_bench_fini(&b);

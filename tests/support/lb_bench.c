@@ -36,145 +36,91 @@ const char *lb_bench_log(struct lb_bench *bench)
     return bench->text;
 }
 
-/* ---- Subconns ------------------------------------------------------------------------------ */
-
-struct bench_subconn {
-    struct grebe_subconn base;
-    struct lb_bench *bench;
-    char name[64];
-    enum grebe_connectivity state;
-    bool is_given_up;
-};
-
-static struct bench_subconn *of(struct grebe_subconn *base)
+/* Joined with '+', as endpoints are written. */
+static void note_addresses(struct lb_bench *bench, const struct lab_subconn *subconn)
 {
-    return grebe_container_of(base, struct bench_subconn, base);
+    char list[256];
+    struct grebe__text text = grebe__text_init(list, sizeof list);
+
+    for (size_t i = 0; i < subconn->n_addresses; i++)
+        grebe__text_printf(&text, "%s%s", i > 0 ? "+" : "",
+                           grebe_address_text(subconn->addresses[i]));
+    note(bench, "update to %s", subconn->n_addresses == 0 ? "nothing" : list);
 }
 
-static void connect_subconn(struct grebe_subconn *base)
+/* What happened to a subconn; "drop nothing" if it has no addresses. */
+static void note_subconn(struct lb_bench *bench, const char *what,
+                         const struct lab_subconn *subconn)
 {
-    note(of(base)->bench, "connect %s", of(base)->name);
+    note(bench, "%s %s", what,
+         subconn->n_addresses == 0 ? "nothing" : lab_subconn_name(subconn));
 }
 
-static void shut_down(struct grebe_subconn *base)
+static void note_pick(struct lb_bench *bench, const struct lab_event *event)
 {
-    struct bench_subconn *subconn = of(base);
+    char name[24];
 
-    note(subconn->bench, "drop %s", subconn->name);
-    subconn->is_given_up = true;
-    subconn->state = GREBE_SHUTDOWN;
-    grebe__subconn_deliver(base, GREBE_SHUTDOWN, NULL);
-}
-
-static void update_addresses(struct grebe_subconn *base,
-                             struct grebe_address *const *addresses, size_t n)
-{
-    note(of(base)->bench, "update %s to %s", of(base)->name,
-         n == 0 ? "nothing" : grebe_address_text(addresses[0]));
-}
-
-static void destroy_subconn(struct grebe_subconn *base)
-{
-    struct bench_subconn *subconn = of(base);
-    struct lb_bench *bench = subconn->bench;
-
-    for (uint32_t i = 0; i < bench->n_subconns; i++)
-        if (bench->subconns[i] == subconn)
-            bench->subconns[i] = NULL;
-    grebe_mem_free(bench->host.mem, subconn);
-}
-
-static const struct grebe__subconn_ops subconn_ops = {
-    .connect = connect_subconn,
-    .update_addresses = update_addresses,
-    .shutdown = shut_down,
-    .destroy = destroy_subconn,
-};
-
-static struct bench_subconn *find(struct lb_bench *bench, const char *address)
-{
-    for (uint32_t i = bench->n_subconns; i-- > 0;) {
-        struct bench_subconn *subconn = bench->subconns[i];
-
-        if (subconn != NULL && !subconn->is_given_up &&
-            strcmp(subconn->name, address) == 0)
-            return subconn;
+    switch (event->pick.kind) {
+    case GREBE_PICK_QUEUE:
+        snprintf(bench->text, sizeof bench->text, "queue");
+        break;
+    case GREBE_PICK_FAIL:
+        snprintf(bench->text, sizeof bench->text, "fail: %s",
+                 event->pick.status->message);
+        break;
+    case GREBE_PICK_DROP:
+        snprintf(bench->text, sizeof bench->text, "drop %s: %s",
+                 grebe_status_code_name(event->pick.status->code, name),
+                 event->pick.status->message);
+        break;
+    case GREBE_PICK_COMPLETE:
+        snprintf(bench->text, sizeof bench->text, "%s",
+                 lab_subconn_name(event->pick.subconn));
+        break;
     }
-    return NULL;
 }
 
-uint32_t lb_bench_n_live(const struct lb_bench *bench)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < bench->n_subconns; i++)
-        if (bench->subconns[i] != NULL && !bench->subconns[i]->is_given_up)
-            n++;
-    return n;
-}
-
-/* ---- The fake client_conn -------------------------------------------------------------------- */
-
-static int new_subconn(void *arg, const struct grebe_subconn_options *options,
-                       struct grebe_subconn **out)
-{
-    struct lb_bench *bench = arg;
-    struct bench_subconn *subconn;
-
-    if (bench->holds_new_subconn)
-        return GREBE_ERR_CLOSED;
-    subconn = grebe_mem_zalloc(bench->host.mem, sizeof *subconn);
-    if (subconn == NULL)
-        return GREBE_ERR_NOMEM;
-    assert_true(bench->n_subconns < LB_BENCH_SUBCONNS);
-    grebe__subconn_init(&subconn->base, &subconn_ops, options);
-    subconn->bench = bench;
-    snprintf(subconn->name, sizeof subconn->name, "%s",
-             grebe_address_text(options->addresses[0]));
-    bench->subconns[bench->n_subconns++] = subconn;
-    note(bench, "new %s", subconn->name);
-    *out = &subconn->base;
-    return GREBE_OK;
-}
-
-static void update_state(void *arg, enum grebe_connectivity state,
-                         struct grebe_picker *picker)
+static void on_event(void *arg, const struct lab_event *event)
 {
     struct lb_bench *bench = arg;
 
-    grebe_picker_unref(bench->picker);
-    bench->picker = picker;
-    bench->state = state;
-    bench->n_published++;
-    note(bench, "%s", grebe_connectivity_name(state));
-}
-
-static void resolve_now(void *arg)
-{
-    note(arg, "resolve");
-}
-
-static void watch_health(void *arg, struct grebe_subconn *subconn,
-                         grebe_subconn_state_fn on_health, void *health_arg)
-{
-    struct lb_bench *bench = arg;
-
-    if (!grebe__subconn_watch_health(subconn, on_health, health_arg))
-        return;
-    bench->health_of = of(subconn);
-    note(bench, "watch %s", of(subconn)->name);
-}
-
-static const struct grebe_client_conn_ops root_ops = {
-    .update_state = update_state,
-    .resolve_now = resolve_now,
-    .new_subconn = new_subconn,
-    .watch_health = watch_health,
-};
-
-static void on_root_freed(struct grebe__lb_host *host)
-{
-    grebe_container_of(host, struct lb_bench, host)->n_roots--;
+    switch (event->kind) {
+    case LAB_NEW_SUBCONN:
+        note_subconn(bench, "new", event->subconn);
+        break;
+    case LAB_CONNECT:
+        note_subconn(bench, "connect", event->subconn);
+        break;
+    case LAB_SHUTDOWN:
+        note_subconn(bench, "drop", event->subconn);
+        break;
+    case LAB_UPDATE_ADDRESSES:
+        note_addresses(bench, event->subconn);
+        break;
+    case LAB_WATCH_HEALTH:
+        bench->health_of = event->subconn;
+        note_subconn(bench, "watch", event->subconn);
+        break;
+    case LAB_STATE:
+        bench->n_published++;
+        note(bench, "%s", grebe_connectivity_name(event->state.state));
+        break;
+    case LAB_RESOLVE_NOW:
+        note(bench, "resolve");
+        break;
+    case LAB_PICK:
+        note_pick(bench, event);
+        break;
+    case LAB_VIOLATION:
+        print_message("# %s: %s\n", lab_rule_name(event->violation.rule),
+                      event->violation.message);
+        break;
+    case LAB_UPDATE:
+    case LAB_PICKS:
+    case LAB_LOG:
+    case LAB_CLOSE:
+        break;
+    }
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
@@ -194,27 +140,20 @@ bool lb_bench_init_failing(struct lb_bench *bench,
 
     memset((char *)bench + sizeof bench->mem, 0, sizeof *bench - sizeof bench->mem);
     bench->mem.fail_at = fail_at;
-    sim_init(&bench->sim, NULL, seed);
-    bench->host = (struct grebe__lb_host){
-        .env = &bench->sim.env,
-        .mem = mem,
-        .build_options = {.target = "bench:///",
-                          .authority = "bench",
-                          .user_agent = "",
-                          .happy_eyeballs_delay_ns = 250 * UINT64_C(1000000)},
-        .on_root_freed = on_root_freed,
-    };
-    result = grebe__client_conn_new_root(&bench->host, &root_ops, bench, &bench->root);
-    if (result == GREBE_OK) {
-        bench->n_roots = 1;
-        grebe__env_enter(&bench->sim.env);
-        result = grebe_client_conn_build(bench->root, builder);
-        grebe__env_leave(&bench->sim.env);
-    }
+    result = lab_init(&bench->lab, &(struct lab_options){
+                                       .mem = mem,
+                                       .seed = seed,
+                                       .target = "bench:///",
+                                       .builder = builder,
+                                       .checks_health = true,
+                                       .on_event = on_event,
+                                       .arg = bench,
+                                   });
     if (result == GREBE_OK)
         return true;
     assert_int_equal(result, GREBE_ERR_NOMEM);
-    lb_bench_fini(bench);
+    assert_int_equal(bench->lab.n_violations, 0);
+    assert_int_equal(bench->mem.n_live, 0);
     return false;
 }
 
@@ -222,19 +161,9 @@ void lb_bench_fini(struct lb_bench *bench)
 {
     uint32_t n_published = bench->n_published;
 
-    if (bench->root != NULL) {
-        grebe__env_enter(&bench->sim.env);
-        grebe_client_conn_close(bench->root);
-        grebe__env_leave(&bench->sim.env);
-    }
-    bench->root = NULL;
-    grebe_picker_unref(bench->picker);
-    bench->picker = NULL;
-    sim_settle(&bench->sim);
+    lab_fini(&bench->lab);
     assert_int_equal(bench->n_published, n_published); /* nothing after destroy() */
-    assert_int_equal(lb_bench_n_live(bench), 0);
-    assert_int_equal(bench->n_roots, 0);
-    sim_fini(&bench->sim);
+    assert_int_equal(bench->lab.n_violations, bench->n_violations_expected);
     assert_int_equal(bench->mem.n_live, 0);
 }
 
@@ -242,14 +171,14 @@ void lb_bench_fini(struct lb_bench *bench)
 
 /* Endpoints made of text; the test's own memory never fails. */
 struct endpoints {
-    struct grebe_endpoint *list[LB_BENCH_SUBCONNS];
+    struct grebe_endpoint *list[LB_BENCH_ENDPOINTS];
     size_t n;
 };
 
 static struct grebe_endpoint *parse_endpoint(char *text)
 {
     const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
-    struct grebe_address *addresses[LB_BENCH_SUBCONNS];
+    struct grebe_address *addresses[LB_BENCH_ENDPOINTS];
     struct grebe_endpoint *endpoint;
     char *save = NULL;
     size_t n = 0;
@@ -275,7 +204,7 @@ static void parse_endpoints(struct endpoints *out, const char *text)
          word = strtok_r(NULL, " ", &save)) {
         if (strcmp(word, "-") == 0)
             word[0] = '\0';
-        assert_true(out->n < LB_BENCH_SUBCONNS);
+        assert_true(out->n < LB_BENCH_ENDPOINTS);
         out->list[out->n++] = parse_endpoint(word);
     }
 }
@@ -300,13 +229,10 @@ int lb_bench_update(struct lb_bench *bench, const char *endpoints, const void *c
         .attributes = attributes,
         .config = config,
     };
-    grebe__env_enter(&bench->sim.env);
-    result = grebe_client_conn_update(bench->root, &update);
-    grebe__env_leave(&bench->sim.env);
+    result = lab_update(&bench->lab, &update);
     grebe_attributes_unref(attributes);
     while (parsed.n-- > 0)
         grebe_endpoint_unref(parsed.list[parsed.n]);
-    sim_settle(&bench->sim);
     return result;
 }
 
@@ -314,69 +240,54 @@ void lb_bench_resolver_error(struct lb_bench *bench, const char *text)
 {
     struct grebe_status status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text);
 
-    grebe__env_enter(&bench->sim.env);
-    grebe_client_conn_resolver_error(bench->root, &status);
-    grebe__env_leave(&bench->sim.env);
-    sim_settle(&bench->sim);
+    lab_resolver_error(&bench->lab, &status);
 }
 
 void lb_bench_exit_idle(struct lb_bench *bench)
 {
-    grebe__env_enter(&bench->sim.env);
-    grebe_client_conn_exit_idle(bench->root);
-    grebe__env_leave(&bench->sim.env);
-    sim_settle(&bench->sim);
+    lab_exit_idle(&bench->lab);
 }
 
 void lb_bench_advance_ms(struct lb_bench *bench, uint64_t ms)
 {
-    sim_advance(&bench->sim, ms * 1000000);
+    assert_true(lab_advance(&bench->lab, ms * 1000000));
 }
 
 void lb_bench_subconn(struct lb_bench *bench, const char *address,
                       enum grebe_connectivity state, const char *error)
 {
-    struct bench_subconn *subconn = find(bench, address);
+    struct lab_subconn *subconn = lab_find_subconn(&bench->lab, address);
     struct grebe_status status = grebe_status_of(
         GREBE_STATUS_UNAVAILABLE, error == NULL ? "connection refused" : error);
 
     if (subconn == NULL && bench->mem.has_failed)
         return; /* it was never made */
     assert_non_null(subconn);
-    subconn->state = state;
-    grebe__env_enter(&bench->sim.env);
-    grebe__subconn_deliver(&subconn->base, state,
-                           state == GREBE_TRANSIENT_FAILURE ? &status : NULL);
-    grebe__env_leave(&bench->sim.env);
-    sim_settle(&bench->sim);
+    lab_subconn(subconn, state, &status);
 }
 
 void lb_bench_health(struct lb_bench *bench, const char *address,
                      enum grebe_connectivity state, const char *error)
 {
-    struct bench_subconn *subconn = find(bench, address);
+    struct lab_subconn *subconn = lab_find_subconn(&bench->lab, address);
     struct grebe_status status =
         grebe_status_of(GREBE_STATUS_UNAVAILABLE, error == NULL ? "" : error);
 
     assert_non_null(subconn);
-    grebe__env_enter(&bench->sim.env);
-    grebe__subconn_deliver_health(&subconn->base, state,
-                                  state == GREBE_TRANSIENT_FAILURE ? &status : NULL);
-    grebe__env_leave(&bench->sim.env);
-    sim_settle(&bench->sim);
+    lab_health(subconn, state, &status);
 }
 
 /* The way a real subconn takes to a state, and what a policy that wants health hears. */
 static void bring_to(struct lb_bench *bench, const char *address, char state)
 {
-    struct bench_subconn *subconn;
+    const struct lab_subconn *subconn;
 
     if (state == 'I')
         return;
     lb_bench_subconn(bench, address, GREBE_CONNECTING, NULL);
     if (state == 'R') {
         lb_bench_subconn(bench, address, GREBE_READY, NULL);
-        subconn = find(bench, address);
+        subconn = lab_find_subconn(&bench->lab, address);
         if (subconn != NULL && bench->health_of == subconn)
             lb_bench_health(bench, address, GREBE_READY, NULL);
     } else if (state == 'T') {
@@ -412,47 +323,24 @@ void lb_bench_set(struct lb_bench *bench, const char *states)
 
 /* ---- What the policy did ------------------------------------------------------------------------------ */
 
-static void complete(struct lb_bench *bench, const struct grebe_pick *pick)
-{
-    struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
-    struct grebe_done_info info = {.status = &ok, .now_ns = bench->sim.env.now_ns};
-
-    if (pick->on_done != NULL)
-        pick->on_done(pick->on_done_arg, &info);
-}
-
 const char *lb_bench_pick(struct lb_bench *bench)
 {
-    struct grebe_pick_args args = {
-        .method = "/s/m",
-        .now_ns = bench->sim.env.now_ns,
-        .deadline_ns = UINT64_MAX,
-        .random = grebe__rng_next(&bench->sim.env.rng),
-    };
-    struct grebe_pick pick = {0};
-    char name[24];
+    const struct lab_call call = {.method = "/s/m"};
+    const struct lab_outcome fine = {.status = grebe_status_of(GREBE_STATUS_OK, "")};
 
-    if (bench->picker == NULL)
-        return "queue";
-    grebe_picker_pick(bench->picker, &args, &pick);
-    switch (pick.kind) {
-    case GREBE_PICK_QUEUE:
-        sim_settle(&bench->sim);
-        return "queue";
-    case GREBE_PICK_FAIL:
-        snprintf(bench->text, sizeof bench->text, "fail: %s", pick.status->message);
-        return bench->text;
-    case GREBE_PICK_DROP:
-        snprintf(bench->text, sizeof bench->text, "drop %s: %s",
-                 grebe_status_code_name(pick.status->code, name), pick.status->message);
-        return bench->text;
-    case GREBE_PICK_COMPLETE:
-        break;
-    }
-    complete(bench, &pick);
-    assert_false(of(pick.subconn)->is_given_up);
-    snprintf(bench->text, sizeof bench->text, "%s", of(pick.subconn)->name);
+    assert_int_equal(lab_pick(&bench->lab, &call, 1, &fine), GREBE_OK);
     return bench->text;
+}
+
+uint32_t lb_bench_n_live(const struct lb_bench *bench)
+{
+    uint32_t n = 0;
+
+    grebe__list_foreach (link, &bench->lab.live) {
+        if (!grebe_container_of(link, struct lab_subconn, link)->base.is_shutting_down)
+            n++;
+    }
+    return n;
 }
 
 uint32_t lb_bench_count(struct lb_bench *bench, uint32_t n, const char *address)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* support/lb_bench.h -- one policy on the bench: a fake client_conn, a virtual clock.
+/* support/lb_bench.h -- one policy in the lab (lab/lab.h), in the words of tests.
  *
  * A test says what the resolver and the subconns do and reads back what the policy did.
  * Endpoints are written as their addresses: "a b+c" is two endpoints, the second with two
@@ -7,9 +7,10 @@
  *
  *   new a      a subconn for address a was made        resolve    resolve_now
  *   connect a  it was asked to connect                 READY      a state was published
- *   drop a     it was shut down
+ *   drop a     it was shut down                        watch a    its health is watched
+ *   update to b+c  a subconn has these addresses now
  *
- * The bench checks what every policy owes: no picks of subconns it gave up, no calls
+ * The lab checks what every policy owes: no picks of subconns it gave up, no calls
  * after it was destroyed, references and memory all returned.  lb_bench_sweep() runs a
  * script with each allocation failing in turn.
  */
@@ -22,28 +23,18 @@
 #include <grebe/balancer.h>
 #include <grebe/parent.h>
 
-#include "core/client_conn.h"
-#include "sim/sim.h"
+#include "lab/lab.h"
 #include "support/mem.h"
 
-enum { LB_BENCH_SUBCONNS = 64, LB_BENCH_TEXT = 4096 };
-
-struct bench_subconn;
+enum { LB_BENCH_ENDPOINTS = 64, LB_BENCH_TEXT = 4096 };
 
 struct lb_bench {
     struct test_mem mem; /* first: see lb_bench_init_failing() */
-    struct sim sim;
-    struct grebe__lb_host host;
-    struct grebe_client_conn *root;
-    uint32_t n_roots;                                  /* not yet freed */
-    struct bench_subconn *subconns[LB_BENCH_SUBCONNS]; /* all that were ever made */
-    uint32_t n_subconns;
-    enum grebe_connectivity state; /* as last published */
-    struct grebe_picker *picker;   /* likewise; a reference, or NULL */
+    struct lab lab;
     uint32_t n_published;
-    bool wants_health;      /* the next update carries GREBE_ATTRIBUTE_HEALTH_LISTENER */
-    bool holds_new_subconn; /* new_subconn answers GREBE_ERR_CLOSED */
-    struct bench_subconn *health_of; /* last watched */
+    uint32_t n_violations_expected; /* by lb_bench_fini() */
+    bool wants_health; /* the next update carries GREBE_ATTRIBUTE_HEALTH_LISTENER */
+    const struct lab_subconn *health_of; /* last watched */
     char log[LB_BENCH_TEXT];
     char text[LB_BENCH_TEXT]; /* what a function below returned last */
 };

@@ -115,17 +115,17 @@ static int add(struct lb_bench *b, const char *name,
 {
     int result;
 
-    grebe__env_enter(&b->sim.env);
+    grebe__env_enter(&b->lab.sim.env);
     result = grebe_balancer_group_add(group, name, policy);
-    grebe__env_leave(&b->sim.env);
+    grebe__env_leave(&b->lab.sim.env);
     return result;
 }
 
 static void drop(struct lb_bench *b, const char *name)
 {
-    grebe__env_enter(&b->sim.env);
+    grebe__env_enter(&b->lab.sim.env);
     grebe_balancer_group_remove(group, name);
-    grebe__env_leave(&b->sim.env);
+    grebe__env_leave(&b->lab.sim.env);
 }
 
 static int update(struct lb_bench *b, const char *name,
@@ -138,9 +138,9 @@ static int update(struct lb_bench *b, const char *name,
     if (grebe_lb_config_new(policy, &config) != GREBE_OK)
         return GREBE_ERR_NOMEM;
     update.config = config;
-    grebe__env_enter(&b->sim.env);
+    grebe__env_enter(&b->lab.sim.env);
     result = grebe_balancer_group_update(group, name, &update);
-    grebe__env_leave(&b->sim.env);
+    grebe__env_leave(&b->lab.sim.env);
     grebe_lb_config_unref(config);
     return result;
 }
@@ -148,9 +148,9 @@ static int update(struct lb_bench *b, const char *name,
 static void publish(struct lb_bench *b, size_t i, enum grebe_connectivity state,
                     const char *text)
 {
-    grebe__env_enter(&b->sim.env);
+    grebe__env_enter(&b->lab.sim.env);
     stub_publish(stub_at(i), state, text);
-    grebe__env_leave(&b->sim.env);
+    grebe__env_leave(&b->lab.sim.env);
 }
 
 /* ---- Tests ------------------------------------------------------------------------------------ */
@@ -192,9 +192,9 @@ TEST(errors_and_exit_idle_go_to_all_children_or_to_one)
     lb_bench_resolver_error(&b, "gone");
     lb_bench_exit_idle(&b);
     assert_string_equal(stub_log(), "x.error, y.error, x.exit_idle, y.exit_idle");
-    grebe__env_enter(&b.sim.env);
+    grebe__env_enter(&b.lab.sim.env);
     grebe_balancer_group_exit_idle_one(group, "west");
-    grebe__env_leave(&b.sim.env);
+    grebe__env_leave(&b.lab.sim.env);
     assert_string_equal(stub_log(), "y.exit_idle");
     lb_bench_fini(&b);
 }
@@ -226,9 +226,9 @@ TEST(names_that_are_unknown_are_ignored)
     start(&b, 0);
     assert_int_equal(update(&b, "nobody", &stub_x), GREBE_ERR_CLOSED);
     drop(&b, "nobody");
-    grebe__env_enter(&b.sim.env);
+    grebe__env_enter(&b.lab.sim.env);
     grebe_balancer_group_exit_idle_one(group, "nobody");
-    grebe__env_leave(&b.sim.env);
+    grebe__env_leave(&b.lab.sim.env);
     lb_bench_resolver_error(&b, "gone"); /* nobody to hear it */
     assert_false(grebe_balancer_group_state(group, "nobody", &last, &picker));
     add(&b, "east", &stub_x);
@@ -317,7 +317,7 @@ TEST(a_listener_is_required)
     struct lb_bench b;
 
     start(&b, 0);
-    assert_int_equal(grebe_balancer_group_new(b.root, &options, &made),
+    assert_int_equal(grebe_balancer_group_new(b.lab.root, &options, &made),
                      GREBE_ERR_INVALID);
     assert_null(made);
     lb_bench_fini(&b);

@@ -152,9 +152,9 @@ TEST(picker_builder_sees_the_attributes_of_each_ready_address)
         grebe_address_unref(address);
         grebe_attributes_unref(options.attributes);
     }
-    grebe__env_enter(&b.sim.env);
-    assert_int_equal(grebe_client_conn_update(b.root, &update), GREBE_OK);
-    grebe__env_leave(&b.sim.env);
+    grebe__env_enter(&b.lab.sim.env);
+    assert_int_equal(grebe_client_conn_update(b.lab.root, &update), GREBE_OK);
+    grebe__env_leave(&b.lab.sim.env);
     for (size_t i = 0; i < 2; i++) {
         lb_bench_subconn(&b, names[i], GREBE_CONNECTING, NULL);
         lb_bench_subconn(&b, names[i], GREBE_READY, NULL);
@@ -170,12 +170,12 @@ TEST(a_failed_subconn_counts_as_failed_until_it_is_ready)
     struct lb_bench b;
 
     start(&b, "a=T b=T");
-    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
     assert_string_equal(lb_bench_log(&b), "connect a");
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     assert_string_equal(lb_bench_log(&b), "");
-    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_subconn(&b, "a", GREBE_READY, NULL);
     assert_string_equal(lb_bench_log(&b), "READY");
     assert_string_equal(lb_bench_pick(&b), "a");
@@ -209,12 +209,12 @@ TEST(a_removed_address_is_shut_down_and_counted_until_it_says_so)
     assert_int_equal(grebe_endpoint_new(NULL, &address, 1, NULL, &kept), GREBE_OK);
     update.endpoints = &kept;
     update.n_endpoints = 1;
-    grebe__env_enter(&b.sim.env);
-    assert_int_equal(grebe_client_conn_update(b.root, &update), GREBE_OK);
+    grebe__env_enter(&b.lab.sim.env);
+    assert_int_equal(grebe_client_conn_update(b.lab.root, &update), GREBE_OK);
     /* Not shut down yet: the request is an effect. */
-    grebe__subconn_deliver((struct grebe_subconn *)b.subconns[1], GREBE_TRANSIENT_FAILURE,
+    grebe__subconn_deliver(&lab_subconn_at(&b.lab, 1)->base, GREBE_TRANSIENT_FAILURE,
                            &refused);
-    grebe__env_leave(&b.sim.env);
+    grebe__env_leave(&b.lab.sim.env);
     assert_string_equal(lb_bench_log(&b), "drop b, READY, TRANSIENT_FAILURE, "
                                           "TRANSIENT_FAILURE");
     assert_string_equal(lb_bench_pick(&b), "fail: last connection error: went away");
@@ -320,10 +320,10 @@ TEST(an_address_that_gets_no_subconn_is_left_out)
     struct lb_bench b;
 
     start(&b, "a=R");
-    b.holds_new_subconn = true;
+    b.lab.refuses_subconns = true;
     assert_int_equal(lb_bench_update(&b, "a b", NULL), GREBE_OK);
     assert_string_equal(lb_bench_log(&b), "READY");
-    b.holds_new_subconn = false;
+    b.lab.refuses_subconns = false;
     assert_int_equal(lb_bench_update(&b, "a b", NULL), GREBE_OK);
     assert_string_equal(lb_bench_log(&b), "new b, connect b, READY");
     lb_bench_fini(&b);
@@ -352,7 +352,8 @@ TEST(a_picker_builder_is_required)
     struct lb_bench b;
 
     start(&b, "");
-    assert_int_equal(grebe_base_balancer_new(b.root, &options, &made), GREBE_ERR_INVALID);
+    assert_int_equal(grebe_base_balancer_new(b.lab.root, &options, &made),
+                     GREBE_ERR_INVALID);
     assert_null(made);
     lb_bench_fini(&b);
 }

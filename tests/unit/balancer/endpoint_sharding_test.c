@@ -127,9 +127,9 @@ static void start(struct lb_bench *b)
 
 static void publish(struct lb_bench *b, struct stub *stub, enum grebe_connectivity state)
 {
-    grebe__env_enter(&b->sim.env);
+    grebe__env_enter(&b->lab.sim.env);
     stub_publish(stub, state, "");
-    grebe__env_leave(&b->sim.env);
+    grebe__env_leave(&b->lab.sim.env);
 }
 
 /* The child that serves the endpoint with this first address. */
@@ -283,12 +283,12 @@ TEST(idle_child_that_is_closed_in_the_same_turn_is_not_woken)
     start(&b);
     lb_bench_update(&b, "a", NULL);
     stub_log();
-    grebe__env_enter(&b.sim.env);
+    grebe__env_enter(&b.lab.sim.env);
     stub_publish(child("a"), GREBE_IDLE, "");
     assert_string_equal(stub_log(), ""); /* nobody is woken inside its own function */
-    assert_int_equal(grebe_client_conn_update(b.root, &nothing),
+    assert_int_equal(grebe_client_conn_update(b.lab.root, &nothing),
                      GREBE_ERR_BAD_RESOLVER_STATE);
-    grebe__env_leave(&b.sim.env);
+    grebe__env_leave(&b.lab.sim.env);
     assert_string_equal(stub_log(), "x.destroy");
     lb_bench_fini(&b);
 }
@@ -357,7 +357,7 @@ TEST(waking_a_child_that_is_gone_does_nothing)
     lb_bench_update(&b, "b", NULL);
     stub_log();
     grebe_client_conn_request_exit_idle(gone);
-    sim_settle(&b.sim);
+    sim_settle(&b.lab.sim);
     assert_string_equal(stub_log(), "");
     grebe_client_conn_unref(gone);
     lb_bench_fini(&b);

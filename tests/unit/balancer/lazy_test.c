@@ -47,7 +47,7 @@ TEST(nothing_is_built_until_a_call_comes)
     struct lb_bench b;
 
     start(&b);
-    sim_settle(&b.sim);
+    sim_settle(&b.lab.sim);
     assert_string_equal(lb_bench_log(&b), "IDLE");
     assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_OK);
     assert_string_equal(stub_log(), "");
@@ -107,9 +107,9 @@ TEST(everything_passes_through_once_the_child_is_there)
     start(&b);
     lb_bench_exit_idle(&b);
     assert_string_equal(stub_log(), "x.build");
-    grebe__env_enter(&b.sim.env);
+    grebe__env_enter(&b.lab.sim.env);
     stub_publish(stub_at(0), GREBE_IDLE, "lost");
-    grebe__env_leave(&b.sim.env);
+    grebe__env_leave(&b.lab.sim.env);
     lb_bench_log(&b);
     stub_at(0)->update_result = GREBE_ERR_BAD_RESOLVER_STATE;
     assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
@@ -150,15 +150,15 @@ TEST(a_picker_may_outlive_its_lazy_policy)
     struct lb_bench b;
 
     start(&b);
-    sim_settle(&b.sim);
-    kept = grebe_picker_ref(b.picker);
-    grebe__env_enter(&b.sim.env);
-    grebe_client_conn_close(b.root);
-    grebe__env_leave(&b.sim.env);
-    b.root = NULL;
+    sim_settle(&b.lab.sim);
+    kept = grebe_picker_ref(b.lab.picker);
+    grebe__env_enter(&b.lab.sim.env);
+    grebe_client_conn_close(b.lab.root);
+    grebe__env_leave(&b.lab.sim.env);
+    b.lab.root = NULL;
     grebe_picker_pick(kept, &(struct grebe_pick_args){0}, &pick);
     assert_int_equal(pick.kind, GREBE_PICK_QUEUE);
-    sim_settle(&b.sim);
+    sim_settle(&b.lab.sim);
     assert_string_equal(stub_log(), "");
     grebe_picker_unref(kept);
     lb_bench_fini(&b);

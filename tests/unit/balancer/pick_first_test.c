@@ -111,8 +111,8 @@ TEST(delay_is_the_channels_within_100_ms_and_2_s)
         delay_ns = cases[i].asked_ns;
         assert_true(lb_bench_init(&b, &builder, 1));
         lb_bench_update(&b, "a b", NULL);
-        assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel),
-                         sim_now(&b.sim) + cases[i].used_ns);
+        assert_int_equal(grebe__wheel_next_ns(&b.lab.sim.env.wheel),
+                         sim_now(&b.lab.sim) + cases[i].used_ns);
         lb_bench_fini(&b);
     }
 }
@@ -166,20 +166,21 @@ TEST(last_address_has_no_timer)
     struct lb_bench b;
 
     start(&b, "a");
-    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), UINT64_MAX);
+    assert_int_equal(grebe__wheel_next_ns(&b.lab.sim.env.wheel), UINT64_MAX);
     lb_bench_fini(&b);
 
     start(&b, "a b");
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
-    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), sim_now(&b.sim) + 250 * MS);
+    assert_int_equal(grebe__wheel_next_ns(&b.lab.sim.env.wheel),
+                     sim_now(&b.lab.sim) + 250 * MS);
     lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
-    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), UINT64_MAX);
+    assert_int_equal(grebe__wheel_next_ns(&b.lab.sim.env.wheel), UINT64_MAX);
     lb_bench_fini(&b);
 }
 
 static bool has_timer(struct lb_bench *b)
 {
-    return grebe__wheel_next_ns(&b->sim.env.wheel) != UINT64_MAX;
+    return grebe__wheel_next_ns(&b->lab.sim.env.wheel) != UINT64_MAX;
 }
 
 static void become_ready(struct lb_bench *b)
@@ -200,10 +201,10 @@ static void shorten(struct lb_bench *b)
 
 static void close_root(struct lb_bench *b)
 {
-    grebe__env_enter(&b->sim.env);
-    grebe_client_conn_close(b->root);
-    grebe__env_leave(&b->sim.env);
-    b->root = NULL;
+    grebe__env_enter(&b->lab.sim.env);
+    grebe_client_conn_close(b->lab.root);
+    grebe__env_leave(&b->lab.sim.env);
+    b->lab.root = NULL;
 }
 
 /* PF-32 */
@@ -278,7 +279,7 @@ TEST(transient_failure_is_left_only_by_ready)
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     assert_string_equal(lb_bench_log(&b), "connect a");
-    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_subconn(&b, "a", GREBE_READY, NULL);
     assert_string_equal(lb_bench_log(&b), "drop b, READY");
     lb_bench_fini(&b);
@@ -401,7 +402,7 @@ TEST(idle_picker_wakes_the_policy_once)
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "a", GREBE_READY, NULL);
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
-    idle = grebe_picker_ref(b.picker);
+    idle = grebe_picker_ref(b.lab.picker);
     lb_bench_log(&b);
     for (int i = 0; i < 10; i++) {
         struct grebe_pick pick = {0};
@@ -409,7 +410,7 @@ TEST(idle_picker_wakes_the_policy_once)
         grebe_picker_pick(idle, &args, &pick);
         assert_int_equal(pick.kind, GREBE_PICK_QUEUE);
     }
-    sim_settle(&b.sim);
+    sim_settle(&b.lab.sim);
     assert_string_equal(lb_bench_log(&b), "CONNECTING, connect a");
     grebe_picker_unref(idle);
     lb_bench_fini(&b);
@@ -426,13 +427,13 @@ TEST(idle_picker_may_outlive_the_policy)
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "a", GREBE_READY, NULL);
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
-    idle = grebe_picker_ref(b.picker);
-    grebe__env_enter(&b.sim.env);
-    grebe_client_conn_close(b.root);
-    b.root = NULL;
-    grebe__env_leave(&b.sim.env);
+    idle = grebe_picker_ref(b.lab.picker);
+    grebe__env_enter(&b.lab.sim.env);
+    grebe_client_conn_close(b.lab.root);
+    b.lab.root = NULL;
+    grebe__env_leave(&b.lab.sim.env);
     grebe_picker_pick(idle, &args, &pick);
-    sim_settle(&b.sim);
+    sim_settle(&b.lab.sim);
     grebe_picker_unref(idle);
     lb_bench_fini(&b);
 }
@@ -546,9 +547,9 @@ static void update_with(struct lb_bench *b, const struct grebe_address_options *
                          GREBE_OK);
         grebe_address_unref(address);
     }
-    grebe__env_enter(&b->sim.env);
-    assert_int_equal(grebe_client_conn_update(b->root, &update), GREBE_OK);
-    grebe__env_leave(&b->sim.env);
+    grebe__env_enter(&b->lab.sim.env);
+    assert_int_equal(grebe_client_conn_update(b->lab.root, &update), GREBE_OK);
+    grebe__env_leave(&b->lab.sim.env);
     for (size_t i = 0; i < 2; i++)
         grebe_endpoint_unref(endpoints[i]);
 }
@@ -627,7 +628,7 @@ TEST(new_addresses_do_not_leave_transient_failure)
     fail_both(&b);
     assert_int_equal(lb_bench_update(&b, "c", NULL), GREBE_OK);
     assert_string_equal(lb_bench_log(&b), "new c, drop a, drop b, connect c");
-    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "c", GREBE_TRANSIENT_FAILURE, "c is down");
     assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
@@ -896,13 +897,13 @@ TEST(report_that_crossed_the_update_is_ignored)
     struct grebe_subconn *stale;
 
     connect_to(&b, "a b", "a");
-    stale = (struct grebe_subconn *)b.subconns[0]; /* its first member */
+    stale = &lab_subconn_at(&b.lab, 0)->base; /* its first member */
     grebe_subconn_ref(stale);
     lb_bench_update(&b, "b", NULL);
     lb_bench_log(&b);
-    grebe__env_enter(&b.sim.env);
+    grebe__env_enter(&b.lab.sim.env);
     stale->on_state(stale->arg, stale, GREBE_READY, NULL);
-    grebe__env_leave(&b.sim.env);
+    grebe__env_leave(&b.lab.sim.env);
     assert_string_equal(lb_bench_log(&b), "");
     assert_string_equal(lb_bench_pick(&b), "queue");
     grebe_subconn_unref(stale);

@@ -31,7 +31,7 @@ TEST(reports_and_picks_per_mix)
 
             assert_true(lb_bench_init(&b, &grebe__round_robin, seed));
             lb_bench_set(&b, mixes[i].children);
-            assert_int_equal(b.state, mixes[i].state);
+            assert_int_equal(b.lab.state, mixes[i].state);
             assert_string_equal(lb_bench_cycle(&b), mixes[i].cycle);
             lb_bench_fini(&b);
         }
@@ -212,7 +212,7 @@ TEST(no_endpoints_is_a_failure_and_asks_the_resolver_again)
     assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
     lb_bench_set(&b, "a=R");
     assert_int_equal(lb_bench_update(&b, "", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
-    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     assert_string_equal(lb_bench_pick(&b), "fail: no children to pick from");
     assert_int_equal(lb_bench_n_live(&b), 0);
     lb_bench_set(&b, "b=R");
@@ -254,7 +254,7 @@ TEST(without_children_the_resolver_error_is_told)
 
     assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
     lb_bench_resolver_error(&b, "no such host");
-    assert_int_equal(b.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     assert_string_equal(lb_bench_pick(&b),
                         "fail: no children to pick from; last resolver "
                         "error: no such host");

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a lab, and what is done to its policy but for picks. */
+#include "lab/lab.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "lab/internal.h"
+
+/* ---- Events out --------------------------------------------------------------------- */
+
+static const char *const rule_names[LAB_N_RULES] = {
+    [LAB_RULE_CALL_AFTER_CLOSE] = "call_after_close",
+    [LAB_RULE_UNBALANCED_REFERENCE] = "unbalanced_reference",
+    [LAB_RULE_PICK_OF_SHUT_DOWN_SUBCONN] = "pick_of_shut_down_subconn",
+    [LAB_RULE_MEMORY_NOT_RETURNED] = "memory_not_returned",
+    [LAB_RULE_BAD_PICK] = "bad_pick",
+    [LAB_RULE_BAD_BUILD] = "bad_build",
+    [LAB_RULE_BAD_STATE] = "bad_state",
+    [LAB_RULE_BAD_RESULT] = "bad_result",
+    [LAB_RULE_NESTED_WATCH] = "nested_watch",
+};
+
+const char *lab_rule_name(enum lab_rule rule)
+{
+    return rule_names[rule];
+}
+
+void lab__emit(struct lab *lab, struct lab_event event)
+{
+    event.at_ns = lab_now_ns(lab);
+    lab->options.on_event(lab->options.arg, &event);
+}
+
+static void violate(struct lab *lab, enum lab_rule rule,
+                    const struct lab_subconn *subconn, const char *message)
+{
+    lab->n_violations++;
+    lab__emit(lab, (struct lab_event){.kind = LAB_VIOLATION,
+                                      .violation = {rule, subconn, message}});
+}
+
+void lab__violate(struct lab *lab, enum lab_rule rule, const struct lab_subconn *subconn,
+                  const char *format, ...)
+{
+    char message[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    violate(lab, rule, subconn, message);
+}
+
+static void on_log(void *arg, enum grebe_log_level level, const char *message)
+{
+    lab__emit(arg, (struct lab_event){.kind = LAB_LOG, .log = {level, message}});
+}
+
+static enum lab_rule rule_of(enum grebe__fault fault)
+{
+    switch (fault) {
+    case GREBE__FAULT_LATE:
+        return LAB_RULE_CALL_AFTER_CLOSE;
+    case GREBE__FAULT_BUILD:
+        return LAB_RULE_BAD_BUILD;
+    case GREBE__FAULT_STATE:
+        return LAB_RULE_BAD_STATE;
+    case GREBE__FAULT_RESULT:
+        return LAB_RULE_BAD_RESULT;
+    case GREBE__FAULT_REFERENCE:
+        return LAB_RULE_UNBALANCED_REFERENCE;
+    case GREBE__FAULT_HEALTH_WATCH:
+        break;
+    }
+    return LAB_RULE_NESTED_WATCH;
+}
+
+static struct lab *lab_of(struct grebe__lb_host *host)
+{
+    return grebe_container_of(host, struct lab, host);
+}
+
+static void on_fault(struct grebe__lb_host *host, enum grebe__fault fault,
+                     const char *message)
+{
+    violate(lab_of(host), rule_of(fault), NULL, message);
+}
+
+/* ---- Life --------------------------------------------------------------------------- */
+
+static void on_root_freed(struct grebe__lb_host *host)
+{
+    lab_of(host)->n_roots--;
+}
+
+static void close_root(struct lab *lab, bool tells)
+{
+    struct grebe_client_conn *root = lab->root;
+
+    grebe__env_enter(&lab->sim.env);
+    lab->root = NULL;
+    grebe_client_conn_close(root);
+    if (tells)
+        lab__emit(lab, (struct lab_event){.kind = LAB_CLOSE});
+    grebe__env_leave(&lab->sim.env);
+}
+
+static int build_root(struct lab *lab)
+{
+    int result = grebe__client_conn_new_root(&lab->host, &lab__root_ops, lab, &lab->root);
+
+    if (result != GREBE_OK)
+        return result;
+    lab->n_roots = 1;
+    grebe__env_enter(&lab->sim.env);
+    result = grebe_client_conn_build(lab->root, lab->options.builder);
+    grebe__env_leave(&lab->sim.env);
+    if (result != GREBE_OK)
+        close_root(lab, false);
+    sim_settle(&lab->sim);
+    return result;
+}
+
+int lab_init(struct lab *lab, const struct lab_options *options)
+{
+    int result;
+
+    *lab = (struct lab){.options = *options, .state = GREBE_IDLE};
+    sim_init(&lab->sim, options->mem, options->seed);
+    lab->start_ns = lab->sim.env.now_ns;
+    lab->host = (struct grebe__lb_host){
+        .env = &lab->sim.env,
+        .mem = lab_mem_init(&lab->mem, options->mem),
+        .build_options = {.target = options->target,
+                          .authority = "lab",
+                          .user_agent = "",
+                          .happy_eyeballs_delay_ns = UINT64_C(250000000)},
+        .on_log = on_log,
+        .log_arg = lab,
+        .on_fault = on_fault,
+        .on_root_freed = on_root_freed,
+    };
+    grebe__list_init(&lab->live);
+    grebe__list_init(&lab->retired);
+    lab__calls_init(lab);
+    result = build_root(lab);
+    if (result != GREBE_OK)
+        lab_fini(lab);
+    return result;
+}
+
+static void drop_picker(struct lab *lab)
+{
+    grebe_picker_unref(lab->picker);
+    lab->picker = NULL;
+}
+
+void lab_close(struct lab *lab)
+{
+    if (lab->root == NULL)
+        return;
+    close_root(lab, true);
+    drop_picker(lab);
+    sim_settle(&lab->sim);
+}
+
+/* What the library still holds of a client_conn that it had to keep is not the policy's
+ * to return. */
+static void tell_of_left(struct lab *lab)
+{
+    uint32_t n_blocks = lab->mem.n_blocks - lab->n_roots;
+
+    if (lab->n_roots > 0)
+        lab__violate(lab, LAB_RULE_UNBALANCED_REFERENCE, NULL,
+                     "references to the client_conn do not balance");
+    if (n_blocks > 0)
+        lab__violate(lab, LAB_RULE_MEMORY_NOT_RETURNED, NULL,
+                     "blocks of memory that were not returned: %u", (unsigned)n_blocks);
+}
+
+void lab_fini(struct lab *lab)
+{
+    lab_close(lab);
+    drop_picker(lab); /* if `root` was closed by others */
+    lab__calls_fini(lab);
+    sim_settle(&lab->sim);
+    lab__release_subconns(lab);
+    tell_of_left(lab);
+    sim_fini(&lab->sim);
+    lab_mem_reclaim(&lab->mem);
+}
+
+/* ---- Events in ---------------------------------------------------------------------- */
+
+static void tell_update(struct lab *lab, int result, const char *error)
+{
+    lab__emit(lab, (struct lab_event){.kind = LAB_UPDATE, .update = {result, error}});
+}
+
+int lab_update(struct lab *lab, const struct grebe_balancer_update *update)
+{
+    int result;
+
+    grebe__env_enter(&lab->sim.env);
+    result = grebe_client_conn_update(lab->root, update);
+    tell_update(lab, result, result == GREBE_OK ? NULL : grebe_strerror(result));
+    grebe__env_leave(&lab->sim.env);
+    sim_settle(&lab->sim);
+    return result;
+}
+
+void lab_refuse_update(struct lab *lab, int result, const char *error)
+{
+    tell_update(lab, result, error);
+}
+
+void lab_resolver_error(struct lab *lab, const struct grebe_status *error)
+{
+    grebe__env_enter(&lab->sim.env);
+    grebe_client_conn_resolver_error(lab->root, error);
+    grebe__env_leave(&lab->sim.env);
+    sim_settle(&lab->sim);
+}
+
+void lab_exit_idle(struct lab *lab)
+{
+    grebe__env_enter(&lab->sim.env);
+    grebe_client_conn_exit_idle(lab->root);
+    grebe__env_leave(&lab->sim.env);
+    sim_settle(&lab->sim);
+}
+
+void lab_subconn(struct lab_subconn *subconn, enum grebe_connectivity state,
+                 const struct grebe_status *error)
+{
+    struct lab *lab = subconn->lab;
+
+    grebe__env_enter(&lab->sim.env);
+    grebe__subconn_deliver(&subconn->base, state,
+                           state == GREBE_TRANSIENT_FAILURE ? error : NULL);
+    grebe__env_leave(&lab->sim.env);
+    sim_settle(&lab->sim);
+}
+
+bool lab_health(struct lab_subconn *subconn, enum grebe_connectivity state,
+                const struct grebe_status *error)
+{
+    struct lab *lab = subconn->lab;
+
+    if (subconn->base.on_health == NULL)
+        return false;
+    grebe__env_enter(&lab->sim.env);
+    grebe__subconn_deliver_health(&subconn->base, state,
+                                  state == GREBE_TRANSIENT_FAILURE ? error : NULL);
+    grebe__env_leave(&lab->sim.env);
+    sim_settle(&lab->sim);
+    return true;
+}
+
+/* As sim_advance(), with a way out. */
+bool lab_advance(struct lab *lab, uint64_t by_ns)
+{
+    uint64_t until = lab->sim.env.now_ns + by_ns;
+
+    for (;;) {
+        uint64_t next = grebe__wheel_next_ns(&lab->sim.env.wheel);
+
+        if (lab->options.wants_stop != NULL && lab->options.wants_stop(lab->options.arg))
+            return false;
+        if (next > until)
+            break;
+        sim_advance(&lab->sim, next - lab->sim.env.now_ns);
+    }
+    sim_advance(&lab->sim, until - lab->sim.env.now_ns);
+    return true;
+}
