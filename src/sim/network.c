@@ -8,6 +8,8 @@
 #include <grebe/error.h>
 
 #include "base/assert.h"
+#include "core/metadata.h"
+#include "sim/services.h"
 
 /* A connection to a server. */
 struct connection {
@@ -76,11 +78,31 @@ uint32_t sim_server_n_open(const struct sim_server *server)
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 
-static void on_echo(struct grebe__timer *timer)
+/* A message that the client did not ask for yet. */
+struct pushed {
+    struct grebe__list link;
+    size_t length;
+    unsigned char bytes[];
+};
+
+static void on_complete(struct grebe__timer *timer)
 {
     struct sim_request *request = grebe_container_of(timer, struct sim_request, timer);
 
+    if (sim_services_serve(request) || !request->server->echoes)
+        return;
+    sim_services_add_trailer(request);
     sim_answer(request, request->bytes, request->length);
+}
+
+static void on_pump(struct grebe__timer *timer)
+{
+    struct sim_request *request = grebe_container_of(timer, struct sim_request, pump);
+    struct pushed *pushed =
+        grebe_container_of(grebe__list_shift(&request->queue), struct pushed, link);
+
+    sim_respond(request, pushed->bytes, pushed->length);
+    grebe_mem_free(NULL, pushed);
 }
 
 static struct sim_request *request_of(struct grebe__stream *stream)
@@ -103,7 +125,9 @@ static struct sim_request *new_request(struct connection *connection,
     request->path = stream->path;
     grebe__list_init(&request->link);
     grebe__list_init(&request->open);
-    grebe__timer_init(&request->timer, on_echo);
+    grebe__list_init(&request->queue);
+    grebe__timer_init(&request->timer, on_complete);
+    grebe__timer_init(&request->pump, on_pump);
     grebe__list_append(&connection->server->requests, &request->link);
     grebe__list_append(&connection->requests, &request->open);
     connection->server->n_requests++;
@@ -119,6 +143,10 @@ static void free_request(struct connection *connection, struct sim_request *requ
     grebe__list_remove(&request->link);
     grebe__list_remove(&request->open);
     grebe__timer_cancel(&request->timer);
+    grebe__timer_cancel(&request->pump);
+    while (!grebe__list_is_empty(&request->queue))
+        grebe_mem_free(NULL, grebe_container_of(grebe__list_shift(&request->queue),
+                                                struct pushed, link));
     request->stream->transport = NULL;
     grebe_mem_free(connection->mem, request->bytes);
     grebe_mem_free(connection->mem, request);
@@ -131,6 +159,17 @@ struct sim_request *sim_server_request(struct sim_server *server)
     if (grebe__list_is_empty(&server->requests))
         return NULL;
     return grebe_container_of(server->requests.next, struct sim_request, link);
+}
+
+struct sim_request *sim_server_request_of(struct sim_server *server, const char *path)
+{
+    grebe__list_foreach (link, &server->requests) {
+        struct sim_request *request = grebe_container_of(link, struct sim_request, link);
+
+        if (strcmp(request->path, path) == 0)
+            return request;
+    }
+    return NULL;
 }
 
 static void end(struct sim_request *request, int code, const char *message,
@@ -192,6 +231,36 @@ void sim_respond(struct sim_request *request, const void *bytes, size_t length)
     grebe__env_leave(env);
 }
 
+static void pump(struct sim_request *request)
+{
+    struct sim *sim = request->server->sim;
+
+    if (request->n_wanted > 0 && !grebe__list_is_empty(&request->queue))
+        grebe__env_start_timer(&sim->env, &request->pump, sim->env.now_ns);
+}
+
+void sim_push(struct sim_request *request, const void *bytes, size_t length)
+{
+    struct pushed *pushed = grebe_mem_alloc(NULL, sizeof *pushed + length);
+
+    GREBE_ASSERT(pushed != NULL);
+    pushed->length = length;
+    if (length > 0)
+        memcpy(pushed->bytes, bytes, length);
+    grebe__list_init(&pushed->link);
+    grebe__list_append(&request->queue, &pushed->link);
+    pump(request);
+}
+
+/* When memory is short it does not come, and a test sees a call without it. */
+void sim_trailer(struct sim_request *request, const char *key, const void *value,
+                 size_t length)
+{
+    if (grebe__metadata_append(request->stream->trailers, key, strlen(key), value,
+                               length) != GREBE_OK)
+        return;
+}
+
 void sim_answer(struct sim_request *request, const void *bytes, size_t length)
 {
     struct grebe__stream *stream = request->stream;
@@ -228,7 +297,7 @@ static void send(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
         memcpy(copy, outgoing->bytes, outgoing->length);
     request->n_messages++;
     request->is_half_closed = outgoing->is_last;
-    if (request->is_half_closed && server->echoes)
+    if (request->is_half_closed && (server->echoes || server->services != NULL))
         grebe__env_start_timer(&server->sim->env, &request->timer,
                                server->sim->env.now_ns + server->latency_ns);
 }
@@ -241,6 +310,7 @@ static void half_close(struct grebe__stream *stream)
 static void receive(struct grebe__stream *stream)
 {
     request_of(stream)->n_wanted++;
+    pump(request_of(stream));
 }
 
 static void cancel(struct grebe__stream *stream)
@@ -352,6 +422,12 @@ void sim_server_goaway(struct sim_server *server, uint32_t n_unprocessed,
         if (connection->server == server)
             announce_goaway(connection, n_unprocessed, is_too_many_pings);
     }
+}
+
+void sim_break(struct grebe__transport *transport, const char *why)
+{
+    close_soon(connection_of(transport), grebe_status_of(GREBE_STATUS_UNAVAILABLE, why),
+               "connection reset");
 }
 
 void sim_server_kill(struct sim_server *server, const char *why)
@@ -483,6 +559,7 @@ void sim_network_fini(struct sim *sim)
         struct sim_server *server = grebe_container_of(link, struct sim_server, link);
 
         grebe_mem_free(NULL, server->address);
+        grebe_mem_free(NULL, server->services);
         grebe_mem_free(NULL, server);
     }
     sim_names_fini(sim);

@@ -74,7 +74,8 @@ struct sim_server {
     bool drains_at_once;  /* GOAWAY comes with the first SETTINGS */
     bool echoes;          /* answers each request with its own bytes, */
     uint64_t latency_ns;  /* this long after it was complete */
-    const char *refusal;  /* text of the error; NULL: "connection refused" */
+    struct sim_services *services; /* what it answers besides: sim/services.h; or NULL */
+    const char *refusal;           /* text of the error; NULL: "connection refused" */
     uint32_t n_dials, n_connections, n_requests; /* so far; connections: READY ones */
     struct grebe__list requests;                 /* unanswered, oldest first */
     const char *authority; /* of the last dial; borrowed while it is open */
@@ -94,6 +95,8 @@ void sim_server_goaway(struct sim_server *server, uint32_t n_unprocessed,
                        bool is_too_many_pings);
 /* Every connection breaks. */
 void sim_server_kill(struct sim_server *server, const char *why);
+/* This one alone. */
+void sim_break(struct grebe__transport *transport, const char *why);
 void sim_server_set_max_streams(struct sim_server *server, uint32_t max_streams);
 
 /* ---- Requests --------------------------------------------------------------------------- */
@@ -104,7 +107,9 @@ struct sim_request {
     struct grebe__list open; /* on its transport's list */
     struct sim_server *server;
     struct grebe__stream *stream;
-    struct grebe__timer timer; /* for echoes */
+    struct grebe__timer timer; /* for echoes and services */
+    struct grebe__timer pump;  /* for messages that waited */
+    struct grebe__list queue;  /* of those; oldest first */
     const char *path;
     void *bytes; /* of the last message; owned */
     size_t length;
@@ -114,10 +119,16 @@ struct sim_request {
     bool has_headers;  /* were sent */
 };
 
-/* The oldest unanswered request; NULL if there is none. */
+/* The oldest unanswered request, of this path if it is not NULL; NULL if there is none. */
 struct sim_request *sim_server_request(struct sim_server *server);
+struct sim_request *sim_server_request_of(struct sim_server *server, const char *path);
 
-/* A message; response headers go first. */
+/* A message, as soon as the client asks for it. */
+void sim_push(struct sim_request *request, const void *bytes, size_t length);
+/* Something for the trailers.  `key` is static. */
+void sim_trailer(struct sim_request *request, const char *key, const void *value,
+                 size_t length);
+/* A message that the client has asked for; response headers go first. */
 void sim_respond(struct sim_request *request, const void *bytes, size_t length);
 /* The end, with a status.  The request is gone. */
 void sim_end(struct sim_request *request, int code, const char *message);
