@@ -529,6 +529,7 @@ void grebe__subconn_init(struct grebe_subconn *subconn,
         .arg = options->arg,
     };
     grebe__list_init(&subconn->owner_link);
+    grebe__list_init(&subconn->producers);
     grebe__effect_init(&subconn->connect_effect, run_connect);
     grebe__effect_init(&subconn->shutdown_effect, run_shutdown);
     grebe__effect_init(&subconn->health_effect, run_health);
@@ -561,6 +562,7 @@ void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivi
     subconn->on_health = NULL;
     grebe__effect_cancel(&subconn->health_effect);
     subconn->is_on_offer = state == GREBE_READY;
+    grebe__subconn_close_producers(subconn);
     tell(subconn, state, error);
     if (state == GREBE_SHUTDOWN) {
         grebe__list_remove(&subconn->owner_link);

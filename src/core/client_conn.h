@@ -20,6 +20,8 @@
 #include "base/list.h"
 #include "core/env.h"
 
+struct grebe__subconn_stream;
+
 /* What a policy may do wrong.  Each is told once for each client_conn. */
 enum grebe__fault {
     GREBE__FAULT_LATE = 1,          /* a request after it was destroyed */
@@ -93,6 +95,10 @@ struct grebe__subconn_ops {
                              struct grebe_address *const *addresses, size_t n);
     void (*shutdown)(struct grebe_subconn *subconn); /* once; ends in deliver(SHUTDOWN) */
     void (*destroy)(struct grebe_subconn *subconn);  /* last reference; any thread */
+    /* A stream to its backend, as grebe__subconn_stream_open().  NULL: there never is one,
+     * and feeds stay silent. */
+    int (*open_stream)(struct grebe_subconn *subconn,
+                       struct grebe__subconn_stream *stream);
 };
 
 /* The first member of every kind of subconn. */
@@ -106,6 +112,7 @@ struct grebe_subconn {
     bool is_telling_health; /* on_health is on the stack */
     struct grebe_client_conn *owner; /* referenced */
     struct grebe__list owner_link;
+    struct grebe__list producers; /* producer.c's; closed before each change of state */
     grebe_subconn_state_fn on_state;
     void *arg;
     grebe_subconn_state_fn on_health;
@@ -121,8 +128,9 @@ void grebe__subconn_init(struct grebe_subconn *subconn,
                          const struct grebe__subconn_ops *ops,
                          const struct grebe_subconn_options *options);
 
-/* Tell the policy, unless it has heard this state last or is gone.  Top level of a turn
- * only.  `error` goes with TRANSIENT_FAILURE.  SHUTDOWN is the last. */
+/* Tell the policy, unless it has heard this state last or is gone.  Producers are closed
+ * before.  Top level of a turn only.  `error` goes with TRANSIENT_FAILURE.  SHUTDOWN is the
+ * last. */
 void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivity state,
                             const struct grebe_status *error);
 
@@ -130,6 +138,9 @@ void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivi
 void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
                                    enum grebe_connectivity state,
                                    const struct grebe_status *error);
+
+/* producer.c: whoever holds one is left with an empty hold. */
+void grebe__subconn_close_producers(struct grebe_subconn *subconn);
 
 /* For the root's watch_health: remember the listener, or forget it.  True if it is now
  * waiting for reports. */

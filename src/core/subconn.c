@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "core/call.h"
+#include "core/subconn_stream.h"
 
 enum {
     /* A backend that accepts and drops connections without ever answering would be
@@ -45,7 +46,7 @@ static struct grebe__transport *transport_of(struct grebe__list *link)
     return grebe_container_of(link, struct grebe__transport, in_subconn);
 }
 
-static struct grebe__transport *with_room(const struct grebe__subconn *subconn)
+struct grebe__transport *grebe__subconn_room(const struct grebe__subconn *subconn)
 {
     grebe__list_foreach (link, &subconn->transports) {
         if (grebe__transport_has_room(transport_of(link)))
@@ -56,7 +57,7 @@ static struct grebe__transport *with_room(const struct grebe__subconn *subconn)
 
 struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *subconn)
 {
-    return grebe__list_is_empty(&subconn->waiting) ? with_room(subconn) : NULL;
+    return grebe__list_is_empty(&subconn->waiting) ? grebe__subconn_room(subconn) : NULL;
 }
 
 struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn)
@@ -64,13 +65,15 @@ struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subc
     return transport_of(subconn->transports.next);
 }
 
-/* Calls that wait for a stream take what there is, first come, first served. */
+/* Calls that wait for a stream take what there is, first come, first served, after feeds:
+ * those are few, and tell whether the calls are welcome. */
 static void serve_waiting(struct grebe__subconn *subconn)
 {
     struct grebe__transport *transport;
 
+    grebe__subconn_streams_serve(subconn);
     while (!grebe__list_is_empty(&subconn->waiting) &&
-           (transport = with_room(subconn)) != NULL)
+           (transport = grebe__subconn_room(subconn)) != NULL)
         grebe__call_start_stream(
             grebe__call_of_link(grebe__list_shift(&subconn->waiting)), transport);
 }
@@ -159,6 +162,7 @@ static void detach(struct grebe__subconn *subconn, struct grebe__transport *tran
     transport->address = NULL;
     transport->listener = &orphaned;
     transport->owner = subconn->channel;
+    grebe__subconn_streams_lose(subconn, transport);
     if (subconn->n_transports == 0)
         bounce_waiting(subconn);
 }
@@ -559,11 +563,17 @@ static void destroy(struct grebe_subconn *base)
     grebe_mem_free(subconn->channel->host.mem, subconn);
 }
 
+static int open_stream(struct grebe_subconn *base, struct grebe__subconn_stream *stream)
+{
+    return grebe__subconn_stream_open(stream, of(base));
+}
+
 static const struct grebe__subconn_ops subconn_ops = {
     .connect = run_connect,
     .update_addresses = update_addresses,
     .shutdown = run_shutdown,
     .destroy = destroy,
+    .open_stream = open_stream,
 };
 
 struct grebe__subconn *grebe__subconn_of(struct grebe_channel *channel,
@@ -598,6 +608,7 @@ int grebe__subconn_new(struct grebe_channel *channel,
         options->credentials == NULL ? NULL : grebe_credentials_ref(options->credentials);
     grebe__list_init(&subconn->transports);
     grebe__list_init(&subconn->waiting);
+    grebe__list_init(&subconn->streams);
     grebe__timer_init(&subconn->timer, on_timer);
     grebe__status_init(&subconn->round_error, mem);
     grebe__status_init(&subconn->last_error, mem);

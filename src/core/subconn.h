@@ -22,6 +22,7 @@
 #ifndef GREBE_CORE_SUBCONN_H
 #define GREBE_CORE_SUBCONN_H
 
+#include "core/call_counts.h"
 #include "core/channel.h"
 #include "core/client_conn.h"
 #include "core/status.h"
@@ -48,9 +49,11 @@ struct grebe__subconn {
     struct grebe__list transports; /* oldest first; none but in READY */
     uint32_t n_transports;
     struct grebe__list waiting; /* calls that wait for a stream on one of them */
-    struct grebe__timer timer;  /* of the attempt: connect deadline, end of the backoff */
-    unsigned n_failures;        /* rounds in a row: the index of the backoff */
-    uint64_t backoff_ns;        /* of this round, drawn when it started */
+    struct grebe__list streams; /* of feeds: subconn_stream.c's */
+    struct grebe__call_counts counts;
+    struct grebe__timer timer; /* of the attempt: connect deadline, end of the backoff */
+    unsigned n_failures;       /* rounds in a row: the index of the backoff */
+    uint64_t backoff_ns;       /* of this round, drawn when it started */
     struct grebe__status round_error; /* the first of this round */
     struct grebe__status last_error;  /* the latest; OK if there was none */
     uint64_t last_error_ns;
@@ -70,6 +73,9 @@ struct grebe__subconn *grebe__subconn_of(struct grebe_channel *channel,
 /* The connection for the next call: the oldest that has room, but NULL if calls wait
  * already, or there is no room: wait too, and then say so with _wants_more(). */
 struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *subconn);
+
+/* The oldest connection that has room, whoever waits; NULL: none has. */
+struct grebe__transport *grebe__subconn_room(const struct grebe__subconn *subconn);
 
 /* In READY. */
 struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn);
