@@ -2,6 +2,8 @@
 /* bench/picks.c -- nanoseconds for a pick: the picker that a channel has, asked in a loop.
  *
  *   picks POLICY ENDPOINTS      prints "NS_PER_PICK ALLOCATIONS_PER_PICK"
+ *   picks POLICY ENDPOINTS --explained   the same for a call that asks for an explanation:
+ *                               the record is made, written by a pick, and freed
  *   picks --atomic              the same for one atomic addition and nothing else
  *
  * The channel is a real one on virtual servers, all of them READY.  An atomic addition is
@@ -13,10 +15,11 @@
 #include <time.h>
 
 #include "core/channel.h"
+#include "core/explanation.h"
 #include "core/options.h"
 #include "sim/sim.h"
 
-enum { PICKS = 20000000 };
+enum { PICKS = 20000000, EXPLAINED_PICKS = 1000000 };
 
 static uint64_t n_allocations;
 
@@ -93,6 +96,25 @@ static double measure(struct grebe_channel *channel)
     return (double)(clock_ns() - start) / PICKS;
 }
 
+static double measure_explained(const struct grebe_channel *channel)
+{
+    struct grebe_pick_args args = {.method = "/s/m", .deadline_ns = UINT64_MAX};
+    uint64_t start = clock_ns();
+
+    for (int i = 0; i < EXPLAINED_PICKS; i++) {
+        struct grebe_pick pick = {0};
+
+        args.explanation = grebe__explanation_new(&counting, channel->host.env->now_ns);
+        if (args.explanation == NULL)
+            abort();
+        grebe__explanation_pick_begins(args.explanation);
+        grebe_picker_pick(channel->picker, &args, &pick);
+        grebe__explanation_pick_ends(args.explanation, channel, &pick);
+        grebe__explanation_free(args.explanation);
+    }
+    return (double)(clock_ns() - start) / EXPLAINED_PICKS;
+}
+
 static double measure_atomic(void)
 {
     uint64_t counter = 0, start = clock_ns();
@@ -109,6 +131,7 @@ int main(int argc, char **argv)
     struct grebe_channel *channel;
     struct grebe_diag diag;
     struct sim sim;
+    bool is_explained;
     uint64_t before;
     double ns;
 
@@ -116,8 +139,9 @@ int main(int argc, char **argv)
         printf("%.2f 0\n", measure_atomic());
         return 0;
     }
-    if (argc != 3) {
-        fprintf(stderr, "usage: picks POLICY ENDPOINTS | --atomic\n");
+    is_explained = argc == 4 && strcmp(argv[3], "--explained") == 0;
+    if (argc != 3 && !is_explained) {
+        fprintf(stderr, "usage: picks POLICY ENDPOINTS [--explained] | --atomic\n");
         return 2;
     }
     sim_init(&sim, NULL, 1);
@@ -135,7 +159,8 @@ int main(int argc, char **argv)
     grebe__env_leave(&sim.env);
     sim_settle(&sim);
     before = n_allocations;
-    ns = measure(channel);
-    printf("%.2f %.6f\n", ns, (double)(n_allocations - before) / PICKS);
+    ns = is_explained ? measure_explained(channel) : measure(channel);
+    printf("%.2f %.6f\n", ns,
+           (double)(n_allocations - before) / (is_explained ? EXPLAINED_PICKS : PICKS));
     return 0;
 }

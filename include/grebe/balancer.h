@@ -57,6 +57,7 @@ GREBE_BEGIN_DECLS
 struct grebe_balancer;
 struct grebe_client_conn;
 struct grebe_credentials;
+struct grebe_explanation;
 struct grebe_load_report;
 struct grebe_picker;
 struct grebe_subconn;
@@ -101,6 +102,7 @@ struct grebe_pick_args {
     uint64_t deadline_ns;                  /* on that clock; UINT64_MAX if none */
     uint64_t random;                       /* uniform, fresh for each pick */
     const uint64_t *hash;                  /* of the request; NULL: nobody computed one */
+    struct grebe_explanation *explanation; /* NULL: nobody asks; see grebe/explain.h */
 };
 
 /* A picker answers one question, many times a second.  pick() must not block, allocate,

@@ -43,10 +43,12 @@ struct grebe_call_options {
     const char *content_subtype; /* "proto" gives application/grpc+proto; NULL: bare */
     uint32_t max_receive_bytes;  /* 0: the channel's */
     uint32_t max_send_bytes;     /* 0: the channel's */
+    bool wants_explanation;      /* keep what grebe_call_explain() tells */
 };
 #define GREBE_CALL_OPTIONS_INIT                                                          \
     {                                                                                    \
-        sizeof(struct grebe_call_options), 0, NULL, GREBE_DEFAULT, NULL, NULL, 0, 0      \
+        sizeof(struct grebe_call_options), 0, NULL, GREBE_DEFAULT, NULL, NULL, 0, 0,     \
+            false                                                                        \
     }
 
 /* One request message, one response message; wait for the end.  `request` is borrowed

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include <grebe/explain.h>
 #include <grebe/parent.h>
 
 #include "base/assert.h"
@@ -23,13 +24,39 @@ struct rr_picker {
     struct grebe_picker *children[]; /* n references */
 };
 
+/* The child in turn first, then those whose turns come later.  Children that are not READY
+ * have no subconn to name. */
+static void explain(const struct rr_picker *picker, uint32_t next,
+                    const struct grebe_pick_args *args, struct grebe_pick *out)
+{
+    struct grebe_pick_args unexplained = *args;
+
+    grebe_explain_begin(args->explanation, "round_robin", "each endpoint in turn");
+    for (uint32_t i = 0; i < picker->n; i++) {
+        struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+
+        candidate.subconn =
+            grebe_picker_subconn(picker->children[(next + i) % picker->n]);
+        candidate.is_chosen = i == 0;
+        candidate.reason = i == 0 ? "its turn" : "later in the turn";
+        if (candidate.subconn != NULL)
+            grebe_explain_candidate(args->explanation, &candidate);
+    }
+    grebe_explain_end(args->explanation);
+    unexplained.explanation = NULL;
+    grebe_picker_pick(picker->children[next], &unexplained, out);
+}
+
 static void rr_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                     struct grebe_pick *out)
 {
     struct rr_picker *picker = grebe_container_of(base, struct rr_picker, base);
     uint32_t next = grebe__rotation_next(&picker->rotation);
 
-    grebe_picker_pick(picker->children[next], args, out);
+    if (args->explanation != NULL)
+        explain(picker, next, args, out);
+    else
+        grebe_picker_pick(picker->children[next], args, out);
 }
 
 static void rr_picker_destroy(struct grebe_picker *base)

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/ref.h"
+#include "core/explanation.h"
 
 /* What is kept for repeating an attempt, five bytes of framing for each message
  * included.  A call that has sent more is committed to its attempt. */
@@ -40,6 +41,8 @@ static int copy_options(struct grebe_call *call, const struct grebe_call_options
     call->wait_for_ready = options->wait_for_ready;
     call->max_receive_bytes = options->max_receive_bytes;
     call->max_send_bytes = options->max_send_bytes;
+    if (options->wants_explanation)
+        call->explanation = grebe__explanation_new(call->mem, call->times.started_ns);
     return GREBE_OK;
 }
 
@@ -114,6 +117,7 @@ void grebe_call_unref(struct grebe_call *call)
     grebe__status_fini(&call->status);
     grebe__status_fini(&call->pick_error);
     grebe__failure_free(call->mem, call->failure);
+    grebe__explanation_free(call->explanation);
     grebe_metadata_unref(call->metadata);
     grebe_address_unref(call->peer);
     grebe_mem_free(call->mem, call->unary.response);
@@ -150,12 +154,28 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
     grebe_subconn_unref(pick.subconn);
 }
 
+/* An attempt is over, for whoever asked how the call went. */
+static void explain_attempt(struct grebe_call *call, int code)
+{
+    if (call->explanation != NULL)
+        grebe__explanation_attempt_ends(call->explanation, call->times.headers_ns, code,
+                                        call->channel->host.env->now_ns);
+}
+
+static void enter(struct grebe_call *call, enum grebe__call_state state)
+{
+    if (call->explanation != NULL)
+        grebe__explanation_enter(call->explanation, state,
+                                 call->channel->host.env->now_ns);
+    call->state = state;
+}
+
 /* call->status is set and no attempt runs.  Last: the handler may let go of the call. */
 static void complete(struct grebe_call *call)
 {
     struct grebe_channel *channel = call->channel;
 
-    call->state = GREBE__CALL_DONE;
+    enter(call, GREBE__CALL_DONE);
     grebe__list_remove(&call->link);
     grebe__list_remove(&call->active);
     grebe__timer_cancel(&call->timer);
@@ -173,6 +193,8 @@ static void stop_attempt(struct grebe_call *call)
 
     if (is_streaming && call->stream.transport != NULL)
         call->stream.transport->ops->cancel(&call->stream);
+    if (is_streaming)
+        explain_attempt(call, call->status.view.code);
     grebe__call_pick_done(call, &call->status.view, is_streaming, has_received);
 }
 
@@ -397,6 +419,7 @@ static void on_end(struct grebe__stream *stream, const struct grebe__stream_end 
 
     grebe__call_pick_done(call, &end->status, end->progress != GREBE__NEVER_SENT,
                           end->has_bytes);
+    explain_attempt(call, end->status.code);
     if (may_repeat(call, end)) {
         repeat(call);
         return;
@@ -453,21 +476,27 @@ void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *
     call->times.picked_ns = call->channel->host.env->now_ns;
     call->n_attempts++;
     call->times.n_attempts = call->n_attempts;
+    if (call->explanation != NULL)
+        grebe__explanation_attempt_begins(call->explanation, transport->address,
+                                          call->times.picked_ns);
     switch (transport->ops->start(transport, stream)) {
     case GREBE_OK:
         feed(call);
         return;
     case GREBE_ERR_CLOSED:
+        explain_attempt(call, GREBE_STATUS_UNAVAILABLE);
         grebe__call_bounce(call);
         return;
     case GREBE_ERR_TOO_LARGE:
-        call->state = GREBE__CALL_WAITING; /* there is no stream to cancel */
+        enter(call, GREBE__CALL_WAITING); /* there is no stream to cancel */
+        explain_attempt(call, GREBE_STATUS_INTERNAL);
         grebe__call_finish(call, GREBE_STATUS_INTERNAL,
                            "header list size to send violates the maximum size set by %s",
                            transport->peer);
         return;
     default:
-        call->state = GREBE__CALL_WAITING;
+        enter(call, GREBE__CALL_WAITING);
+        explain_attempt(call, GREBE_STATUS_RESOURCE_EXHAUSTED);
         grebe__call_finish(call, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
@@ -487,7 +516,7 @@ void grebe__call_bounce(struct grebe_call *call)
 void grebe__call_wait_on(struct grebe_call *call, enum grebe__call_state state,
                          struct grebe__list *list)
 {
-    call->state = state;
+    enter(call, state);
     grebe__list_remove(&call->link);
     if (list != NULL)
         grebe__list_append(list, &call->link);
@@ -576,7 +605,7 @@ void grebe__call_start(struct grebe_call *call)
 
     GREBE_ASSERT(call->state == GREBE__CALL_CREATED);
     grebe_call_ref(call); /* until its completion has run */
-    call->state = GREBE__CALL_RESOLVING;
+    enter(call, GREBE__CALL_RESOLVING);
     grebe__list_append(&channel->calls, &call->active);
     grebe__channel_call_begins(channel);
     if (channel->is_closed) {
@@ -629,6 +658,11 @@ const struct grebe_metadata *grebe_call_trailers(const struct grebe_call *call)
 const char *grebe_call_peer(const struct grebe_call *call)
 {
     return call == NULL || call->peer == NULL ? "" : grebe_address_text(call->peer);
+}
+
+const struct grebe_explanation *grebe_call_explain(const struct grebe_call *call)
+{
+    return call->explanation;
 }
 
 struct grebe_call_times grebe_call_times(const struct grebe_call *call)

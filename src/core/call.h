@@ -102,8 +102,9 @@ struct grebe_call {
     /* What came back. */
     struct grebe_metadata headers, trailers;
     struct grebe__status status;
-    struct grebe_failure *failure; /* owned, or NULL */
-    struct grebe_address *peer;    /* of the last attempt: a reference, or NULL */
+    struct grebe_failure *failure;         /* owned, or NULL */
+    struct grebe_explanation *explanation; /* owned; NULL: nobody asked for it */
+    struct grebe_address *peer;            /* of the last attempt: a reference, or NULL */
     struct grebe_call_times times;
 
     struct grebe__stream stream;

@@ -525,6 +525,7 @@ void grebe__subconn_init(struct grebe_subconn *subconn,
         .ops = ops,
         .refs = 1,
         .delivered = GREBE_IDLE,
+        .address = grebe_address_ref(options->addresses[0]),
         .on_state = options->on_state,
         .arg = options->arg,
     };
@@ -626,6 +627,7 @@ void grebe_subconn_unref(struct grebe_subconn *subconn)
     }
     owner = subconn->owner;
     __atomic_fetch_sub(&owner->host->n_subconns, 1, __ATOMIC_RELAXED);
+    grebe_address_unref(subconn->address);
     subconn->ops->destroy(subconn);
     grebe_client_conn_unref(owner);
 }
@@ -645,6 +647,10 @@ static void run_address_change(struct grebe__effect *effect)
         grebe_container_of(effect, struct address_change, effect);
     struct grebe_subconn *subconn = change->subconn;
 
+    if (!subconn->is_shutting_down && change->n > 0) {
+        grebe_address_unref(subconn->address);
+        subconn->address = grebe_address_ref(change->addresses[0]);
+    }
     if (!subconn->is_shutting_down)
         subconn->ops->update_addresses(subconn, change->addresses, change->n);
     for (size_t i = 0; i < change->n; i++)

@@ -112,7 +112,8 @@ struct grebe_subconn {
     bool is_telling_health; /* on_health is on the stack */
     struct grebe_client_conn *owner; /* referenced */
     struct grebe__list owner_link;
-    struct grebe__list producers; /* producer.c's; closed before each change of state */
+    struct grebe__list producers;  /* producer.c's; closed before each change of state */
+    struct grebe_address *address; /* referenced: the first, by which people know it */
     grebe_subconn_state_fn on_state;
     void *arg;
     grebe_subconn_state_fn on_health;

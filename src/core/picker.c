@@ -2,6 +2,8 @@
 /* Pickers that always give the same answer. */
 #include "core/picker.h"
 
+#include <grebe/explain.h>
+
 #include "base/ref.h"
 #include "core/status.h"
 
@@ -128,9 +130,16 @@ static void fixed_pick(struct grebe_picker *base, const struct grebe_pick_args *
 {
     struct fixed_picker *picker = grebe_container_of(base, struct fixed_picker, base);
 
-    (void)args;
     out->kind = GREBE_PICK_COMPLETE;
     out->subconn = picker->subconn;
+    if (args->explanation != NULL) {
+        struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+
+        candidate.subconn = picker->subconn;
+        candidate.reason = "takes all calls";
+        candidate.is_chosen = true;
+        grebe_explain_candidate(args->explanation, &candidate);
+    }
 }
 
 static void fixed_destroy(struct grebe_picker *base)
@@ -145,6 +154,13 @@ static const struct grebe_picker_ops fixed_ops = {
     .pick = fixed_pick,
     .destroy = fixed_destroy,
 };
+
+struct grebe_subconn *grebe_picker_subconn(const struct grebe_picker *base)
+{
+    return base->ops == &fixed_ops
+               ? ((const struct fixed_picker *)(const void *)base)->subconn
+               : NULL;
+}
 
 struct grebe_picker *grebe_picker_fixed(const struct grebe_mem *mem,
                                         struct grebe_subconn *subconn)

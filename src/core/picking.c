@@ -6,6 +6,7 @@
  */
 #include "base/assert.h"
 #include "core/call.h"
+#include "core/explanation.h"
 #include "core/subconn.h"
 
 /* A subconn that is not READY, or none of ours: as if the picker had said QUEUE. */
@@ -80,13 +81,18 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         .now_ns = env->now_ns,
         .deadline_ns = call->deadline_ns,
         .random = grebe__rng_next(&env->rng),
+        .explanation = call->explanation,
     };
 
     if (channel->picker == NULL) {
         grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
         return;
     }
+    if (args.explanation != NULL)
+        grebe__explanation_pick_begins(args.explanation);
     grebe_picker_pick(channel->picker, &args, &pick);
+    if (args.explanation != NULL)
+        grebe__explanation_pick_ends(args.explanation, channel, &pick);
     if (pick.status == NULL &&
         (pick.kind == GREBE_PICK_FAIL || pick.kind == GREBE_PICK_DROP)) {
         blame(channel, "failed a call without saying why");
