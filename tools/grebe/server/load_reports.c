@@ -4,6 +4,7 @@
  * Sources   gRFC A51.
  */
 #include <grebe/attr.h>
+#include <xds/service/orca/v3/orca.pb-c.h>
 
 #include "server/connection.h"
 #include "server/parts.h"
@@ -26,7 +27,7 @@ static int report(struct call *call)
     if (!deadline_start(&server->loop->deadlines, &call->deadline,
                         alarm_now_ns() + call->interval_ns))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    return service_answer(call, server->load.report, server->load.report_length);
+    return service_answer(call, &server->load.report.base);
 }
 
 static void on_report_due(struct deadline *deadline)
@@ -37,46 +38,34 @@ static void on_report_due(struct deadline *deadline)
         connection_kill(call->connection);
 }
 
-/* google.protobuf.Duration {1 seconds, 2 nanos}; absurd ones are not heard. */
-static uint64_t read_duration(const uint8_t *data, size_t length)
+/* Absurd durations are not heard. */
+static uint64_t interval_of(const Google__Protobuf__Duration *wanted)
 {
-    struct proto_reader reader = {data, data + length, false};
-    struct proto_field field;
-    uint64_t seconds = 0, nanos = 0;
+    uint64_t interval_ns;
 
-    while (proto_read(&reader, &field)) {
-        if (field.number == 1)
-            seconds = field.value;
-        else if (field.number == 2)
-            nanos = field.value;
-    }
-    if (seconds > 86400 || nanos >= NS_PER_S)
-        return 0;
-    return seconds * NS_PER_S + nanos;
-}
-
-/* OrcaLoadReportRequest {1 report_interval, 2 request_cost_names} */
-static uint64_t read_interval(struct proto_reader *request)
-{
-    struct proto_field field;
-    uint64_t interval_ns = 0;
-
-    while (proto_read(request, &field))
-        if (field.number == 1 && field.bytes != NULL)
-            interval_ns = read_duration(field.bytes, field.length);
+    if (wanted == NULL || wanted->seconds < 0 || wanted->seconds > 86400 ||
+        wanted->nanos < 0 || (uint64_t)wanted->nanos >= NS_PER_S)
+        return INTERVAL_NS;
+    interval_ns = (uint64_t)wanted->seconds * NS_PER_S + (uint64_t)wanted->nanos;
     if (interval_ns == 0)
         return INTERVAL_NS;
     return interval_ns < INTERVAL_MIN_NS ? INTERVAL_MIN_NS : interval_ns;
 }
 
-static int start(struct call *call, struct proto_reader *request)
+static int start(struct call *call, const ProtobufCMessage *message)
 {
-    call->interval_ns = read_interval(request);
+    const Xds__Service__Orca__V3__OrcaLoadReportRequest *request =
+        (const Xds__Service__Orca__V3__OrcaLoadReportRequest *)message;
+
+    call->interval_ns = interval_of(request->report_interval);
     call->deadline.on_due = on_report_due;
-    bytes_take(&call->body, bytes_length(&call->body));
     service_join_streams(call);
     return report(call);
 }
 
 const struct service load_report_stream = {
-    "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics", is_on, start};
+    .path = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics",
+    .request = &xds__service__orca__v3__orca_load_report_request__descriptor,
+    .is_on = is_on,
+    .start = start,
+};

@@ -26,44 +26,54 @@ const struct service *service_find(const char *path, size_t length)
     return NULL;
 }
 
-/* The one message of the request, without its frame. */
-static bool take_request(struct call *call, struct proto_reader *reader)
+/* The one message of the request; NULL if it is not one. */
+static ProtobufCMessage *read_request(const struct call *call)
 {
     const uint8_t *data = bytes_front(&call->body);
     size_t length = bytes_length(&call->body);
     size_t announced;
 
     if (length < FRAME_BYTES || data[0] != 0)
-        return false;
+        return NULL;
     announced = (size_t)data[1] << 24 | (size_t)data[2] << 16 | (size_t)data[3] << 8 |
                 (size_t)data[4];
     if (announced != length - FRAME_BYTES)
-        return false;
-    *reader = (struct proto_reader){data + FRAME_BYTES, data + length, false};
-    return true;
+        return NULL;
+    return protobuf_c_message_unpack(call->service->request, NULL, announced,
+                                     data + FRAME_BYTES);
 }
 
 int service_start(struct call *call)
 {
-    struct proto_reader request;
+    ProtobufCMessage *request;
+    int result;
 
     call->phase = CALL_ANSWERING;
     if (!call->service->is_on(call->connection->server))
         return call_fail(call, GREBE_STATUS_UNIMPLEMENTED,
                          "this service is switched off");
-    if (!take_request(call, &request))
+    request = read_request(call);
+    if (request == NULL)
         return call_fail(call, GREBE_STATUS_INTERNAL, "bad request message");
-    return call->service->start(call, &request);
+    bytes_take(&call->body, bytes_length(&call->body));
+    result = call->service->start(call, request);
+    protobuf_c_message_free_unpacked(request, NULL);
+    return result;
 }
 
-int service_answer(struct call *call, const uint8_t *message, size_t length)
+int service_answer(struct call *call, const ProtobufCMessage *message)
 {
-    uint8_t frame[FRAME_BYTES] = {0, 0, 0, (uint8_t)(length >> 8), (uint8_t)length};
-    struct slab *slab = &call->connection->loop->slab;
+    size_t length = protobuf_c_message_get_packed_size(message);
+    unsigned char *place =
+        bytes_reserve(&call->body, &call->connection->loop->slab, FRAME_BYTES + length);
 
-    if (!bytes_append(&call->body, slab, frame, sizeof frame) ||
-        !bytes_append(&call->body, slab, message, length))
+    if (place == NULL)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
+    place[0] = 0; /* not compressed */
+    for (int i = 1; i < FRAME_BYTES; i++)
+        place[i] = (unsigned char)(length >> 8 * (FRAME_BYTES - 1 - i));
+    protobuf_c_message_pack(message, place + FRAME_BYTES);
+    bytes_commit(&call->body, FRAME_BYTES + length);
     return call_answer(call);
 }
 

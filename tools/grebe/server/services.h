@@ -8,20 +8,19 @@
 #ifndef TOOL_SERVER_SERVICES_H
 #define TOOL_SERVER_SERVICES_H
 
+#include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-#include "protobuf.h"
 
 struct call;
 struct server;
 
 struct service {
     const char *path; /* "/grpc.health.v1.Health/Check" */
+    const ProtobufCMessageDescriptor *request;
     bool (*is_on)(const struct server *server);
-    /* The request is there and may be taken off call->body.  0, or nghttp2's error. */
-    int (*start)(struct call *call, struct proto_reader *request);
+    /* The request is borrowed, and of the type above.  0, or nghttp2's error. */
+    int (*start)(struct call *call, const ProtobufCMessage *request);
 };
 
 /* NULL: none has this path. */
@@ -38,7 +37,8 @@ void service_end_streams(struct server *server);
 /* This call goes on until its client leaves or the server drains. */
 void service_join_streams(struct call *call);
 
-int service_answer(struct call *call, const uint8_t *message, size_t length);
+/* The next answer, or, if call->has_answered, the last. */
+int service_answer(struct call *call, const ProtobufCMessage *message);
 
 /* ---- health.c ---------------------------------------------------------------------- */
 
