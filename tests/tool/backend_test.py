@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """grebe backend, as grpcio and h2load see it."""
 
+import json
 import shutil
 import signal
 import struct
@@ -33,6 +34,20 @@ def doubles(message):
     return fields
 
 
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+
+def submessages(message):
+    """What is in the repeated field 1 of a message that has nothing else."""
+    found = []
+    while message:
+        length = message[1]  # these are short
+        found.append(message[2 : 2 + length])
+        message = message[2 + length :]
+    return found
+
+
 class BackendTest(Case):
     def open(self, backend, options=(), credentials=None):
         """A grpcio channel.  It is closed before the backend is stopped, because grpcio
@@ -53,6 +68,12 @@ class BackendTest(Case):
         with self.assertRaises(grpc.RpcError) as caught:
             call(*args, **options)
         return caught.exception.code()
+
+    def wait_until(self, holds):
+        end = time.monotonic() + 10
+        while not holds():
+            self.assertLess(time.monotonic(), end, "it never came to be")
+            time.sleep(0.01)
 
     # ---- Listening ---------------------------------------------------------------------
 
@@ -104,6 +125,9 @@ class BackendTest(Case):
             (["--fail-code", "BAD"], "'BAD'"),
             (["--health", "x"], "my.Service=SERVING"),
             (["--health", "x=MAYBE"], "my.Service=SERVING"),
+            (["--health", "x=SERVICE_UNKNOWN"], "my.Service=SERVING"),
+            (["--health", "x=SERVING", "--count", "2", "--toggle", "3"], "--toggle"),
+            (["--toggle", "1"], "without --health"),
             (["--count", "0"], "--count"),
         ]:
             self.check_usage(run("backend", *words), part)
@@ -381,31 +405,96 @@ class BackendTest(Case):
     # ---- Services ----------------------------------------------------------------------
 
     def test_health_is_checked(self):
-        with Backend("--health", "a.B=SERVING", "--health", "c=NOT_SERVING") as backend:
+        with Backend("--health", "a.B=NOT_SERVING", "--health", "c=NOT_SERVING",
+                     "--health", "d=UNKNOWN", "--health", "a.B=SERVING") as backend:
             check = self.unary(backend, HEALTH + "Check")
             self.assertEqual(check(b""), b"\x08\x01")
-            self.assertEqual(check(b"\x0a\x03a.B"), b"\x08\x01")
+            self.assertEqual(check(b"\x0a\x03a.B"), b"\x08\x01")  # the last one counts
             self.assertEqual(check(b"\x0a\x01c"), b"\x08\x02")
-            self.assertEqual(self.code_of(check, b"\x0a\x01x"), grpc.StatusCode.NOT_FOUND)
+            self.assertEqual(check(b"\x0a\x01d"), b"")
+            for name in (b"x", b"a", b"a.Bx", b"x" * 200):
+                request = b"\x0a" + varint(len(name)) + name
+                self.assertEqual(self.code_of(check, request), grpc.StatusCode.NOT_FOUND)
             self.assertEqual(self.code_of(check, b"\x0a\xffx"), grpc.StatusCode.INTERNAL)
             self.assertEqual(self.code_of(check, b"\x0a\x7f" + b"x" * 5000),
                              grpc.StatusCode.RESOURCE_EXHAUSTED)
 
-    def test_health_is_watched_and_toggled(self):
-        with Backend("--health", "a.B=SERVING") as backend:
-            channel = self.open(backend)
-            watch = channel.unary_stream(HEALTH + "Watch")
-            known, unknown = watch(b"\x0a\x03a.B"), watch(b"\x0a\x01x")
-            self.assertEqual((next(known), next(unknown)), (b"\x08\x01", b"\x08\x03"))
-            backend.process.send_signal(signal.SIGUSR1)
-            self.assertEqual(next(known), b"\x08\x02")
+    def test_the_server_as_a_whole_may_be_unwell(self):
+        with Backend("--health", "=NOT_SERVING") as backend:
             self.assertEqual(self.unary(backend, HEALTH + "Check")(b""), b"\x08\x02")
-            backend.process.send_signal(signal.SIGUSR2)
-            self.assertEqual(next(known), b"\x08\x01")
+
+    def test_health_of_all_services_is_listed(self):
+        with Backend("--health", "b=NOT_SERVING", "--health", "c=SERVING") as backend:
+            every = self.unary(backend, HEALTH + "List")
+            entries = [b"\x12\x02\x08\x01", b"\x0a\x01b\x12\x02\x08\x02",
+                       b"\x0a\x01c\x12\x02\x08\x01"]
+            self.assertEqual(sorted(submessages(every(b""))), sorted(entries))
+            backend.process.send_signal(signal.SIGUSR1)
+            self.wait_until(lambda: every(b"").count(b"\x08\x02") == 3)
+
+    def test_a_hundred_services_are_listed_and_no_more(self):
+        lines = [word for i in range(99) for word in ("--health", f"s{i}=SERVING")]
+        with Backend(*lines) as backend:
+            every = self.unary(backend, HEALTH + "List")
+            self.assertEqual(len(submessages(every(b""))), 100)
+        with Backend(*lines, "--health", "more=SERVING") as backend:
+            self.assertEqual(self.code_of(self.unary(backend, HEALTH + "List"), b""),
+                             grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def test_health_is_watched_and_toggled(self):
+        with Backend("--health", "a.B=SERVING", "--health", "c=NOT_SERVING") as backend:
+            watch = self.open(backend).unary_stream(HEALTH + "Watch")
+            known, unknown = watch(b"\x0a\x03a.B"), watch(b"\x0a\x01x")
+            unwell = watch(b"\x0a\x01c")
+            self.assertEqual((next(known), next(unknown)), (b"\x08\x01", b"\x08\x03"))
+            self.assertEqual(next(unwell), b"\x08\x02")
+            for _ in range(3):
+                backend.process.send_signal(signal.SIGUSR1)
+                self.assertEqual(next(known), b"\x08\x02")
+                self.assertEqual(self.unary(backend, HEALTH + "Check")(b""), b"\x08\x02")
+                backend.process.send_signal(signal.SIGUSR2)
+                self.assertEqual(next(known), b"\x08\x01")
             backend.process.terminate()
-            for stream in (known, unknown):
+            for stream in (known, unknown, unwell):  # and nothing came in between
                 self.assertEqual(self.code_of(next, stream), grpc.StatusCode.UNAVAILABLE)
             self.assertEqual(backend.wait(), 0)
+
+    def test_one_of_several_may_be_toggled(self):
+        with Backend("--health", "a=SERVING", "--toggle", 2, count=3) as backend:
+            checks = []
+            for address in backend.addresses:
+                channel = grpc.insecure_channel(address)
+                backend.clients.append(channel)
+                checks.append(channel.unary_unary(HEALTH + "Check"))
+            for number, want in ((signal.SIGUSR1, b"\x08\x02"),
+                                 (signal.SIGUSR2, b"\x08\x01")):
+                backend.process.send_signal(number)
+                self.wait_until(lambda: checks[1](b"\x0a\x01a") == want)
+                for i in (0, 2):
+                    self.assertEqual(checks[i](b"\x0a\x01a"), b"\x08\x01")
+
+    def test_clients_that_check_leave_out_who_is_not_well(self):
+        """The client's half of gRFC A17 is grpcio's."""
+        config = {"loadBalancingConfig": [{"round_robin": {}}],
+                  "healthCheckConfig": {"serviceName": "a.B"}}
+        with Backend("--health", "a.B=SERVING", "--toggle", 1, "--name", "b",
+                     count=2) as backend:
+            options = [("grpc.service_config", json.dumps(config))]
+            channel = grpc.insecure_channel(backend.target, options=options)
+            backend.clients.append(channel)
+            echo = channel.unary_unary(METHOD)
+
+            def who():
+                """Who answers ten calls; none fails."""
+                answers = [echo.with_call(b"")[1].initial_metadata() for _ in range(10)]
+                return {dict(metadata)["grebe-backend"] for metadata in answers}
+
+            self.wait_until(lambda: who() == {"b-1", "b-2"})
+            for _ in range(2):
+                backend.process.send_signal(signal.SIGUSR1)
+                self.wait_until(lambda: who() == {"b-2"})
+                backend.process.send_signal(signal.SIGUSR2)
+                self.wait_until(lambda: who() == {"b-1", "b-2"})
 
     def test_services_that_are_off_are_unimplemented(self):
         with Backend() as backend:

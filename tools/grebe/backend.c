@@ -9,6 +9,7 @@
 #include <grebe/status.h>
 
 #include "output.h"
+#include "server/health.h"
 #include "server/server.h"
 #include "units.h"
 #include "verbs.h"
@@ -26,6 +27,7 @@ struct backend_args {
     uint64_t seed;
     uint64_t capacity, max_streams, max_age_ns;
     struct text_list health;
+    uint64_t toggled; /* whom signals are for; 0: all */
     bool has_orca;
     uint64_t drain_timeout_ns;
     const char *congestion;
@@ -68,8 +70,10 @@ static const struct option_spec behaviour_options[] = {
     {OPTION_DURATION, '\0', "max-age", AT(max_age_ns), "TIME", NULL, 0,
      "connections older than this, +- 10 %, are drained; 0: never"},
     {OPTION_LIST, '\0', "health", AT(health), "SERVICE=STATUS", NULL, 0,
-     "serve grpc.health.v1.Health; STATUS is SERVING or NOT_SERVING; SIGUSR1 makes all "
-     "NOT_SERVING, SIGUSR2 takes that back; may be repeated"},
+     "serve grpc.health.v1.Health; STATUS is SERVING, NOT_SERVING or UNKNOWN; SIGUSR1 "
+     "makes all services NOT_SERVING, SIGUSR2 takes that back; may be repeated"},
+    {OPTION_COUNT, '\0', "toggle", AT(toggled), "N", NULL, 1,
+     "SIGUSR1 and SIGUSR2 are for the N-th backend alone"},
     {OPTION_FLAG, '\0', "orca", AT(has_orca), NULL, NULL, 0,
      "report load in every trailer and through xds.service.orca.v3.OpenRcaService"},
     {OPTION_DURATION, '\0', "drain-timeout", AT(drain_timeout_ns), "TIME", "30s", 0,
@@ -102,6 +106,7 @@ struct backend {
     uv_loop_t uv;
     struct server_loop *loop;
     struct server_tls *tls;
+    struct health_table health;
     struct server **servers;
     char (*names)[128]; /* one for each server */
     size_t n_servers;
@@ -146,13 +151,21 @@ static void drain(struct backend *b)
                    b->args->drain_timeout_ns / NS_PER_MS, 0);
 }
 
+static void set_serving(struct backend *b, bool is_serving)
+{
+    uint64_t toggled = b->args->toggled;
+
+    for (size_t i = 0; i < b->n_servers; i++)
+        if (toggled == 0 || toggled == i + 1)
+            server_set_serving(b->servers[i], is_serving);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct backend *b = handle->data;
 
     if (number == SIGUSR1 || number == SIGUSR2) {
-        for (size_t i = 0; i < b->n_servers; i++)
-            server_set_serving(b->servers[i], number == SIGUSR2);
+        set_serving(b, number == SIGUSR2);
     } else if (b->is_draining) {
         kill_all(b); /* the second time it is meant */
     } else {
@@ -209,19 +222,27 @@ static bool neighbour(const char *address, uint64_t i, char *buf, size_t size)
     return n >= 0 && (size_t)n < size;
 }
 
-static int check_health(const struct text_list *health)
+static int read_health(struct backend *b)
 {
-    for (size_t i = 0; i < health->n; i++) {
-        const char *status = strrchr(health->items[i], '=');
+    const struct text_list *lines = &b->args->health;
 
-        if (status == NULL ||
-            (strcmp(status, "=SERVING") != 0 && strcmp(status, "=NOT_SERVING") != 0))
+    for (size_t i = 0; i < lines->n; i++) {
+        int error = health_table_set(&b->health, lines->items[i]);
+
+        if (error == UV_EINVAL)
             return options_complain(
                 "backend",
-                "--health: '%s' is not like my.Service=SERVING or =NOT_SERVING",
-                health->items[i]);
+                "--health: '%s' is not like my.Service=SERVING, NOT_SERVING or UNKNOWN",
+                lines->items[i]);
+        if (error != 0)
+            return complain("out of memory");
     }
     return EXIT_FINE;
+}
+
+static size_t n_listen(const struct backend_args *args)
+{
+    return args->listen.n == 0 ? 1 : args->listen.n;
 }
 
 static int check(const struct backend_args *args)
@@ -238,7 +259,11 @@ static int check(const struct backend_args *args)
                                 args->fail_code);
     if (args->max_streams > INT32_MAX)
         return complain("--max-streams: HTTP/2 counts to 2147483647");
-    return check_health(&args->health);
+    if (args->toggled > n_listen(args) * args->count)
+        return complain("--toggle: there are not that many backends");
+    if (args->toggled > 0 && args->health.n == 0)
+        return complain("--toggle: nothing to toggle without --health");
+    return EXIT_FINE;
 }
 
 static struct server_settings settings_of(const struct backend *b)
@@ -255,8 +280,7 @@ static struct server_settings settings_of(const struct backend *b)
         .capacity = args->capacity,
         .max_streams = args->max_streams,
         .max_age_ns = args->max_age_ns,
-        .health = args->health.items,
-        .n_health = args->health.n,
+        .health = &b->health,
         .has_orca = args->has_orca,
         .congestion = args->congestion,
     };
@@ -293,14 +317,13 @@ static int add_servers(struct backend *b)
 {
     static const char *fallback = "127.0.0.1:50051";
     const struct text_list *listen = &b->args->listen;
-    size_t n_listen = listen->n == 0 ? 1 : listen->n;
-    size_t n = n_listen * b->args->count;
+    size_t n = n_listen(b->args) * b->args->count;
 
     b->servers = calloc(n, sizeof(struct server *));
     b->names = calloc(n, sizeof *b->names);
     if (b->servers == NULL || b->names == NULL)
         return complain("out of memory");
-    for (size_t i = 0; i < n_listen; i++) {
+    for (size_t i = 0; i < n_listen(b->args); i++) {
         const char *first = listen->n == 0 ? fallback : listen->items[i];
 
         for (uint64_t k = 0; k < b->args->count; k++) {
@@ -368,27 +391,35 @@ static int load_tls(struct backend *b)
     return b->tls == NULL ? complain(error) : EXIT_FINE;
 }
 
+static int run_loop(struct backend *b)
+{
+    int code;
+
+    allow_many_files();
+    uv_loop_init(&b->uv);
+    if (server_loop_new(&b->uv, &b->loop) != 0)
+        return complain("out of memory");
+    start_handles(b);
+    code = serve(b);
+    close_handles(b);
+    server_loop_destroy(b->loop);
+    uv_run(&b->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&b->uv);
+    return code;
+}
+
 static int run(void *arg)
 {
     struct backend b = {.args = arg, .exit_code = EXIT_FINE};
     int code = check(b.args);
 
     if (code == EXIT_FINE)
+        code = read_health(&b);
+    if (code == EXIT_FINE)
         code = load_tls(&b);
-    if (code != EXIT_FINE)
-        return code;
-    allow_many_files();
-    uv_loop_init(&b.uv);
-    if (server_loop_new(&b.uv, &b.loop) != 0) {
-        server_tls_destroy(b.tls);
-        return complain("out of memory");
-    }
-    start_handles(&b);
-    code = serve(&b);
-    close_handles(&b);
-    server_loop_destroy(b.loop);
-    uv_run(&b.uv, UV_RUN_DEFAULT);
-    uv_loop_close(&b.uv);
+    if (code == EXIT_FINE)
+        code = run_loop(&b);
+    health_table_fini(&b.health);
     server_tls_destroy(b.tls);
     return code;
 }

@@ -23,6 +23,7 @@
 
 struct call;
 struct connection;
+struct health_entry;
 struct server;
 struct service;
 
@@ -51,13 +52,13 @@ struct call {
     bool is_queued;
     uint32_t n_unreturned; /* bytes of flow control the client has not got back */
     struct bytes body;     /* of the response; of a service's request while it is read */
-    struct deadline deadline; /* delay, or the next load report */
-    uint64_t interval_ns;     /* of load reports */
-    char watched[128];        /* the name whose health is asked for */
-    int told;                 /* what Watch has said last */
-    char encoding[16];        /* grpc-encoding of the messages; "" if none */
-    int code;                 /* of the status */
-    const char *message;      /* NULL: none */
+    struct deadline deadline;           /* delay, or the next load report */
+    uint64_t interval_ns;               /* of load reports */
+    const struct health_entry *watched; /* by Watch; NULL: a service nobody knows */
+    int told;                           /* what Watch has said last */
+    char encoding[16];                  /* grpc-encoding of the messages; "" if none */
+    int code;                           /* of the status */
+    const char *message;                /* NULL: none */
 };
 
 /* ---- call.c: the request ----------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "server/connection.h"
+#include "server/health.h"
 #include "server/listener.h"
 #include "server/parts.h"
 #include "server/services.h"

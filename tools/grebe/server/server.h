@@ -23,26 +23,26 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct health_table;
 struct server;
 struct server_loop;
 struct server_tls;
 
 /* Borrowed pointers must outlive the server. */
 struct server_settings {
-    const char *name;          /* for the header grebe-backend; NULL: no header */
-    struct server_tls *tls;    /* NULL: plaintext */
-    uint64_t delay_ns;         /* of every call */
-    uint64_t jitter_ns;        /* delay +- jitter, uniform */
-    double fail_rate;          /* share of calls that fail with fail_code */
-    bool has_orca;             /* load reports, in trailers and as a stream */
-    int fail_code;             /* a grebe_status_code */
-    uint64_t seed;             /* of jitter and failures */
-    uint64_t capacity;         /* calls served at once, others queue; 0: any number */
-    uint64_t max_streams;      /* for each connection; 0: 100 000 */
-    uint64_t max_age_ns;       /* of a connection, +- 10 %; 0: for ever */
-    const char *const *health; /* "my.Service=SERVING" or "=NOT_SERVING" */
-    size_t n_health;           /* 0: the health service is switched off */
-    const char *congestion;    /* a TCP_CONGESTION name; NULL: the system's */
+    const char *name;       /* for the header grebe-backend; NULL: no header */
+    struct server_tls *tls; /* NULL: plaintext */
+    uint64_t delay_ns;      /* of every call */
+    uint64_t jitter_ns;     /* delay +- jitter, uniform */
+    double fail_rate;       /* share of calls that fail with fail_code */
+    bool has_orca;          /* load reports, in trailers and as a stream */
+    int fail_code;          /* a grebe_status_code */
+    uint64_t seed;          /* of jitter and failures */
+    uint64_t capacity;      /* calls served at once, others queue; 0: any number */
+    uint64_t max_streams;   /* for each connection; 0: 100 000 */
+    uint64_t max_age_ns;    /* of a connection, +- 10 %; 0: for ever */
+    const struct health_table *health; /* NULL: the service is switched off */
+    const char *congestion;            /* a TCP_CONGESTION name; NULL: the system's */
 };
 
 /* 0 or a negative errno value. */
@@ -72,7 +72,7 @@ void server_kill(struct server *server);
 /* Calls that are here, whatever they wait for. */
 size_t server_n_calls(const struct server *server);
 
-/* All services of --health are what they were given as (true) or NOT_SERVING. */
+/* Services are what their table says (true), or all of them are NOT_SERVING. */
 void server_set_serving(struct server *server, bool is_serving);
 
 /* Kills it first. */

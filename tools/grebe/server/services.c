@@ -7,6 +7,7 @@
 #include <grebe/status.h>
 
 #include "server/connection.h"
+#include "server/health.h"
 #include "server/parts.h"
 
 enum { FRAME_BYTES = 5 }; /* of gRPC, in front of a message */
@@ -15,6 +16,7 @@ const struct service *service_find(const char *path, size_t length)
 {
     static const struct service *const services[] = {
         &health_check,
+        &health_list,
         &health_watch,
         &load_report_stream,
     };

@@ -40,13 +40,6 @@ void service_join_streams(struct call *call);
 /* The next answer, or, if call->has_answered, the last. */
 int service_answer(struct call *call, const ProtobufCMessage *message);
 
-/* ---- health.c ---------------------------------------------------------------------- */
-
-extern const struct service health_check, health_watch;
-
-/* Somebody toggled health. */
-void health_publish(struct server *server);
-
 /* ---- load_reports.c ---------------------------------------------------------------- */
 
 extern const struct service load_report_stream;
