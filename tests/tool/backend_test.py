@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """grebe backend, as grpcio and h2load see it."""
 
+import base64
 import json
 import shutil
 import signal
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 
-from harness import IS_SANITIZED, Backend, Case, main, run, start
+from harness import IS_SANITIZED, Backend, Case, main, run, run_json, start
 
 try:
     import grpc
@@ -22,6 +23,7 @@ except ImportError:
 METHOD = "/grebe.test.Echo/Echo"
 HEALTH = "/grpc.health.v1.Health/"
 ORCA = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"
+CPU, MEM, QPS, EPS, APP = 1, 2, 6, 7, 9  # fields of an OrcaLoadReport
 BIG = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -128,6 +130,10 @@ class BackendTest(Case):
             (["--health", "x=SERVICE_UNKNOWN"], "my.Service=SERVING"),
             (["--health", "x=SERVING", "--count", "2", "--toggle", "3"], "--toggle"),
             (["--toggle", "1"], "without --health"),
+            (["--orca", "cpu"], "'cpu' is not like"),
+            (["--orca", "cpu=-1"], "'cpu=-1' is not like"),
+            (["--orca=mem=1.1"], "'mem=1.1' is not like"),
+            (["--orca-interval", "0"], "--orca-interval"),
             (["--count", "0"], "--count"),
         ]:
             self.check_usage(run("backend", *words), part)
@@ -503,8 +509,9 @@ class BackendTest(Case):
             stream = self.open(backend).unary_stream(ORCA)(b"")
             self.assertEqual(self.code_of(next, stream), grpc.StatusCode.UNIMPLEMENTED)
 
-    def test_load_is_reported_as_a_stream(self):
-        with Backend("--orca", "--capacity", 4, "--delay", "50ms") as backend:
+    def test_load_is_what_the_backend_does(self):
+        with Backend("--orca", "--capacity", 4, "--delay", "50ms", "--fail-rate", 0.5,
+                     "--orca-interval", "100ms") as backend:
             channel = self.open(backend)
             echo = channel.unary_unary(METHOD)
             is_done = threading.Event()
@@ -512,27 +519,94 @@ class BackendTest(Case):
             def load():
                 while not is_done.is_set():
                     for call in [echo.future(b"") for _ in range(2)]:
-                        call.result()
+                        call.exception()
 
             thread = threading.Thread(target=load)
             thread.start()
-            # report_interval: 100 ms, as Duration {2 nanos}
-            stream = channel.unary_stream(ORCA)(b"\x0a\x05\x10\x80\xc2\xd7\x2f")
+            stream = channel.unary_stream(ORCA)(b"")
             reports = [doubles(next(stream)) for _ in range(25)]
             is_done.set()
             thread.join()
             last = reports[-1]
-            self.assertTrue(0.3 < last[9] < 0.6, last)  # 2 of 4 places
-            self.assertTrue(20 < last[6] < 45, last)  # of 40 calls a second
-            self.assertGreater(last[1], 0)
-            self.assertNotIn(7, last)
+            self.assertTrue(0.3 < last[APP] < 0.6, last)  # 2 of 4 places
+            self.assertTrue(20 < last[QPS] < 45, last)  # of 40 calls a second
+            self.assertTrue(0.2 * last[QPS] < last[EPS] < 0.8 * last[QPS], last)
+            self.assertGreater(last[CPU], 0)
 
-    def test_load_is_reported_in_trailers(self):
+    def reports(self, backend, interval_ms, seconds):
+        """When reports come, from the first on, and what the last one says."""
+        nanos = interval_ms * 1_000_000
+        wanted = b"\x10" + varint(nanos) if nanos >= 0 else b"\x08" + b"\xff" * 9 + b"\x01"
+        request = b"\x0a" + bytes([len(wanted)]) + wanted if nanos else b""
+        stream = self.open(backend).unary_stream(ORCA)(request, timeout=seconds)
+        times = []
+        try:
+            for report in stream:
+                times.append(time.monotonic())
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+        return [at - times[0] for at in times], doubles(report)
+
+    def test_reports_come_at_once_and_then_not_too_often(self):
+        """X-8: with the minimum of --orca-interval a client that asks for less, for
+        nothing, or for a negative interval has the minimum, and who asks for more has
+        that."""
+        with Backend("--orca", "cpu=0.5", "--orca-interval", "300ms") as backend:
+            for asked_ms, every_s in ((100, 0.3), (0, 0.3), (-1, 0.3), (600, 0.6)):
+                times, last = self.reports(backend, asked_ms, 1.55)
+                self.assertEqual(len(times), int(1.5 / every_s) + 1, times)
+                for i, at in enumerate(times):
+                    self.assertAlmostEqual(at, i * every_s, delta=0.1)
+                self.assertEqual(last[CPU], 0.5)
+
+    def test_half_a_minute_is_the_least_unless_told_otherwise(self):
+        """X-8: the minimum is 30 s, and the first report comes at once."""
         with Backend("--orca") as backend:
+            times, _ = self.reports(backend, 10, 1)
+            self.assertEqual(len(times), 1)
+
+    def trailer(self, backend, *orca):
+        """The load report behind a call, None without one, and the call's code.  grpcio
+        takes the trailer out, so the client is our own."""
+        headers = [word for values in orca for word in ("-H", f"grebe-orca: {values}")]
+        _, call = run_json("call", "--plaintext", backend.target, METHOD, "-d", "x", *headers)
+        value = call["trailers"].get("endpoint-load-metrics-bin")
+        report = None if value is None else doubles(base64.b64decode(value))
+        return report, call["status"]["code"]
+
+    def test_load_is_reported_behind_calls(self):
+        with Backend("--orca") as backend:
+            self.unary(backend)(b"")
             time.sleep(0.2)
-            run("call", "--plaintext", backend.target, METHOD, "-d", "x")
-            done = run("call", "--plaintext", backend.target, METHOD, "-d", "x", "-v")
-            self.assertIn(b"endpoint-load-metrics-bin: ", done.stderr)
+            self.trailer(backend)
+            self.assertGreater(self.trailer(backend)[0][QPS], 0)
+
+    def test_values_may_be_settled(self):
+        with Backend("--orca", "cpu=0.4,app=1.5,qps=100,eps=0") as backend:
+            for _ in range(3):  # from the first on, and when there is something measured
+                self.assertEqual(self.trailer(backend),
+                                 ({CPU: 0.4, QPS: 100, APP: 1.5}, "OK"))
+                time.sleep(0.2)
+
+    def test_reports_come_with_failures_too(self):
+        with Backend("--orca", "cpu=0.5", "--fail-rate", 1) as backend:
+            self.assertEqual(self.trailer(backend), ({CPU: 0.5}, "UNAVAILABLE"))
+
+    def test_requests_say_what_their_own_reports_tell(self):
+        """X-7: what a handler has set goes over what the server says, for this call; of a
+        name that is set twice the later one counts."""
+        with Backend("--orca", "cpu=0.4,qps=100") as backend:
+            self.assertEqual(self.trailer(backend, "cpu=0.9,eps=1,mem=1", "mem=0.5"),
+                             ({CPU: 0.9, MEM: 0.5, QPS: 100, EPS: 1}, "OK"))
+            self.assertEqual(self.trailer(backend), ({CPU: 0.4, QPS: 100}, "OK"))
+            for text in ("cpu=-1", "nonsense", "mem=0.5,util.x=2"):
+                self.assertEqual(self.trailer(backend, text)[1], "INVALID_ARGUMENT")
+
+    def test_no_reports_unless_they_are_wanted(self):
+        """X-7: nobody records, and there is no trailer."""
+        with Backend() as backend:
+            self.assertEqual(self.trailer(backend), (None, "OK"))
+            self.assertEqual(self.trailer(backend, "cpu=0.9"), (None, "OK"))
 
 
 def compression_options():

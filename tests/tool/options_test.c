@@ -14,7 +14,7 @@ struct args {
     struct inner inner;
     uint64_t n, time_ns, bytes;
     double rate;
-    const char *text;
+    const char *text, *tuned;
     struct text_list headers;
     bool is_loud;
 };
@@ -32,6 +32,7 @@ static const struct option_spec own_options[] = {
     {OPTION_SIZE, '\0', "size", offsetof(struct args, bytes), "BYTES", NULL, 0, "-"},
     {OPTION_NUMBER, 'r', "rate", offsetof(struct args, rate), "N", NULL, 0, "-"},
     {OPTION_TEXT, 'd', "data", offsetof(struct args, text), "DATA", NULL, 0, "-"},
+    {OPTION_TEXT, 't', "tune", offsetof(struct args, tuned), "[HOW]", NULL, 0, "-"},
     {OPTION_LIST, 'H', "header", offsetof(struct args, headers), "H", NULL, 0, "-"},
     {OPTION_FLAG, 'v', "loud", offsetof(struct args, is_loud), NULL, NULL, 0, "-"},
     {.kind = OPTION_END},
@@ -90,6 +91,28 @@ TEST(every_spelling_gives_the_same)
         assert_string_equal(args.operands.items[0], "t");
         assert_null(args.operands.items[1]);
     }
+}
+
+TEST(a_value_may_be_left_out_where_it_says_so)
+{
+    static const struct {
+        const char *line, *tuned;
+    } cases[] = {
+        {"x --tune", ""},        {"x --tune -v", ""},     {"--tune -- x", ""},
+        {"x --tune low", "low"}, {"--tune=low x", "low"}, {"--tune= x", ""},
+        {"-tlow x", "low"},      {"x -vt low", "low"},    {"x -vt -p", ""},
+        {"x --tune low -t", ""},
+    };
+    struct args args;
+    char error[256];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(parse(cases[i].line, &args, error), OPTIONS_OK);
+        assert_string_equal(args.tuned, cases[i].tuned);
+        assert_int_equal(args.operands.n, 1);
+    }
+    assert_int_equal(parse("x", &args, error), OPTIONS_OK);
+    assert_null(args.tuned);
 }
 
 TEST(initial_values_hold_until_given)
@@ -189,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_gives_the_same),
+        cmocka_unit_test(a_value_may_be_left_out_where_it_says_so),
         cmocka_unit_test(initial_values_hold_until_given),
         cmocka_unit_test(lists_keep_their_order),
         cmocka_unit_test(values_have_their_units),

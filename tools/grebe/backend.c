@@ -10,6 +10,7 @@
 
 #include "output.h"
 #include "server/health.h"
+#include "server/load_report.h"
 #include "server/server.h"
 #include "units.h"
 #include "verbs.h"
@@ -28,7 +29,8 @@ struct backend_args {
     uint64_t capacity, max_streams, max_age_ns;
     struct text_list health;
     uint64_t toggled; /* whom signals are for; 0: all */
-    bool has_orca;
+    const char *orca; /* NULL: no load reports */
+    uint64_t orca_interval_ns;
     uint64_t drain_timeout_ns;
     const char *congestion;
 };
@@ -74,8 +76,12 @@ static const struct option_spec behaviour_options[] = {
      "makes all services NOT_SERVING, SIGUSR2 takes that back; may be repeated"},
     {OPTION_COUNT, '\0', "toggle", AT(toggled), "N", NULL, 1,
      "SIGUSR1 and SIGUSR2 are for the N-th backend alone"},
-    {OPTION_FLAG, '\0', "orca", AT(has_orca), NULL, NULL, 0,
-     "report load in every trailer and through xds.service.orca.v3.OpenRcaService"},
+    {OPTION_TEXT, '\0', "orca", AT(orca), "[VALUES]", NULL, 0,
+     "report load behind every call and through xds.service.orca.v3.OpenRcaService: what "
+     "is measured, or VALUES like cpu=0.4,qps=100,named.queue=3; also mem, app, eps, "
+     "util.NAME, cost.NAME"},
+    {OPTION_DURATION, '\0', "orca-interval", AT(orca_interval_ns), "TIME", "30s",
+     NS_PER_MS, "between two reports of a stream, unless its client wants fewer"},
     {OPTION_DURATION, '\0', "drain-timeout", AT(drain_timeout_ns), "TIME", "30s", 0,
      "calls that run longer after SIGTERM are lost"},
     {.kind = OPTION_END},
@@ -94,6 +100,8 @@ static const struct option_example examples[] = {
      "five of them on ports 7000 to 7004, 3 to 7 ms for each call"},
     {"grebe backend --listen 127.0.0.1:0 --capacity 8 --delay 10ms --orca",
      "one that is full at 800 calls a second and says how busy it is"},
+    {"grebe backend --listen 127.0.0.1:0 --orca cpu=0.9,qps=100 --orca-interval 1s",
+     "one that says it is nearly full, whatever it does"},
     {"grebe backend --health my.Service=SERVING & kill -USR1 $!",
      "one that says it is not well any more"},
     {NULL, NULL},
@@ -107,6 +115,7 @@ struct backend {
     struct server_loop *loop;
     struct server_tls *tls;
     struct health_table health;
+    struct load_report load; /* what --orca settles */
     struct server **servers;
     char (*names)[128]; /* one for each server */
     size_t n_servers;
@@ -222,24 +231,6 @@ static bool neighbour(const char *address, uint64_t i, char *buf, size_t size)
     return n >= 0 && (size_t)n < size;
 }
 
-static int read_health(struct backend *b)
-{
-    const struct text_list *lines = &b->args->health;
-
-    for (size_t i = 0; i < lines->n; i++) {
-        int error = health_table_set(&b->health, lines->items[i]);
-
-        if (error == UV_EINVAL)
-            return options_complain(
-                "backend",
-                "--health: '%s' is not like my.Service=SERVING, NOT_SERVING or UNKNOWN",
-                lines->items[i]);
-        if (error != 0)
-            return complain("out of memory");
-    }
-    return EXIT_FINE;
-}
-
 static size_t n_listen(const struct backend_args *args)
 {
     return args->listen.n == 0 ? 1 : args->listen.n;
@@ -266,6 +257,36 @@ static int check(const struct backend_args *args)
     return EXIT_FINE;
 }
 
+static int read_health(struct backend *b)
+{
+    const struct text_list *lines = &b->args->health;
+
+    for (size_t i = 0; i < lines->n; i++) {
+        int error = health_table_set(&b->health, lines->items[i]);
+
+        if (error == UV_EINVAL)
+            return options_complain(
+                "backend",
+                "--health: '%s' is not like my.Service=SERVING, NOT_SERVING or UNKNOWN",
+                lines->items[i]);
+        if (error != 0)
+            return complain("out of memory");
+    }
+    return EXIT_FINE;
+}
+
+static int read_load(struct backend *b)
+{
+    const char *values = b->args->orca;
+
+    load_report_init(&b->load);
+    if (values == NULL || *values == '\0' || load_report_parse(&b->load, values))
+        return EXIT_FINE;
+    return options_complain(
+        "backend",
+        "--orca: '%s' is not like cpu=0.4,qps=100,util.disk=0.5,named.queue=-3", values);
+}
+
 static struct server_settings settings_of(const struct backend *b)
 {
     const struct backend_args *args = b->args;
@@ -281,7 +302,9 @@ static struct server_settings settings_of(const struct backend *b)
         .max_streams = args->max_streams,
         .max_age_ns = args->max_age_ns,
         .health = &b->health,
-        .has_orca = args->has_orca,
+        .has_orca = args->orca != NULL,
+        .load = &b->load,
+        .report_interval_ns = args->orca_interval_ns,
         .congestion = args->congestion,
     };
 }
@@ -415,6 +438,8 @@ static int run(void *arg)
 
     if (code == EXIT_FINE)
         code = read_health(&b);
+    if (code == EXIT_FINE)
+        code = read_load(&b);
     if (code == EXIT_FINE)
         code = load_tls(&b);
     if (code == EXIT_FINE)

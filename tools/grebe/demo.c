@@ -224,6 +224,7 @@ static int start_backends(struct demo *demo)
         settings[i].jitter_ns = settings[i].delay_ns / 3;
         settings[i].capacity = 32;
         settings[i].has_orca = true;
+        settings[i].report_interval_ns = NS_PER_S;
         settings[i].seed = (uint64_t)i + 1;
     }
     if (!demo_backends_start(settings, DEMO_BACKENDS, &demo->servers, error,

@@ -225,6 +225,11 @@ static enum options_result unknown(struct parser *p, const char *word, size_t le
 
 /* ---- Words ------------------------------------------------------------------------- */
 
+static bool is_left_out(const struct parser *p, const struct option_spec *option)
+{
+    return option->value[0] == '[' && (p->n_words == 0 || **p->words == '-');
+}
+
 /* `attached` is the value that came in the same word, or NULL. */
 static enum options_result take(struct parser *p, const struct option_spec *option,
                                 void *member, const char *attached)
@@ -236,7 +241,9 @@ static enum options_result take(struct parser *p, const struct option_spec *opti
         return OPTIONS_HELP;
     if (option->kind == OPTION_FLAG && attached != NULL)
         return wrong(p, "--%s takes no value", option->name);
-    if (option->kind != OPTION_FLAG && attached == NULL) {
+    if (option->kind != OPTION_FLAG && attached == NULL && is_left_out(p, option)) {
+        value = "";
+    } else if (option->kind != OPTION_FLAG && attached == NULL) {
         if (p->n_words == 0)
             return wrong(p, "--%s needs a value: --%s %s", option->name, option->name,
                          option->value);

@@ -9,7 +9,9 @@
  *   verb --groups--> { "Channel", channel_options, offsetof(struct call_args, channel) }
  *
  * Accepted are --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -n=VALUE, flags together as
- * in -vw, options after operands, and "--" to end them.  Texts are borrowed from argv.
+ * in -vw, options after operands, and "--" to end them.  A value that may be left out is
+ * the next word unless that begins with a dash, and "" if it is left out.  Texts are
+ * borrowed from argv.
  */
 #ifndef TOOL_OPTIONS_H
 #define TOOL_OPTIONS_H
@@ -36,7 +38,7 @@ struct option_spec {
     char letter;         /* '\0': none */
     const char *name;    /* without the dashes */
     size_t offset;       /* in the group's struct */
-    const char *value;   /* what help calls it: "N"; NULL for flags */
+    const char *value;   /* what help calls it: "N", or "[N]" if it may be left out */
     const char *initial; /* as if it were given first; NULL: zero */
     uint64_t minimum;    /* of COUNT, DURATION and SIZE */
     const char *help;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/connection.h"
+#include "server/load_reports.h"
 #include "server/parts.h"
 
 #define NV(name, value, value_length, flags)                                             \
@@ -20,7 +21,7 @@
 /* What trailers say, and Trailers-Only answers: at most three. */
 static size_t put_status(struct call *call, nghttp2_nv *out, char code[12])
 {
-    struct server *server = call->connection->server;
+    const char *load = call->service == NULL ? call_load_trailer(call) : "";
     size_t n = 0;
 
     snprintf(code, 12, "%d", call->code);
@@ -28,8 +29,8 @@ static size_t put_status(struct call *call, nghttp2_nv *out, char code[12])
                                : (nghttp2_nv)NV_TEXT("grpc-status", code);
     if (call->message != NULL)
         out[n++] = (nghttp2_nv)NV_TEXT("grpc-message", call->message);
-    if (*server->load.trailer != '\0' && call->service == NULL)
-        out[n++] = (nghttp2_nv)NV_TEXT("endpoint-load-metrics-bin", server->load.trailer);
+    if (*load != '\0')
+        out[n++] = (nghttp2_nv)NV_TEXT("endpoint-load-metrics-bin", load);
     return n;
 }
 

@@ -8,6 +8,7 @@
 #include <grebe/status.h>
 
 #include "server/connection.h"
+#include "server/load_reports.h"
 #include "server/parts.h"
 #include "server/services.h"
 
@@ -47,6 +48,7 @@ void call_free(struct call *call)
     deadline_cancel(&connection->loop->deadlines, &call->deadline);
     nghttp2_session_consume_connection(connection->session, call->n_unreturned);
     bytes_fini(&call->body, &connection->loop->slab);
+    call_load_free(call);
     slab_free(&connection->loop->slab, call);
     if (had_place)
         work_end(connection->server);
@@ -82,6 +84,8 @@ void call_on_header(struct call *call, const uint8_t *name, size_t name_length,
              !is_text(value, value_length, "identity"))
         snprintf(call->encoding, sizeof call->encoding, "%.*s", (int)value_length,
                  (const char *)value);
+    else if (is_text(name, name_length, "grebe-orca"))
+        call_load_read(call, (const char *)value); /* nghttp2 puts a NUL behind it */
 }
 
 int call_on_headers_end(struct call *call)
@@ -90,6 +94,9 @@ int call_on_headers_end(struct call *call)
         return call_refuse(call, "405");
     if (!call->is_grpc)
         return call_refuse(call, "415");
+    if (call_load_is_bad(call))
+        return call_fail(call, GREBE_STATUS_INVALID_ARGUMENT,
+                         "grebe-orca: not values like cpu=0.4,named.queue=3");
     return call->service == NULL ? work_begin(call) : 0;
 }
 

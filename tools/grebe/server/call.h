@@ -22,6 +22,7 @@
 #include "deadline.h"
 
 struct call;
+struct call_load;
 struct connection;
 struct health_entry;
 struct server;
@@ -50,15 +51,18 @@ struct call {
     bool is_deferred;  /* HTTP/2 waits for more of `body` */
     bool has_place;
     bool is_queued;
-    uint32_t n_unreturned; /* bytes of flow control the client has not got back */
-    struct bytes body;     /* of the response; of a service's request while it is read */
-    struct deadline deadline;           /* delay, or the next load report */
-    uint64_t interval_ns;               /* of load reports */
-    const struct health_entry *watched; /* by Watch; NULL: a service nobody knows */
-    int told;                           /* what Watch has said last */
-    char encoding[16];                  /* grpc-encoding of the messages; "" if none */
-    int code;                           /* of the status */
-    const char *message;                /* NULL: none */
+    uint32_t n_unreturned;  /* bytes of flow control the client has not got back */
+    struct bytes body;      /* of the response; of a service's request while it is read */
+    char encoding[16];      /* grpc-encoding of the messages; "" if none */
+    int code;               /* of the status */
+    const char *message;    /* NULL: none */
+    struct call_load *load; /* what the request wants to be told; NULL: nothing */
+    struct deadline deadline; /* delay, or the next load report */
+
+    /* Of streams of services. */
+    uint64_t interval_ns;               /* between load reports */
+    const struct health_entry *watched; /* NULL: a service nobody knows */
+    int told;                           /* the status that was told last */
 };
 
 /* ---- call.c: the request ----------------------------------------------------------- */

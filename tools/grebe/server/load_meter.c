@@ -3,7 +3,6 @@
 
 #include <sys/resource.h>
 
-#include "base64.h"
 #include "server/parts.h"
 #include "units.h"
 
@@ -19,11 +18,25 @@ static double process_cpu_s(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+/* What was measured is told, unless it is settled what is told. */
+static void tell(struct server *server, struct load_report *measured)
+{
+    if (server->settings.load != NULL)
+        load_report_merge(measured, server->settings.load);
+    server->load.report = *measured;
+    load_report_write_trailer(measured, server->load.trailer);
+}
+
 void load_meter_start(struct server *server)
 {
+    struct load_report nothing;
+
+    if (!server->settings.has_orca)
+        return;
     server->load.window_ns = server->load.changed_ns = alarm_now_ns();
     server->load.cpu_s = process_cpu_s();
-    xds__data__orca__v3__orca_load_report__init(&server->load.report);
+    load_report_init(&nothing);
+    tell(server, &nothing);
 }
 
 /* The window ends: its averages are the new report.  CPU is the process's; the
@@ -34,15 +47,16 @@ static void end_window(struct server *server, uint64_t now_ns)
     struct load_meter *load = &server->load;
     double window_s = units_s(now_ns - load->window_ns), cpu_s = process_cpu_s();
     double capacity = (double)server->settings.capacity;
-    uint8_t packed[64]; /* four doubles */
+    struct load_report measured;
 
-    load->report.cpu_utilization = (cpu_s - load->cpu_s) / window_s;
-    load->report.rps_fractional = (double)load->n_calls / window_s;
-    load->report.eps = (double)load->n_errors / window_s;
+    load_report_init(&measured);
+    measured.values[LOAD_CPU] = (cpu_s - load->cpu_s) / window_s;
+    measured.values[LOAD_QPS] = (double)load->n_calls / window_s;
+    measured.values[LOAD_EPS] = (double)load->n_errors / window_s;
     if (capacity > 0)
-        load->report.application_utilization = load->busy_s / window_s / capacity;
-    base64_encode(packed, protobuf_c_message_pack(&load->report.base, packed), false,
-                  load->trailer);
+        measured.values[LOAD_APP] = load->busy_s / window_s / capacity;
+    tell(server, &measured);
+    load->has_window = true;
     load->window_ns = now_ns;
     load->cpu_s = cpu_s;
     load->busy_s = 0;
@@ -60,8 +74,7 @@ void load_meter_update(struct server *server)
     load->busy_s += units_s(now_ns - load->changed_ns) *
                     (double)(server->n_serving + server->n_waiting);
     load->changed_ns = now_ns;
-    if (now_ns - load->window_ns >=
-        (*load->trailer == '\0' ? FIRST_WINDOW_NS : WINDOW_NS))
+    if (now_ns - load->window_ns >= (load->has_window ? WINDOW_NS : FIRST_WINDOW_NS))
         end_window(server, now_ns);
 }
 

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <xds/data/orca/v3/orca_load_report.pb-c.h>
+
+#include "server/load_report.h"
 
 struct server;
 
@@ -19,10 +20,12 @@ struct load_meter {
     double busy_s;              /* calls that were here, times how long */
     double cpu_s;               /* of the process, when the window began */
     uint64_t n_calls, n_errors; /* answered in the window */
-    Xds__Data__Orca__V3__OrcaLoadReport report; /* of the window before */
-    char trailer[96]; /* the same in base64; "" before the end of the first window */
+    bool has_window;            /* one has ended */
+    struct load_report report;  /* of the window before, under what settings.load says */
+    char trailer[LOAD_TRAILER_BYTES]; /* the same */
 };
 
+/* Does nothing, now and later, if settings.has_orca is not set. */
 void load_meter_start(struct server *server);
 
 /* Before n_serving or n_waiting changes, and before the report is read. */

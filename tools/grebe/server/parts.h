@@ -13,8 +13,11 @@
  *   call.c         a call: what its request says
  *   work.c           a place, a delay, an answer or a failure
  *   answer.c         headers, body, trailers
- *   services.c     what a backend says about itself: health.c, load_reports.c
- *   load_meter.c     how busy it is
+ *   services.c     what a backend says about itself
+ *     health.c         which services are well
+ *     load_reports.c   how busy it is
+ *     load_meter.c       measured
+ *     load_report.c      as a set of values
  */
 #ifndef TOOL_SERVER_PARTS_H
 #define TOOL_SERVER_PARTS_H

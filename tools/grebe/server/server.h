@@ -24,6 +24,7 @@
 #include <uv.h>
 
 struct health_table;
+struct load_report;
 struct server;
 struct server_loop;
 struct server_tls;
@@ -41,6 +42,8 @@ struct server_settings {
     uint64_t capacity;      /* calls served at once, others queue; 0: any number */
     uint64_t max_streams;   /* for each connection; 0: 100 000 */
     uint64_t max_age_ns;    /* of a connection, +- 10 %; 0: for ever */
+    const struct load_report *load;    /* over what is measured; NULL: nothing */
+    uint64_t report_interval_ns;       /* at least, between two reports of a stream */
     const struct health_table *health; /* NULL: the service is switched off */
     const char *congestion;            /* a TCP_CONGESTION name; NULL: the system's */
 };

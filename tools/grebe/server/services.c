@@ -8,6 +8,7 @@
 
 #include "server/connection.h"
 #include "server/health.h"
+#include "server/load_reports.h"
 #include "server/parts.h"
 
 enum { FRAME_BYTES = 5 }; /* of gRPC, in front of a message */

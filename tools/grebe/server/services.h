@@ -40,8 +40,4 @@ void service_join_streams(struct call *call);
 /* The next answer, or, if call->has_answered, the last. */
 int service_answer(struct call *call, const ProtobufCMessage *message);
 
-/* ---- load_reports.c ---------------------------------------------------------------- */
-
-extern const struct service load_report_stream;
-
 #endif
