@@ -105,7 +105,9 @@ GREBE_API int grebe_endpoint_health_parse(const char *name);
  *   HEALTH_LISTENER  any non-NULL; on an update: leaves report health, not only READY
  *   HASH_KEY         text, set with grebe_attributes_with_text(); on an endpoint: its
  *                    place among others that are hashed, absent its first address
- *   LOCALITY         struct grebe_locality *, referenced; on an endpoint: where it is
+ *   LOCALITY         struct grebe_locality *, referenced; on an endpoint: where it is; on
+ *                    an address: a label of metrics (gRFC A78)
+ *   BACKEND_SERVICE  text as well; on an address: a label of metrics (gRFC A89)
  *   PATH             struct grebe_path *, referenced; on an endpoint: which child it is
  *                    for, in a tree of policies
  *   HEALTH           enum grebe_endpoint_health cast to a pointer; on an endpoint */
@@ -115,6 +117,7 @@ GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH_LISTENER;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HASH_KEY;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_LOCALITY;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVICE;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_PATH;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH;
 

@@ -30,6 +30,7 @@
 #include <grebe/log.h>
 #include <grebe/loop.h>
 #include <grebe/mem.h>
+#include <grebe/memory_recorder.h>
 #include <grebe/metadata.h>
 #include <grebe/registry.h>
 #include <grebe/status.h>

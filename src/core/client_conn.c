@@ -423,6 +423,20 @@ void grebe_client_conn_log(struct grebe_client_conn *cc, enum grebe_log_level le
     cc->host->on_log(cc->host->log_arg, level, text);
 }
 
+struct grebe_series *grebe_client_conn_series(struct grebe_client_conn *cc,
+                                              const struct grebe_instrument *instrument,
+                                              const char *const *values, size_t n)
+{
+    struct grebe_series *series = NULL;
+
+    if (grebe_instrument_get(instrument->name) != instrument)
+        grebe__client_conn_blame(cc, GREBE__FAULT_INSTRUMENT,
+                                 "it records to an instrument that is not registered");
+    else if (cc->host->meter != NULL)
+        series = grebe__meter_series(cc->host->meter, instrument, values, n, true);
+    return series != NULL ? series : grebe__series_of_nobody();
+}
+
 /* ---- Timers -------------------------------------------------------------------------- */
 
 struct grebe_timer {

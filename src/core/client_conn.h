@@ -19,6 +19,7 @@
 
 #include "base/list.h"
 #include "core/env.h"
+#include "core/meter.h"
 
 struct grebe__subconn_stream;
 
@@ -30,6 +31,7 @@ enum grebe__fault {
     GREBE__FAULT_RESULT = 8,        /* update() returned what is no result */
     GREBE__FAULT_REFERENCE = 16,    /* it gave up a reference that it did not hold */
     GREBE__FAULT_HEALTH_WATCH = 32, /* watched anew from inside the listener */
+    GREBE__FAULT_INSTRUMENT = 64,   /* wanted a series of one that is not registered */
 };
 
 /* What all policies of one channel share.  Outlives their client_conns. */
@@ -45,7 +47,8 @@ struct grebe__lb_host {
     /* A root client_conn was freed, on any thread: whoever embeds the host may count them
      * to know when it is no longer needed.  May be NULL. */
     void (*on_root_freed)(struct grebe__lb_host *host);
-    uint32_t n_subconns; /* atomic: not yet freed, shut down or not */
+    uint32_t n_subconns;        /* atomic: not yet freed, shut down or not */
+    struct grebe__meter *meter; /* NULL: nobody records */
 };
 
 /* A report of a balancer on its way to its parent. */

@@ -43,6 +43,7 @@ enum lab_rule {
     LAB_RULE_BAD_STATE,    /* published what is not a policy's to publish */
     LAB_RULE_BAD_RESULT,   /* update() returned what is no result */
     LAB_RULE_NESTED_WATCH, /* watch_health() from inside the listener */
+    LAB_RULE_BAD_SERIES,   /* of an instrument that is not registered */
     LAB_N_RULES
 };
 

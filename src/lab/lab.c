@@ -19,6 +19,7 @@ static const char *const rule_names[LAB_N_RULES] = {
     [LAB_RULE_BAD_STATE] = "bad_state",
     [LAB_RULE_BAD_RESULT] = "bad_result",
     [LAB_RULE_NESTED_WATCH] = "nested_watch",
+    [LAB_RULE_BAD_SERIES] = "bad_series",
 };
 
 const char *lab_rule_name(enum lab_rule rule)
@@ -70,6 +71,8 @@ static enum lab_rule rule_of(enum grebe__fault fault)
         return LAB_RULE_BAD_RESULT;
     case GREBE__FAULT_REFERENCE:
         return LAB_RULE_UNBALANCED_REFERENCE;
+    case GREBE__FAULT_INSTRUMENT:
+        return LAB_RULE_BAD_SERIES;
     case GREBE__FAULT_HEALTH_WATCH:
         break;
     }

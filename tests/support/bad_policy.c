@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <grebe/balancer.h>
+#include <grebe/metrics.h>
 #include <grebe/parent.h>
 #include <grebe/registry.h>
 
@@ -19,6 +20,7 @@ enum deed {
     GIVES_UP_SUBCONN,
     SHUTS_DOWN,
     PUBLISHES_SHUTDOWN,
+    RECORDS_TO_UNKNOWN,
     WATCHES_TWICE,
     PICKS_NOTHING,
     PICKS_STRANGER,
@@ -37,12 +39,22 @@ static const char *const deeds[N_DEEDS] = {
     [GIVES_UP_SUBCONN] = "gives_up_subconn",
     [SHUTS_DOWN] = "shuts_down",
     [PUBLISHES_SHUTDOWN] = "publishes_shutdown",
+    [RECORDS_TO_UNKNOWN] = "records_to_unknown",
     [WATCHES_TWICE] = "watches_twice",
     [PICKS_NOTHING] = "picks_nothing",
     [PICKS_STRANGER] = "picks_stranger",
     [FAILS_WITHOUT_STATUS] = "fails_without_status",
     [ANSWERS_NONSENSE] = "answers_nonsense",
     [CALLS_LATE] = "calls_late",
+};
+
+/* Nobody has registered it. */
+static const struct grebe_instrument unknown = {
+    .api = GREBE_METRICS_API,
+    .kind = GREBE_INSTRUMENT_COUNTER,
+    .name = "test.bad_policy.unknown",
+    .description = "for tests",
+    .unit = "1",
 };
 
 struct config {
@@ -220,6 +232,9 @@ static void exit_idle(struct grebe_balancer *base)
         break;
     case PUBLISHES_SHUTDOWN:
         grebe_client_conn_update_state(bad->cc, GREBE_SHUTDOWN, NULL);
+        break;
+    case RECORDS_TO_UNKNOWN:
+        grebe_series_add(grebe_client_conn_series(bad->cc, &unknown, NULL, 0), 1);
         break;
     default:
         break;

@@ -6,7 +6,8 @@
  *
  *   in update()     keeps_subconn, keeps_client_conn, forgets_child, keeps_memory,
  *                   returns_nonsense
- *   in exit_idle()  gives_up_subconn, shuts_down, publishes_shutdown
+ *   in exit_idle()  gives_up_subconn, shuts_down, publishes_shutdown,
+ *                   records_to_unknown
  *   on READY        watches_twice (and again in the health listener)
  *   in its pickers  picks_nothing, picks_stranger, fails_without_status,
  *                   answers_nonsense

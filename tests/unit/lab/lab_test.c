@@ -412,6 +412,7 @@ static const struct {
     {"gives_up_subconn", "", "unbalanced_reference 0"},
     {"shuts_down", "pick_of_shut_down_subconn 0", ""},
     {"publishes_shutdown", "bad_state", ""},
+    {"records_to_unknown", "bad_series", ""},
     {"watches_twice", "nested_watch", ""},
     {"picks_nothing", "bad_pick, bad_pick", ""},
     {"picks_stranger", "bad_pick, bad_pick", ""},
