@@ -44,11 +44,15 @@ struct grebe_call_options {
     uint32_t max_receive_bytes;  /* 0: the channel's */
     uint32_t max_send_bytes;     /* 0: the channel's */
     bool wants_explanation;      /* keep what grebe_call_explain() tells */
+    /* The method is one of those that the program knows, not one that its users make up:
+     * metrics may tell it by its name.  Else it is "other" (gRFC A66). */
+    bool labels_method;
+    const char *custom_label; /* grpc.client.call.custom of metrics; copied; NULL: "" */
 };
 #define GREBE_CALL_OPTIONS_INIT                                                          \
     {                                                                                    \
         sizeof(struct grebe_call_options), 0, NULL, GREBE_DEFAULT, NULL, NULL, 0, 0,     \
-            false                                                                        \
+            false, false, NULL                                                           \
     }
 
 /* One request message, one response message; wait for the end.  `request` is borrowed

@@ -26,6 +26,7 @@
 GREBE_BEGIN_DECLS
 
 struct grebe_channel;
+struct grebe_recorder;
 struct grebe_resolver_builder;
 
 /* Fill with grebe_channel_options_init(), then set what you need.  Everything is copied or
@@ -67,6 +68,9 @@ struct grebe_channel_options {
     /* 250 ms: how long pick_first waits for one address before it dials the next as well;
      * taken as between 100 ms and 2 s (gRFC A61). */
     uint64_t happy_eyeballs_delay_ns;
+    struct grebe_recorder *const *recorders; /* grebe/metrics.h; referenced; NULL: none */
+    size_t n_recorders;
+    bool labels_all_methods; /* as if every call had labels_method */
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/ref.h"
+#include "core/call_meter.h"
 #include "core/explanation.h"
 
 /* What is kept for repeating an attempt, five bytes of framing for each message
@@ -36,8 +37,14 @@ static int copy_options(struct grebe_call *call, const struct grebe_call_options
         if (call->content_subtype == NULL)
             return GREBE_ERR_NOMEM;
     }
+    if (options->custom_label != NULL) {
+        call->custom_label = grebe_mem_strdup(call->mem, options->custom_label);
+        if (call->custom_label == NULL)
+            return GREBE_ERR_NOMEM;
+    }
     if (options->metadata != NULL)
         call->metadata = grebe_metadata_ref(options->metadata);
+    call->labels_method = options->labels_method;
     call->wait_for_ready = options->wait_for_ready;
     call->max_receive_bytes = options->max_receive_bytes;
     call->max_send_bytes = options->max_send_bytes;
@@ -122,8 +129,31 @@ void grebe_call_unref(struct grebe_call *call)
     grebe_address_unref(call->peer);
     grebe_mem_free(call->mem, call->unary.response);
     grebe_mem_free(call->mem, call->content_subtype);
+    grebe_mem_free(call->mem, call->custom_label);
     grebe_mem_free(call->mem, call->authority);
     grebe_mem_free(call->mem, call);
+}
+
+/* ---- What is measured ----------------------------------------------------------------- */
+
+static void begin_attempt(struct grebe_call *call)
+{
+    call->attempt = (struct grebe__call_attempt){
+        .began_ns = call->channel->host.env->now_ns,
+        .n_begun = call->attempt.n_begun + 1,
+        .is_running = true,
+    };
+    if (call->meter != NULL)
+        grebe__method_meter_attempt_begins(call->meter);
+}
+
+static void end_attempt(struct grebe_call *call, int code)
+{
+    if (!call->attempt.is_running)
+        return;
+    call->attempt.is_running = false;
+    if (call->meter != NULL)
+        grebe__method_meter_attempt_ends(call->meter, call, code);
 }
 
 /* ---- The end ------------------------------------------------------------------------ */
@@ -175,12 +205,17 @@ static void complete(struct grebe_call *call)
 {
     struct grebe_channel *channel = call->channel;
 
+    if (call->handler->on_ending != NULL)
+        call->handler->on_ending(call);
+    end_attempt(call, call->status.view.code);
     enter(call, GREBE__CALL_DONE);
     grebe__list_remove(&call->link);
     grebe__list_remove(&call->active);
     grebe__timer_cancel(&call->timer);
     call->sends = NULL;
     call->times.done_ns = channel->host.env->now_ns;
+    if (call->meter != NULL)
+        grebe__method_meter_call_ends(call->meter, call);
     call->handler->on_status(call);
     grebe__channel_call_ends(channel);
 }
@@ -316,6 +351,7 @@ static void hand_over(struct grebe_call *call, struct grebe__outgoing_entry *ent
 {
     entry->is_handed = true;
     entry->is_sent = false;
+    call->attempt.sent_bytes += entry->outgoing.length;
     call->n_replay_bytes += 5 + entry->outgoing.length;
     if (call->n_replay_bytes > REPLAY_BYTES)
         commit(call);
@@ -374,6 +410,7 @@ static void on_message(struct grebe__stream *stream, void *bytes, size_t length)
 
     GREBE_ASSERT(call->n_receives > 0);
     call->n_receives--;
+    call->attempt.received_bytes += length;
     call->handler->on_message(call, bytes, length);
 }
 
@@ -410,6 +447,7 @@ static void repeat(struct grebe_call *call)
     for (struct grebe__outgoing_entry *e = call->sends; e != NULL; e = e->next)
         e->is_handed = e->is_sent = false;
     call->n_replay_bytes = 0;
+    begin_attempt(call);
     grebe__channel_pick(call->channel, call);
 }
 
@@ -421,6 +459,7 @@ static void on_end(struct grebe__stream *stream, const struct grebe__stream_end 
                           end->has_bytes);
     explain_attempt(call, end->status.code);
     if (may_repeat(call, end)) {
+        end_attempt(call, end->status.code);
         repeat(call);
         return;
     }
@@ -508,6 +547,8 @@ void grebe__call_bounce(struct grebe_call *call)
 
     /* The picker that chose this subconn would choose it again: wait for the next. */
     grebe__call_pick_done(call, &none, false, false);
+    end_attempt(call, GREBE_STATUS_UNAVAILABLE);
+    begin_attempt(call);
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &call->channel->picking);
 }
 
@@ -596,6 +637,7 @@ void grebe__call_resolved(struct grebe_call *call)
          entry = entry->next)
         if (is_too_large(call, entry))
             return;
+    begin_attempt(call);
     grebe__channel_pick(call->channel, call);
 }
 
@@ -608,6 +650,8 @@ void grebe__call_start(struct grebe_call *call)
     enter(call, GREBE__CALL_RESOLVING);
     grebe__list_append(&channel->calls, &call->active);
     grebe__channel_call_begins(channel);
+    if (channel->call_meter != NULL)
+        call->meter = grebe__call_meter_method(channel->call_meter, call);
     if (channel->is_closed) {
         grebe__call_finish(call, GREBE_STATUS_CANCELLED,
                            "grpc: the client connection is closing");

@@ -45,6 +45,8 @@ struct grebe__call_handler {
     void (*on_message)(struct grebe_call *call, void *bytes, size_t length);
     /* `send` is the sender's again. */
     void (*on_sent)(struct grebe_call *call, struct grebe__outgoing *send);
+    /* call->status is what it will be, unless it is changed here.  May be NULL. */
+    void (*on_ending)(struct grebe_call *call);
     /* call->status and call->trailers are set. */
     void (*on_status)(struct grebe_call *call);
 };
@@ -56,6 +58,15 @@ struct grebe__call_pick {
     void *on_done_arg;
     struct grebe_metadata *metadata; /* a reference, or NULL */
     uint64_t at_ns;
+};
+
+/* What is measured of the attempt that runs, or ran last. */
+struct grebe__call_attempt {
+    uint64_t began_ns;
+    uint64_t sent_bytes, received_bytes;        /* of messages, without framing */
+    const struct grebe__backend_labels *labels; /* of where it went; NULL: none */
+    uint32_t n_begun;                           /* attempts of this call so far */
+    bool is_running;
 };
 
 /* A message to send, with the call's own link. */
@@ -78,16 +89,20 @@ struct grebe_call {
     const char *method; /* behind this struct */
     char *authority;    /* or NULL */
     char *content_subtype;
+    char *custom_label;              /* or NULL */
     struct grebe_metadata *metadata; /* a reference, or NULL */
     enum grebe_choice wait_for_ready;
     uint64_t deadline_ns; /* UINT64_MAX: none */
     uint32_t max_receive_bytes, max_send_bytes;
+    bool labels_method; /* its name may be a label */
 
     /* Where it is. */
     struct grebe__list link;   /* on the list its state waits on */
     struct grebe__list active; /* on channel->calls */
     struct grebe__timer timer; /* the deadline */
     struct grebe__call_pick pick;
+    struct grebe__call_attempt attempt;
+    struct grebe__method_meter *meter; /* the channel's; NULL: nobody records */
     struct grebe__status pick_error; /* what the balancer last said, for wait_for_ready */
     uint32_t n_attempts;             /* streams opened */
     bool is_committed;               /* no retries any more */

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/ref.h"
 #include "core/call.h"
+#include "core/call_meter.h"
 #include "core/options.h"
 #include "core/subconn.h"
 #include "resolver/target.h"
@@ -201,6 +202,28 @@ static void set_numbers(struct grebe_channel *channel,
     channel->max_connections = 1;
 }
 
+static int set_recorders(struct grebe_channel *channel,
+                         const struct grebe_channel_options *options,
+                         struct grebe_diag *diag)
+{
+    const struct grebe_mem *mem = channel->host.mem;
+
+    if (options->n_recorders == 0)
+        return GREBE_OK;
+    for (size_t i = 0; i < options->n_recorders; i++) {
+        if (options->recorders[i]->api > GREBE_METRICS_API) {
+            grebe_diag_set(diag, "a recorder was made for a later version of grebe");
+            return GREBE_ERR_UNSUPPORTED;
+        }
+    }
+    channel->host.meter = grebe__meter_new(mem, options->recorders, options->n_recorders);
+    if (channel->host.meter == NULL)
+        return GREBE_ERR_NOMEM;
+    channel->call_meter = grebe__call_meter_new(channel->host.meter, channel->target_text,
+                                                options->labels_all_methods);
+    return channel->call_meter == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
+}
+
 static int set_up(struct grebe_channel *channel,
                   const struct grebe__channel_params *params, struct grebe_diag *diag)
 {
@@ -214,7 +237,8 @@ static int set_up(struct grebe_channel *channel,
             GREBE_OK ||
         (result = set_authority(channel, params, diag)) != GREBE_OK ||
         (result = set_user_agent(channel, options->user_agent)) != GREBE_OK ||
-        (result = set_transport_options(channel, options)) != GREBE_OK)
+        (result = set_transport_options(channel, options)) != GREBE_OK ||
+        (result = set_recorders(channel, options, diag)) != GREBE_OK)
         return result;
     channel->host.build_options = (struct grebe_build_options){
         .target = channel->target_text,
@@ -274,6 +298,8 @@ void grebe__channel_unref(struct grebe_channel *channel)
         return;
     mem = channel->host.mem;
     GREBE_ASSERT(channel->is_idle && grebe__list_is_empty(&channel->calls));
+    grebe__call_meter_free(channel->call_meter);
+    grebe__meter_free(channel->host.meter);
     grebe__status_fini(&channel->resolver_error);
     grebe__service_config_unref(channel->config);
     grebe__service_config_unref(channel->default_config);

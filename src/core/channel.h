@@ -101,10 +101,11 @@ struct grebe_channel {
     struct grebe__list transports;  /* struct grebe__transport.link, draining ones too */
 
     /* Picking. */
-    struct grebe_picker *picker; /* a reference; NULL: hold all calls */
-    bool has_blamed_picker;      /* its mistakes are logged once */
-    struct grebe__list picking;  /* calls that wait for the next picker */
-    struct grebe__list calls;    /* all that are not done */
+    struct grebe_picker *picker;          /* a reference; NULL: hold all calls */
+    bool has_blamed_picker;               /* its mistakes are logged once */
+    struct grebe__list picking;           /* calls that wait for the next picker */
+    struct grebe__list calls;             /* all that are not done */
+    struct grebe__call_meter *call_meter; /* NULL: nobody records */
 
     /* Requests of other threads (src/api). */
     uint32_t requests; /* atomic, a set of bits; request_task is posted while not 0 */

@@ -55,6 +55,7 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
         .metadata = pick->metadata == NULL ? NULL : grebe_metadata_ref(pick->metadata),
         .at_ns = channel->host.env->now_ns,
     };
+    call->attempt.labels = subconn->labels;
     transport = grebe__subconn_transport(subconn);
     if (transport != NULL) {
         grebe__call_start_stream(call, transport);

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "core/call.h"
+#include "core/subconn_meter.h"
 #include "core/subconn_stream.h"
 
 enum {
@@ -136,10 +137,12 @@ static void attach(struct grebe__subconn *subconn, struct grebe__transport *tran
     transport->listener = &attached;
     transport->owner = subconn;
     transport->address = grebe_address_ref(subconn->addresses[subconn->at]);
+    transport->labels = subconn->labels;
     grebe__list_init(&transport->in_subconn);
     grebe__list_append(&subconn->transports, &transport->in_subconn);
     subconn->n_transports++;
     grebe__list_append(&subconn->channel->transports, &transport->link);
+    grebe__subconn_meter_connected(subconn, transport);
 }
 
 /* With the last connection the calls that wait for a stream go elsewhere. */
@@ -156,6 +159,7 @@ static void bounce_waiting(struct grebe__subconn *subconn)
 /* The streams it has may finish; the subconn has nothing to do with it any more. */
 static void detach(struct grebe__subconn *subconn, struct grebe__transport *transport)
 {
+    grebe__subconn_meter_disconnected(subconn, transport);
     grebe__list_remove(&transport->in_subconn);
     subconn->n_transports--;
     grebe_address_unref(transport->address);
@@ -169,8 +173,8 @@ static void detach(struct grebe__subconn *subconn, struct grebe__transport *tran
 
 static void drain(struct grebe__subconn *subconn, struct grebe__transport *transport)
 {
-    detach(subconn, transport);
     transport->ops->drain(transport);
+    detach(subconn, transport);
 }
 
 /* ---- Connecting ------------------------------------------------------------------- */
@@ -299,6 +303,13 @@ static void fail_round(struct grebe__subconn *subconn)
     set_attempt(subconn, GREBE__ATTEMPT_BACKOFF);
 }
 
+/* No address led to a connection. */
+static void give_up_round(struct grebe__subconn *subconn)
+{
+    grebe__subconn_meter_failed(subconn);
+    fail_round(subconn);
+}
+
 static void end_backoff(struct grebe__subconn *subconn)
 {
     grebe__timer_cancel(&subconn->timer);
@@ -416,10 +427,10 @@ static void step_attempt(struct grebe__subconn *subconn, enum event event,
             if (++subconn->at < subconn->n_addresses)
                 dial(subconn);
             else
-                fail_round(subconn);
+                give_up_round(subconn);
         } else if (event == EVENT_TIMER) {
             note_error(subconn, "connect: timed out");
-            fail_round(subconn);
+            give_up_round(subconn);
         }
         return;
     case GREBE__ATTEMPT_BACKOFF:
@@ -507,6 +518,9 @@ static int keep_addresses(struct grebe__subconn *subconn,
     drop_addresses(subconn);
     subconn->addresses = copy;
     subconn->n_addresses = (uint32_t)n;
+    subconn->labels = n == 0 || subconn->channel->host.meter == NULL
+                          ? NULL
+                          : grebe__meter_labels(subconn->channel->host.meter, copy[0]);
     return GREBE_OK;
 }
 

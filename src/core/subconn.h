@@ -41,9 +41,10 @@ struct grebe__subconn {
     struct grebe__list link;       /* on channel->subconns until then */
     enum grebe_connectivity state;
     enum grebe__attempt attempt;
-    uint32_t n_addresses, at;              /* of those, the one being dialled */
-    struct grebe_address **addresses;      /* n_addresses references */
-    struct grebe_credentials *credentials; /* a reference; NULL: the channel's */
+    uint32_t n_addresses, at;                   /* of those, the one being dialled */
+    struct grebe_address **addresses;           /* n_addresses references */
+    struct grebe_credentials *credentials;      /* a reference; NULL: the channel's */
+    const struct grebe__backend_labels *labels; /* of the first address; NULL: none */
 
     struct grebe__dial dial;       /* in GREBE__ATTEMPT_DIALLING */
     struct grebe__list transports; /* oldest first; none but in READY */

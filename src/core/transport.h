@@ -140,11 +140,14 @@ struct grebe__transport {
     struct grebe__list link;       /* the channel's list of live transports */
     struct grebe__list in_subconn; /* the owner's list of those that take streams */
     struct grebe_address *address; /* the owner's: a reference while it is on that list */
-    const char *peer;              /* "10.0.0.1:443"; lives as long as the transport */
-    uint32_t n_streams;            /* open as HTTP/2 counts */
-    uint32_t max_streams;          /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
+    const struct grebe__backend_labels *labels; /* the owner's, for metrics */
+    const char *peer;     /* "10.0.0.1:443"; lives as long as the transport */
+    uint32_t n_streams;   /* open as HTTP/2 counts */
+    uint32_t max_streams; /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
     bool is_draining;
-    bool has_answered; /* some stream got response HEADERS */
+    bool has_answered;          /* some stream got response HEADERS */
+    const char *security_level; /* gRFC A94 grpc.security_level; static */
+    const char *label; /* grpc.disconnect_error of the first cause; NULL: there is none */
 };
 
 static inline bool grebe__transport_has_room(const struct grebe__transport *transport)

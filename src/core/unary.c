@@ -32,7 +32,7 @@ static void on_message(struct grebe_call *call, void *bytes, size_t length)
     call->unary.response_length = length;
 }
 
-static void on_status(struct grebe_call *call)
+static void on_ending(struct grebe_call *call)
 {
     if (call->status.view.code == GREBE_STATUS_OK && call->unary.response == NULL)
         grebe__status_set_static(&call->status, GREBE_STATUS_INTERNAL,
@@ -41,6 +41,10 @@ static void on_status(struct grebe_call *call)
         grebe_mem_free(call->mem, call->unary.response);
         call->unary.response = NULL;
     }
+}
+
+static void on_status(struct grebe_call *call)
+{
     grebe__env_finish(call->channel->host.env, &call->completion);
 }
 
@@ -48,6 +52,7 @@ const struct grebe__call_handler grebe__unary_handler = {
     .on_headers = on_headers,
     .on_message = on_message,
     .on_sent = on_sent,
+    .on_ending = on_ending,
     .on_status = on_status,
 };
 

@@ -192,7 +192,6 @@ struct grebe__h2 {
     size_t n_goaway_debug;
     unsigned char goaway_debug[GREBE__GOAWAY_DEBUG_MAX];
 
-    const char *label; /* gRFC A94, of the first cause; NULL: there is none */
     char reason[GREBE__REASON_MAX + 1];
 };
 

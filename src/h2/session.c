@@ -36,8 +36,8 @@ void grebe__h2_note_capacity(struct grebe__h2 *h2)
 
 void grebe__h2_set_label(struct grebe__h2 *h2, const char *label)
 {
-    if (h2->label == NULL)
-        h2->label = label;
+    if (h2->transport.label == NULL)
+        h2->transport.label = label;
 }
 
 void grebe__h2_finish(struct grebe__h2 *h2, const char *label, const char *format, ...)
@@ -110,7 +110,7 @@ static struct grebe__disconnect disconnect_of(const struct grebe__h2 *h2,
 {
     return (struct grebe__disconnect){
         .status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text->buf),
-        .label = h2->label == NULL ? "unknown" : h2->label,
+        .label = h2->transport.label == NULL ? "unknown" : h2->transport.label,
         .is_too_many_pings = h2->is_too_many_pings,
     };
 }
@@ -246,6 +246,7 @@ int grebe__h2_new(const struct grebe__h2_config *config, struct grebe__h2 **out)
     h2->yielding_end = &h2->yielding;
     h2->takes_turns = nghttp2_version(0)->version_num >= DRAINS_OLDEST_FIRST;
     h2->transport.ops = &grebe__h2_transport_ops;
+    h2->transport.security_level = config->is_tls ? "privacy_and_integrity" : "none";
     grebe__list_init(&h2->transport.link);
     grebe__list_init(&h2->streams);
     grebe__list_init(&h2->reports);

@@ -21,7 +21,6 @@ struct connection {
     struct grebe__timer timer;   /* closes it, in a turn of its own */
     bool is_closing;
     struct grebe_status why; /* static text */
-    const char *label;
 };
 
 struct attempt {
@@ -326,7 +325,7 @@ static void on_connection_timer(struct grebe__timer *timer)
         connection->is_closing ||
         (connection->base.is_draining && grebe__list_is_empty(&connection->requests));
     struct grebe__disconnect why = {.status = connection->why,
-                                    .label = connection->label};
+                                    .label = connection->base.label};
 
     if (!is_over) {
         connection->base.listener->on_capacity(&connection->base);
@@ -343,6 +342,13 @@ static void on_connection_timer(struct grebe__timer *timer)
     grebe_mem_free(connection->mem, connection);
 }
 
+/* The first cause stands. */
+static void set_label(struct connection *connection, const char *label)
+{
+    if (connection->base.label == NULL)
+        connection->base.label = label;
+}
+
 static void close_soon(struct connection *connection, struct grebe_status why,
                        const char *label)
 {
@@ -350,7 +356,7 @@ static void close_soon(struct connection *connection, struct grebe_status why,
         return;
     connection->is_closing = true;
     connection->why = why;
-    connection->label = label;
+    set_label(connection, label);
     grebe__env_start_timer(&connection->server->sim->env, &connection->timer, 0);
 }
 
@@ -359,6 +365,7 @@ static void drain(struct grebe__transport *base)
     struct connection *connection = connection_of(base);
 
     base->is_draining = true;
+    set_label(connection, "subchannel shutdown");
     if (!connection->is_closing)
         connection->why = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "drained");
     grebe__env_start_timer(&connection->server->sim->env, &connection->timer, 0);
@@ -405,7 +412,7 @@ static void announce_goaway(struct connection *connection, uint32_t n_unprocesse
         return;
     grebe__env_enter(env);
     connection->why = why.status;
-    connection->label = why.label;
+    set_label(connection, why.label);
     connection->base.is_draining = true;
     connection->base.listener->on_draining(&connection->base, &why);
     refuse_newest(connection, n_unprocessed);
@@ -469,13 +476,14 @@ static struct connection *new_connection(struct sim_server *server,
     grebe__list_init(&connection->base.link);
     connection->server = server;
     connection->mem = dial->mem;
-    connection->label = "unknown";
+    connection->base.security_level = "none";
     grebe__list_init(&connection->link);
     grebe__list_init(&connection->requests);
     grebe__timer_init(&connection->timer, on_connection_timer);
     grebe__list_append(&server->sim->transports, &connection->link);
     if (server->drains_at_once) {
         connection->base.is_draining = true;
+        connection->base.label = "GOAWAY NO_ERROR";
         connection->why = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "GOAWAY");
         grebe__env_start_timer(&server->sim->env, &connection->timer, 0);
     }
