@@ -6,6 +6,7 @@
 #include "base/endpoint.h"
 #include "base/ip.h"
 #include "base/log2.h"
+#include "base/race.h"
 
 /* ---- Families --------------------------------------------------------------------------- */
 
@@ -81,15 +82,6 @@ static int interleave(struct grebe__address_list *list, const struct grebe_mem *
 
 /* ---- Shuffling ---------------------------------------------------------------------------- */
 
-/* An endpoint in a race that the smallest key wins: endpoint i has the key
- * -log2(u) / weight, u uniform in (0, 1).  That is the order of u^(1/weight), largest first
- * (gRFC A113), and i comes first with probability weight_i / sum of weights. */
-struct runner {
-    uint64_t neg_log2; /* of u, see base/log2.h */
-    uint32_t weight;   /* > 0 */
-    uint32_t index;    /* of the endpoint in the update */
-};
-
 static uint32_t weight_of(const struct grebe_endpoint *endpoint)
 {
     uint32_t weight = (uint32_t)(uintptr_t)grebe_attributes_get(
@@ -98,48 +90,10 @@ static uint32_t weight_of(const struct grebe_endpoint *endpoint)
     return weight == 0 ? 1 : weight;
 }
 
-/* a / v < b / w is a * w < b * v, in 96 bits without a rounding.  Equal keys keep the order
- * of the update. */
-static bool is_before(const struct runner *a, const struct runner *b)
-{
-    __extension__ unsigned __int128 key_a = (unsigned __int128)a->neg_log2 * b->weight;
-    __extension__ unsigned __int128 key_b = (unsigned __int128)b->neg_log2 * a->weight;
-
-    return key_a != key_b ? key_a < key_b : a->index < b->index;
-}
-
-/* Of a heap whose root comes last of all: let runners[i] sink to its place. */
-static void sink(struct runner *runners, uint32_t n, uint32_t i)
-{
-    struct runner sinking = runners[i];
-
-    for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && is_before(&runners[child], &runners[child + 1]))
-            child++;
-        if (!is_before(&sinking, &runners[child]))
-            break;
-        runners[i] = runners[child];
-    }
-    runners[i] = sinking;
-}
-
-/* Heapsort: lists may be long, and qsort() of some systems allocates. */
-static void sort(struct runner *runners, uint32_t n)
-{
-    for (uint32_t i = n / 2; i-- > 0;)
-        sink(runners, n, i);
-    while (n > 1) {
-        struct runner last = runners[0];
-
-        runners[0] = runners[--n];
-        runners[n] = last;
-        sink(runners, n, 0);
-    }
-}
-
 /* The order of endpoints; never that of the addresses inside one. */
-static void line_up(struct runner *runners, const struct grebe_balancer_update *update,
-                    grebe__random_fn random, void *random_arg)
+static void line_up(struct grebe__runner *runners,
+                    const struct grebe_balancer_update *update, grebe__random_fn random,
+                    void *random_arg)
 {
     uint32_t n = (uint32_t)update->n_endpoints;
 
@@ -151,7 +105,7 @@ static void line_up(struct runner *runners, const struct grebe_balancer_update *
         runners[i].neg_log2 = grebe__neg_log2(random(random_arg));
         runners[i].weight = weight_of(update->endpoints[i]);
     }
-    sort(runners, n);
+    grebe__race_run(runners, n);
 }
 
 /* ---- Building ----------------------------------------------------------------------------- */
@@ -166,7 +120,8 @@ static size_t count(const struct grebe_balancer_update *update)
 }
 
 static int flatten(struct grebe__address_list *list, const struct grebe_mem *mem,
-                   const struct grebe_balancer_update *update, const struct runner *order)
+                   const struct grebe_balancer_update *update,
+                   const struct grebe__runner *order)
 {
     struct grebe__map seen;
     int result = GREBE_OK;
@@ -214,7 +169,7 @@ int grebe__address_list_init(struct grebe__address_list *list,
                              grebe__random_fn random, void *random_arg)
 {
     size_t n = count(update);
-    struct runner *order;
+    struct grebe__runner *order;
     int result;
 
     *list = (struct grebe__address_list){0};
