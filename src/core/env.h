@@ -55,7 +55,10 @@ struct grebe__connector_ops {
 /* Asks the DNS.  core/dns.h has struct grebe__lookup. */
 struct grebe__dns_ops {
     void (*lookup)(struct grebe__env *env, struct grebe__lookup *lookup);
+    /* Idle: no-op. */
     void (*cancel)(struct grebe__env *env, struct grebe__lookup *lookup);
+    /* What this machine calls itself; "" if it does not know. */
+    void (*host_name)(struct grebe__env *env, char *buf, size_t size);
 };
 
 /* ---- Effects ----------------------------------------------------------------------- */

@@ -20,6 +20,9 @@
 #include "io/connection.h"
 #include "io/loop.h"
 
+/* Of a name that is resolved to be dialled: one connection is wanted, not a backend list. */
+enum { MAX_CANDIDATES = 64 };
+
 /* An address to try, and how people write it. */
 struct candidate {
     struct grebe__socket_address socket;
@@ -153,23 +156,22 @@ static void add_answer(struct attempt *attempt, const char *ip)
     attempt->n_candidates++;
 }
 
-static void on_looked_up(struct grebe__lookup *lookup, enum grebe__lookup_outcome outcome,
-                         const struct grebe__lookup_answer *answers, size_t n,
-                         const char *error)
+static void on_looked_up(struct grebe__lookup *lookup,
+                         const struct grebe__lookup_result *result)
 {
     struct attempt *attempt = grebe_container_of(lookup, struct attempt, lookup);
 
-    if (outcome != GREBE__LOOKUP_FOUND) {
-        snprintf(attempt->error, sizeof attempt->error, "%s", error);
+    if (result->outcome != GREBE__LOOKUP_FOUND) {
+        snprintf(attempt->error, sizeof attempt->error, "%s", result->error);
         fail(attempt);
         return;
     }
-    if (!make_candidates(attempt, n)) {
+    if (!make_candidates(attempt, result->n)) {
         fail(attempt);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        add_answer(attempt, answers[i].address);
+    for (size_t i = 0; i < result->n; i++)
+        add_answer(attempt, result->answers[i].text);
     snprintf(attempt->error, sizeof attempt->error, "no usable address");
     try_on(attempt);
 }
@@ -195,8 +197,12 @@ static void start(struct attempt *attempt)
         snprintf(attempt->error, sizeof attempt->error, "invalid address: %s", error);
         fail(attempt);
     } else if (attempt->destination.is_name) {
-        attempt->lookup = (struct grebe__lookup){.name = attempt->destination.host,
-                                                 .on_done = on_looked_up};
+        attempt->lookup = (struct grebe__lookup){
+            .kind = GREBE__LOOKUP_ADDRESSES,
+            .name = attempt->destination.host,
+            .max_answers = MAX_CANDIDATES,
+            .on_done = on_looked_up,
+        };
         env->dns->lookup(env, &attempt->lookup);
     } else if (!make_candidates(attempt, 1)) {
         fail(attempt);

@@ -14,16 +14,23 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <grebe/attr.h>
 #include <grebe/error.h>
 
 #include "core/dns.h"
 #include "io/address.h"
+#include "io/dns_records.h"
 #include "io/loop.h"
+
+/* What a question asks for, in numbers of the protocol. */
+enum { CLASS_IN = 1, TYPE_TXT = 16, TYPE_SRV = 33 };
 
 /* Three questions, each with twice the patience of the one before: 14 s in all. */
 enum { TIMEOUT_MS = 2000, N_TRIES = 3 };
+
+enum { MAX_IDLE_SERVERS = 16 };
 
 static const char system_file[] = "/etc/resolv.conf";
 
@@ -56,12 +63,11 @@ struct watch {
 struct query {
     struct grebe__task task;
     struct grebe_loop *loop;
-    struct server *server;        /* NULL once it has ended */
+    struct server *server;        /* NULL if there was none to ask */
     struct grebe__lookup *lookup; /* NULL: cancelled */
-    enum grebe__lookup_outcome outcome;
-    struct grebe__lookup_answer *answers; /* n of them, and behind them their text */
-    size_t n;
-    char error[320];
+    struct grebe__lookup_result result;
+    struct grebe__lookup_answer *answers; /* of the result; behind them is their text */
+    char error[320];                      /* likewise */
 };
 
 /* ---- Time ------------------------------------------------------------------------- */
@@ -267,6 +273,24 @@ static bool is_for(const struct server *server, const char *text)
     return strcmp(server->text, text) == 0;
 }
 
+/* Targets that name a server by its host name may name many in the long run. */
+static void forget_oldest_idle(struct grebe__dns *dns)
+{
+    struct server *oldest = NULL;
+    unsigned n_idle = 0;
+
+    grebe__list_foreach (link, &dns->servers) {
+        struct server *server = grebe_container_of(link, struct server, link);
+
+        if (server->n_queries > 0)
+            continue;
+        if (n_idle++ == 0)
+            oldest = server;
+    }
+    if (n_idle >= MAX_IDLE_SERVERS)
+        destroy_server(oldest);
+}
+
 static struct server *get_server(struct grebe__dns *dns, const char *text)
 {
     grebe__list_foreach (link, &dns->servers) {
@@ -279,6 +303,7 @@ static struct server *get_server(struct grebe__dns *dns, const char *text)
         destroy_server(server);
         break;
     }
+    forget_oldest_idle(dns);
     return new_server(dns, text);
 }
 
@@ -297,7 +322,7 @@ static void answer(struct grebe__task *task)
 
     if (lookup != NULL) {
         lookup->pending = NULL;
-        lookup->on_done(lookup, query->outcome, query->answers, query->n, query->error);
+        lookup->on_done(lookup, &query->result);
     }
     free_query(query);
 }
@@ -309,21 +334,27 @@ static void end_query(struct query *query, enum grebe__lookup_outcome outcome,
     const struct server *server = query->server;
     bool is_named = server != NULL && server->text != NULL;
 
-    query->outcome = outcome;
-    if (query->lookup != NULL && outcome != GREBE__LOOKUP_FOUND)
+    query->result.outcome = outcome;
+    query->result.answers = query->answers;
+    if (query->lookup != NULL && outcome != GREBE__LOOKUP_FOUND) {
         snprintf(query->error, sizeof query->error, "lookup %.160s%s%.60s: %s",
                  query->lookup->name, is_named ? " at " : "",
                  is_named ? server->text : "", reason);
+        query->result.error = query->error;
+    }
     grebe__env_post(&query->loop->env, &query->task);
 }
 
-static const char *reason_of(int status)
+static const char *reason_of(const struct query *query, int status)
 {
+    bool is_host =
+        query->lookup == NULL || query->lookup->kind == GREBE__LOOKUP_ADDRESSES;
+
     switch (status) {
     case ARES_ENOTFOUND:
-        return "no such host";
+        return is_host ? "no such host" : "no such name";
     case ARES_ENODATA:
-        return "the host has no addresses";
+        return is_host ? "the host has no addresses" : "the name has no such records";
     case ARES_EBADNAME:
         return "not a host name";
     case ARES_ETIMEOUT:
@@ -362,55 +393,110 @@ static int least_ttl(int ttl, const struct ares_addrinfo_cname *alias)
     return ttl;
 }
 
-/* In c-ares' order, which is RFC 6724's. */
-static bool take_answers(struct query *query, const struct ares_addrinfo *found)
+/* The first `max`, in c-ares' order, which is RFC 6724's. */
+static int take_addresses(struct query *query, size_t max,
+                          const struct ares_addrinfo *found)
 {
+    struct grebe__lookup_result *result = &query->result;
+    const struct ares_addrinfo_node *node;
     size_t n = 0;
     char *text;
 
-    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
-         node = node->ai_next)
+    for (node = found->nodes; node != NULL; node = node->ai_next)
         n++;
+    if (n > max) {
+        result->n_left_out = n - max;
+        n = max;
+    }
     query->answers = grebe_mem_alloc(query->loop->mem,
                                      n * (sizeof *query->answers + INET6_ADDRSTRLEN));
     if (query->answers == NULL)
-        return false;
+        return GREBE_ERR_NOMEM;
     text = (char *)(query->answers + n);
-    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
-         node = node->ai_next, text += INET6_ADDRSTRLEN) {
-        int ttl = least_ttl(node->ai_ttl, found->cnames);
+    for (node = found->nodes; n > 0; n--, node = node->ai_next) {
+        int ttl_s = least_ttl(node->ai_ttl, found->cnames);
 
-        if (inet_ntop(node->ai_family, bytes_of(node->ai_addr), text, INET6_ADDRSTRLEN) ==
-            NULL)
-            continue;
-        query->answers[query->n++] = (struct grebe__lookup_answer){
-            .address = text, .ttl_ns = ttl > 0 ? (uint64_t)ttl * 1000000000 : 0};
+        inet_ntop(node->ai_family, bytes_of(node->ai_addr), text, INET6_ADDRSTRLEN);
+        query->answers[result->n++] = (struct grebe__lookup_answer){
+            .text = text,
+            .length = strlen(text),
+            .ttl_ns = grebe__dns_ttl_ns(ttl_s < 0 ? 0 : (uint32_t)ttl_s),
+        };
+        text += INET6_ADDRSTRLEN;
     }
-    return true;
+    return GREBE_OK;
+}
+
+static int take_records(struct query *query, const unsigned char *message, size_t length)
+{
+    const struct grebe__lookup *lookup = query->lookup;
+    struct grebe__dns_records records;
+    int error = grebe__dns_records_parse(query->loop->mem, message, length, lookup->kind,
+                                         lookup->max_answers, &records);
+
+    query->answers = records.answers;
+    query->result.n = records.n;
+    query->result.n_left_out = records.n_left_out;
+    return error;
+}
+
+/* c-ares has an answer, or none.  False: nothing is left to be said. */
+static bool begin_end(struct query *query, int status)
+{
+    query->server->n_queries--;
+    if (status != ARES_EDESTRUCTION && query->lookup != NULL)
+        return true;
+    if (status == ARES_EDESTRUCTION)
+        free_query(query); /* the loop is closing */
+    else
+        end_query(query, GREBE__LOOKUP_FAILED, "cancelled");
+    return false;
+}
+
+/* `error` is what came of using an answer that is there. */
+static void end_with(struct query *query, int status, int error)
+{
+    if (status == ARES_SUCCESS && error == GREBE_ERR_NOMEM)
+        status = ARES_ENOMEM;
+    else if (status == ARES_SUCCESS && error != GREBE_OK)
+        status = ARES_EBADRESP;
+    else if (status == ARES_SUCCESS && query->result.n == 0)
+        status = ARES_ENODATA;
+    if (status == ARES_SUCCESS)
+        end_query(query, GREBE__LOOKUP_FOUND, "");
+    else
+        end_query(query,
+                  is_definitive(status) ? GREBE__LOOKUP_NOT_FOUND : GREBE__LOOKUP_FAILED,
+                  reason_of(query, status));
 }
 
 static void on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
     struct query *query = arg;
+    int error = GREBE_OK;
 
     (void)timeouts;
-    query->server->n_queries--;
-    if (status == ARES_EDESTRUCTION) {
-        free_query(query); /* the loop is closing */
-        return;
+    if (begin_end(query, status)) {
+        if (status == ARES_SUCCESS)
+            error = take_addresses(query, query->lookup->max_answers, found);
+        end_with(query, status, error);
     }
-    if (status != ARES_SUCCESS)
-        end_query(query,
-                  is_definitive(status) ? GREBE__LOOKUP_NOT_FOUND : GREBE__LOOKUP_FAILED,
-                  reason_of(status));
-    else if (!take_answers(query, found))
-        end_query(query, GREBE__LOOKUP_FAILED, "out of memory");
-    else if (query->n == 0)
-        end_query(query, GREBE__LOOKUP_NOT_FOUND, reason_of(ARES_ENODATA));
-    else
-        end_query(query, GREBE__LOOKUP_FOUND, "");
     if (found != NULL)
         ares_freeaddrinfo(found);
+}
+
+static void on_message(void *arg, int status, int timeouts, unsigned char *message,
+                       int length)
+{
+    struct query *query = arg;
+    int error = GREBE_OK;
+
+    (void)timeouts;
+    if (!begin_end(query, status))
+        return;
+    if (status == ARES_SUCCESS)
+        error = take_records(query, message, (size_t)length);
+    end_with(query, status, error);
 }
 
 /* ---- The port --------------------------------------------------------------------- */
@@ -443,21 +529,26 @@ static bool is_usable(const char *server)
 static void ask(struct query *query, struct grebe__dns *dns)
 {
     const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
+    const struct grebe__lookup *lookup = query->lookup;
     struct server *server;
 
-    if (!is_usable(query->lookup->server)) {
+    if (!is_usable(lookup->server)) {
         end_query(query, GREBE__LOOKUP_FAILED, "the DNS server is not an IP address");
         return;
     }
-    server = get_server(dns, query->lookup->server);
+    server = get_server(dns, lookup->server);
     if (server == NULL) {
         end_query(query, GREBE__LOOKUP_FAILED, "the resolver could not be set up");
         return;
     }
     query->server = server;
     server->n_queries++;
-    ares_getaddrinfo(server->channel, query->lookup->name, NULL, &hints, on_addrinfo,
-                     query);
+    if (lookup->kind == GREBE__LOOKUP_ADDRESSES)
+        ares_getaddrinfo(server->channel, lookup->name, NULL, &hints, on_addrinfo, query);
+    else
+        ares_search(server->channel, lookup->name, CLASS_IN,
+                    lookup->kind == GREBE__LOOKUP_SRV ? TYPE_SRV : TYPE_TXT, on_message,
+                    query);
     update_timer(server);
 }
 
@@ -491,9 +582,23 @@ static void cancel(struct grebe__env *env, struct grebe__lookup *request)
     request->pending = NULL;
 }
 
+static void host_name(struct grebe__env *env, char *buf, size_t size)
+{
+    (void)env;
+    if (gethostname(buf, size) != 0)
+        buf[0] = '\0';
+    buf[size - 1] = '\0'; /* one that was cut has none */
+}
+
 const struct grebe__dns_ops grebe__dns_port = {
     .lookup = lookup,
     .cancel = cancel,
+    .host_name = host_name,
+};
+
+static const struct grebe__lookup_result starved_result = {
+    .outcome = GREBE__LOOKUP_FAILED,
+    .error = "out of memory",
 };
 
 void grebe__dns_answer_starved(struct grebe__task *task)
@@ -506,7 +611,7 @@ void grebe__dns_answer_starved(struct grebe__task *task)
         struct grebe__lookup *request =
             grebe_container_of(pending, struct grebe__lookup, pending);
 
-        request->on_done(request, GREBE__LOOKUP_FAILED, NULL, 0, "out of memory");
+        request->on_done(request, &starved_result);
     }
 }
 

@@ -24,6 +24,9 @@
  * an address in brackets with a zone. */
 enum { PORT_MAX = 32, ADDRESS_BYTES = 160 };
 
+/* A message of the DNS has room for 4095 IPv4 addresses: more are no list of backends. */
+enum { MAX_ADDRESSES = 4096 };
+
 enum state {
     LOOKING_UP,  /* a lookup is in flight; the timer is its budget */
     SETTLED,     /* the channel has the answer; the timer, if it runs, is the TTL's end */
@@ -150,11 +153,11 @@ static enum event use_answers(struct dns *dns, const struct grebe__lookup_answer
 
     grebe__endpoint_list_init(&list, grebe_resolver_conn_mem(dns->conn));
     while (i < n && error == GREBE_OK)
-        error = add_answer(dns, &list, answers[i++].address);
+        error = add_answer(dns, &list, answers[i++].text);
     if (error == GREBE_OK) {
         event = publish(dns, &list, shortest_ttl(answers, n));
     } else if (error == GREBE_ERR_INVALID) {
-        const char *culprit = answers[i - 1].address;
+        const char *culprit = answers[i - 1].text;
 
         grebe__diag_quote(&diag, culprit, strlen(culprit),
                           "dns: error parsing A record IP address");
@@ -260,22 +263,20 @@ static void step(struct dns *dns, enum event event)
     }
 }
 
-static void on_answer(struct grebe__lookup *lookup, enum grebe__lookup_outcome outcome,
-                      const struct grebe__lookup_answer *answers, size_t n,
-                      const char *error)
+static void on_answer(struct grebe__lookup *lookup,
+                      const struct grebe__lookup_result *result)
 {
     struct dns *dns = grebe_container_of(lookup, struct dns, lookup);
+    const char *error = result->error == NULL ? "no answer" : result->error;
     enum event event = REFUSED;
 
     GREBE_ASSERT(dns->state == LOOKING_UP);
-    if (error == NULL)
-        error = "no answer";
-    if (outcome == GREBE__LOOKUP_FAILED)
+    if (result->outcome == GREBE__LOOKUP_FAILED)
         report(dns, "dns: A record lookup error: %s", error);
-    else if (outcome == GREBE__LOOKUP_NOT_FOUND || n == 0)
+    else if (result->outcome == GREBE__LOOKUP_NOT_FOUND || result->n == 0)
         event = use_nothing(dns, error);
     else
-        event = use_answers(dns, answers, n);
+        event = use_answers(dns, result->answers, result->n);
     step(dns, event);
 }
 
@@ -296,8 +297,7 @@ static void destroy(struct grebe_resolver *base)
     struct dns *dns = grebe_container_of(base, struct dns, base);
 
     grebe__timer_cancel(&dns->timer);
-    if (dns->state == LOOKING_UP)
-        dns->env->dns->cancel(dns->env, &dns->lookup);
+    dns->env->dns->cancel(dns->env, &dns->lookup);
     grebe_mem_free(grebe_resolver_conn_mem(dns->conn), dns);
 }
 
@@ -326,7 +326,12 @@ static int new_resolver(struct grebe_resolver_conn *conn,
     memcpy(made->text, question->host, question->host_length);
     end = made->text + question->host_length;
     *end++ = '\0';
-    made->lookup = (struct grebe__lookup){.name = made->text, .on_done = on_answer};
+    made->lookup = (struct grebe__lookup){
+        .kind = GREBE__LOOKUP_ADDRESSES,
+        .name = made->text,
+        .max_answers = MAX_ADDRESSES,
+        .on_done = on_answer,
+    };
     if (server != NULL)
         made->lookup.server = memcpy(end, server, server_bytes);
     look_up(made);

@@ -37,8 +37,10 @@ struct sim {
     struct grebe__list transports; /* those that are open */
     struct grebe__list lookups;
     uint64_t lookup_delay_ns;
-    uint32_t n_dials, n_lookups; /* so far */
-    bool is_active;              /* what executor.set_active last said */
+    const char *host_name; /* of this machine */
+    uint32_t n_dials;      /* so far */
+    uint32_t n_lookups;    /* of addresses, so far; struct sim_name counts by name */
+    bool is_active;        /* what executor.set_active last said */
 };
 
 /* The clock starts at one hour, so that no delay reaches back before zero. */
@@ -141,24 +143,34 @@ void sim_bounce(struct sim_request *request);
 
 /* ---- DNS ---------------------------------------------------------------------------------- */
 
-enum { SIM_MAX_ANSWERS = 8 };
-
+/* The records of one kind that a name has. */
 struct sim_name {
     struct grebe__list link;
+    enum grebe__lookup_kind kind;
     char *name;
     enum grebe__lookup_outcome outcome;
+    struct grebe__lookup_answer *answers; /* n of them, their text owned */
     size_t n;
-    struct grebe__lookup_answer answers[SIM_MAX_ANSWERS]; /* static text */
     bool hangs;
     uint32_t n_lookups;   /* so far */
     char last_server[64]; /* that was asked; "" for the system's */
 };
 
 /* What a name resolves to from now on; `addresses` is "10.0.0.1 10.0.0.2", empty for
- * NOT_FOUND.  Text of an address is kept for the life of the sim. */
+ * NOT_FOUND. */
 struct sim_name *sim_name_set(struct sim *sim, const char *name, const char *addresses,
                               uint64_t ttl_ns);
+/* Likewise; `records` is "priority weight port target", as in a zone file, one after the
+ * other: "0 5 8080 a.example. 0 1 8081 b.example.". */
+struct sim_name *sim_name_set_srv(struct sim *sim, const char *name, const char *records,
+                                  uint64_t ttl_ns);
+/* One more TXT record. */
+struct sim_name *sim_name_add_txt(struct sim *sim, const char *name, const char *text,
+                                  uint64_t ttl_ns);
 /* Lookups of it fail. */
-struct sim_name *sim_name_fail(struct sim *sim, const char *name);
+struct sim_name *sim_name_fail(struct sim *sim, enum grebe__lookup_kind kind,
+                               const char *name);
+/* The name is as if it had never been heard of. */
+void sim_name_forget(struct sim *sim, enum grebe__lookup_kind kind, const char *name);
 
 #endif

@@ -241,17 +241,21 @@ static const struct grebe__dns_ops fake_dns = {.lookup = look_up,
 static void answer_lookup(struct bench *bench)
 {
     static const struct grebe__lookup_answer answers[] = {
-        {.address = "127.0.0.2"}, {.address = "nonsense"}, {.address = "127.0.0.1"}};
+        {.text = "127.0.0.2"}, {.text = "nonsense"}, {.text = "127.0.0.1"}};
+    static const struct grebe__lookup_result found = {
+        .outcome = GREBE__LOOKUP_FOUND,
+        .answers = answers,
+        .n = GREBE_ARRAY_LEN(answers),
+    };
+    static const struct grebe__lookup_result not_found = {
+        .outcome = GREBE__LOOKUP_NOT_FOUND,
+        .error = "lookup nosuch: no such host",
+    };
     struct grebe__lookup *lookup = looked_up;
 
     (void)bench;
     lookup->pending = NULL;
-    if (strcmp(lookup->name, "nosuch") == 0)
-        lookup->on_done(lookup, GREBE__LOOKUP_NOT_FOUND, NULL, 0,
-                        "lookup nosuch: no such host");
-    else
-        lookup->on_done(lookup, GREBE__LOOKUP_FOUND, answers, GREBE_ARRAY_LEN(answers),
-                        NULL);
+    lookup->on_done(lookup, strcmp(lookup->name, "nosuch") == 0 ? &not_found : &found);
 }
 
 static void dial_name(struct bench *bench, const char *host)

@@ -5,6 +5,10 @@
  *   aaaa      2001:db8::1 for 90 s                          AAAA only
  *   both      one of each
  *   alias     a CNAME for 20 s to a name of 60 s
+ *   zero      10.1.0.4, not to be kept
+ *   many      10.2.0.1 to 10.2.0.5
+ *   services  SRV: 0 5 80 for "a" and 1 0 81 for "b"
+ *   texts     TXT: "one", "two" in one record and "three" in another
  *   nothing   NOERROR without answers     nxdomain, servfail, refused    what they say
  *   silent    no answer at all            garbage      promises what it does not hold
  */
@@ -17,6 +21,7 @@
 #include <grebe/error.h>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "core/dns.h"
 #include "io/dns.h"
 #include "io/loop.h"
@@ -24,7 +29,7 @@
 
 /* ---- The server ------------------------------------------------------------------- */
 
-enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28 };
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_TXT = 16, TYPE_AAAA = 28, TYPE_SRV = 33 };
 enum { NOERROR = 0, SERVFAIL = 2, NXDOMAIN = 3, REFUSED = 5 };
 
 struct server {
@@ -101,6 +106,19 @@ static unsigned fill(struct reply *reply, const char *label, unsigned type)
         put_address(reply, 12, type, "10.1.0.1", 60);
         put_address(reply, 12, type, "10.1.0.2", 30);
     }
+    if (strcmp(label, "zero") == 0)
+        put_address(reply, 12, type, "10.1.0.4", 0);
+    for (char last = '1'; strcmp(label, "many") == 0 && last <= '5'; last++)
+        put_address(reply, 12, type, (char[]){'1', '0', '.', '2', '.', '0', '.', last, 0},
+                    60);
+    if (strcmp(label, "services") == 0 && type == TYPE_SRV) {
+        put_record(reply, 12, type, 60, "\0\0\0\5\0\x50\1a\0", 9);
+        put_record(reply, 12, type, 40, "\0\1\0\0\0\x51\1b\0", 9);
+    }
+    if (strcmp(label, "texts") == 0 && type == TYPE_TXT) {
+        put_record(reply, 12, type, 60, "\3one\3two", 8);
+        put_record(reply, 12, type, 50, "\5three", 6);
+    }
     if (strcmp(label, "aaaa") == 0 || strcmp(label, "both") == 0)
         put_address(reply, 12, type, "2001:db8::1", 90);
     if (strcmp(label, "alias") == 0) {
@@ -158,38 +176,57 @@ static void serve(struct server *server)
 
 /* ---- A lookup and what came of it ------------------------------------------------- */
 
+enum { MAX_ANSWERS = 3 };
+
 struct inquiry {
     struct grebe__lookup lookup;
     struct grebe_loop *loop;
     unsigned n_done;
     bool was_in_turn;
     enum grebe__lookup_outcome outcome;
-    char answers[256]; /* "10.1.0.1 60, 10.1.0.2 30" */
+    size_t n_left_out;
+    uint64_t first_ttl_ns;
+    char answers[512]; /* "10.1.0.1 60, 10.1.0.2 30", "0 5 80 a.test. 60" */
     char error[256];
 };
 
-static void on_done(struct grebe__lookup *lookup, enum grebe__lookup_outcome outcome,
-                    const struct grebe__lookup_answer *answers, size_t n,
-                    const char *error)
+static void on_done(struct grebe__lookup *lookup,
+                    const struct grebe__lookup_result *result)
 {
     struct inquiry *inquiry = grebe_container_of(lookup, struct inquiry, lookup);
-    char *at = inquiry->answers;
+    struct grebe__text text = grebe__text_init(inquiry->answers, sizeof inquiry->answers);
 
     inquiry->n_done++;
     inquiry->was_in_turn = inquiry->loop->env.depth > 0;
-    inquiry->outcome = outcome;
-    for (size_t i = 0; i < n; i++)
-        at += sprintf(at, "%s%s %u", i == 0 ? "" : ", ", answers[i].address,
-                      (unsigned)(answers[i].ttl_ns / SECOND));
-    if (outcome != GREBE__LOOKUP_FOUND)
-        snprintf(inquiry->error, sizeof inquiry->error, "%s", error);
+    inquiry->outcome = result->outcome;
+    inquiry->n_left_out = result->n_left_out;
+    inquiry->first_ttl_ns = result->n == 0 ? 0 : result->answers[0].ttl_ns;
+    for (size_t i = 0; i < result->n; i++) {
+        const struct grebe__lookup_answer *answer = &result->answers[i];
+
+        assert_int_equal(strlen(answer->text), answer->length);
+        grebe__text_printf(&text, "%s", i == 0 ? "" : ", ");
+        if (lookup->kind == GREBE__LOOKUP_SRV)
+            grebe__text_printf(&text, "%u %u %u ", answer->priority, answer->weight,
+                               answer->port);
+        grebe__text_printf(&text, "%s %u", answer->text,
+                           (unsigned)(answer->ttl_ns / SECOND));
+    }
+    if (result->outcome != GREBE__LOOKUP_FOUND)
+        snprintf(inquiry->error, sizeof inquiry->error, "%s", result->error);
 }
 
-static void ask(struct inquiry *inquiry, struct grebe_loop *loop, const char *name,
-                const char *server)
+static void ask_for(struct inquiry *inquiry, struct grebe_loop *loop,
+                    enum grebe__lookup_kind kind, const char *name, const char *server)
 {
     *inquiry = (struct inquiry){
-        .lookup = {.name = name, .server = server, .on_done = on_done}, .loop = loop};
+        .lookup = {.kind = kind,
+                   .name = name,
+                   .server = server,
+                   .max_answers = MAX_ANSWERS,
+                   .on_done = on_done},
+        .loop = loop,
+    };
     assert_true(grebe__loop_try_drive(loop));
     grebe__env_enter(&loop->env);
     loop->env.dns->lookup(&loop->env, &inquiry->lookup);
@@ -197,6 +234,12 @@ static void ask(struct inquiry *inquiry, struct grebe_loop *loop, const char *na
     assert_non_null(inquiry->lookup.pending);
     grebe__env_leave(&loop->env);
     grebe__loop_stop_driving(loop);
+}
+
+static void ask(struct inquiry *inquiry, struct grebe_loop *loop, const char *name,
+                const char *server)
+{
+    ask_for(inquiry, loop, GREBE__LOOKUP_ADDRESSES, name, server);
 }
 
 static void cancel(struct inquiry *inquiry)
@@ -235,22 +278,44 @@ static struct grebe_loop *new_loop(const struct grebe_mem *mem)
 
 /* ---- Tests ------------------------------------------------------------------------ */
 
+enum {
+    ADDRESSES = GREBE__LOOKUP_ADDRESSES,
+    SRV = GREBE__LOOKUP_SRV,
+    TXT = GREBE__LOOKUP_TXT,
+    FOUND = GREBE__LOOKUP_FOUND,
+    NOT_FOUND = GREBE__LOOKUP_NOT_FOUND,
+    FAILED = GREBE__LOOKUP_FAILED,
+};
+
 static const struct {
+    int kind; /* an enum grebe__lookup_kind */
     const char *name;
-    enum grebe__lookup_outcome outcome;
+    int outcome;         /* an enum grebe__lookup_outcome */
     const char *answers; /* or a part of the error */
 } cases[] = {
-    {"a.grebe.test", GREBE__LOOKUP_FOUND, "10.1.0.1 60, 10.1.0.2 30"},
-    {"aaaa.grebe.test", GREBE__LOOKUP_FOUND, "2001:db8::1 90"},
-    {"alias.grebe.test", GREBE__LOOKUP_FOUND, "10.1.0.3 20"},
-    {"10.9.8.7", GREBE__LOOKUP_FOUND, "10.9.8.7 0"},
-    {"nothing.grebe.test", GREBE__LOOKUP_NOT_FOUND, "the host has no addresses"},
-    {"nxdomain.grebe.test", GREBE__LOOKUP_NOT_FOUND, "no such host"},
-    {"two..dots", GREBE__LOOKUP_NOT_FOUND, "not a host name"},
-    {"servfail.grebe.test", GREBE__LOOKUP_FAILED, "no server gave a usable answer"},
-    {"refused.grebe.test", GREBE__LOOKUP_FAILED, "no server gave a usable answer"},
-    {"silent.grebe.test", GREBE__LOOKUP_FAILED, "no answer in time"},
-    {"garbage.grebe.test", GREBE__LOOKUP_FAILED, "the answer makes no sense"},
+    {ADDRESSES, "a.grebe.test", FOUND, "10.1.0.1 60, 10.1.0.2 30"},
+    {ADDRESSES, "a.grebe.test.", FOUND, "10.1.0.1 60, 10.1.0.2 30"},
+    {ADDRESSES, "aaaa.grebe.test", FOUND, "2001:db8::1 90"},
+    {ADDRESSES, "alias.grebe.test", FOUND, "10.1.0.3 20"},
+    {ADDRESSES, "zero.grebe.test", FOUND, "10.1.0.4 0"},
+    {ADDRESSES, "10.9.8.7", FOUND, "10.9.8.7 0"},
+    {ADDRESSES, "nothing.grebe.test", NOT_FOUND, "the host has no addresses"},
+    {ADDRESSES, "nxdomain.grebe.test", NOT_FOUND, "no such host"},
+    {ADDRESSES, "two..dots", NOT_FOUND, "not a host name"},
+    {ADDRESSES, "servfail.grebe.test", FAILED, "no server gave a usable answer"},
+    {ADDRESSES, "refused.grebe.test", FAILED, "no server gave a usable answer"},
+    {ADDRESSES, "silent.grebe.test", FAILED, "no answer in time"},
+    {ADDRESSES, "garbage.grebe.test", FAILED, "the answer makes no sense"},
+    {SRV, "services.grebe.test", FOUND, "0 5 80 a. 60, 1 0 81 b. 40"},
+    {SRV, "a.grebe.test", NOT_FOUND, "the name has no such records"},
+    {SRV, "nxdomain.grebe.test", NOT_FOUND, "no such name"},
+    {SRV, "servfail.grebe.test", FAILED, "no server gave a usable answer"},
+    {SRV, "silent.grebe.test", FAILED, "no answer in time"},
+    {SRV, "garbage.grebe.test", FAILED, "the answer makes no sense"},
+    {TXT, "texts.grebe.test", FOUND, "onetwo 60, three 50"},
+    {TXT, "nothing.grebe.test", NOT_FOUND, "the name has no such records"},
+    {TXT, "nxdomain.grebe.test.", NOT_FOUND, "no such name"},
+    {TXT, "two..dots", NOT_FOUND, "not a host name"},
 };
 
 TEST(answers_and_failures_are_told_apart)
@@ -262,10 +327,12 @@ TEST(answers_and_failures_are_told_apart)
         struct inquiry inquiry;
         char error[256];
 
-        ask(&inquiry, loop, cases[i].name, server.text);
+        ask_for(&inquiry, loop, (enum grebe__lookup_kind)cases[i].kind, cases[i].name,
+                server.text);
         settle(&inquiry, &server);
-        if (inquiry.outcome != cases[i].outcome)
+        if ((int)inquiry.outcome != cases[i].outcome)
             fail_msg("%s: %d, \"%s\"", cases[i].name, inquiry.outcome, inquiry.error);
+        assert_int_equal(inquiry.n_left_out, 0);
         if (inquiry.outcome == GREBE__LOOKUP_FOUND) {
             assert_string_equal(inquiry.answers, cases[i].answers);
             continue;
@@ -277,6 +344,51 @@ TEST(answers_and_failures_are_told_apart)
     }
     grebe_loop_unref(loop);
     close(server.fd);
+}
+
+TEST(there_is_a_limit_to_answers)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry inquiry;
+
+    ask(&inquiry, loop, "many.grebe.test", server.text);
+    settle(&inquiry, &server);
+    assert_string_equal(inquiry.answers, "10.2.0.1 60, 10.2.0.2 60, 10.2.0.3 60");
+    assert_int_equal(inquiry.n_left_out, 2);
+    grebe_loop_unref(loop);
+    close(server.fd);
+}
+
+/* "Not to be kept" is something known: it must be told from "unknown". */
+TEST(a_ttl_of_zero_is_a_ttl)
+{
+    static const char *const names[] = {"zero.grebe.test", "10.9.8.7"};
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(names); i++) {
+        struct server server = new_server();
+        struct grebe_loop *loop = new_loop(NULL);
+        struct inquiry inquiry;
+
+        ask(&inquiry, loop, names[i], server.text);
+        settle(&inquiry, &server);
+        assert_int_equal(inquiry.first_ttl_ns, 1);
+        grebe_loop_unref(loop);
+        close(server.fd);
+    }
+}
+
+TEST(this_machine_has_a_name)
+{
+    struct grebe_loop *loop = new_loop(NULL);
+    char expected[256] = "", name[256], cut[2];
+
+    assert_int_equal(gethostname(expected, sizeof expected - 1), 0);
+    loop->env.dns->host_name(&loop->env, name, sizeof name);
+    assert_string_equal(name, expected);
+    loop->env.dns->host_name(&loop->env, cut, sizeof cut);
+    assert_true(strlen(cut) < sizeof cut);
+    grebe_loop_unref(loop);
 }
 
 /* Their order is RFC 6724's, which depends on the addresses this host has. */
@@ -383,6 +495,30 @@ TEST(many_lookups_share_a_server)
     close(server.fd);
 }
 
+/* Each of them needs memory and sockets of its own: no more than a few are kept. */
+TEST(servers_come_and_go)
+{
+    struct test_mem mem;
+    struct grebe_loop *loop = new_loop(test_mem_init(&mem));
+    uint32_t n_live_after[3];
+
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 40; i++) {
+            struct inquiry inquiry;
+            char server[32];
+
+            snprintf(server, sizeof server, "127.0.%u.%u:53", round, i + 1);
+            ask(&inquiry, loop, "10.9.8.7", server); /* which needs no answer */
+            while (inquiry.n_done == 0)
+                assert_int_equal(grebe_loop_turn(loop, 1), GREBE_OK);
+        }
+        n_live_after[round] = mem.n_live;
+    }
+    assert_int_equal(n_live_after[1], n_live_after[0]);
+    assert_int_equal(n_live_after[2], n_live_after[0]);
+    grebe_loop_unref(loop);
+}
+
 TEST(a_loop_may_end_before_its_lookups)
 {
     struct server server = new_server();
@@ -409,7 +545,7 @@ TEST(out_of_memory_is_an_answer_too)
     for (uint32_t at = 1; has_failed; at++) {
         struct test_mem mem;
         struct grebe_loop *loop;
-        struct inquiry first, second;
+        struct inquiry first, second, third;
 
         test_mem_init(&mem);
         assert_int_equal(grebe_loop_new(&mem.interface, &loop), GREBE_OK);
@@ -417,12 +553,15 @@ TEST(out_of_memory_is_an_answer_too)
         (void)!grebe__dns_set_timeout_ms(loop, 20);
         ask(&first, loop, "10.9.8.7", server.text);
         ask(&second, loop, "a.grebe.test", server.text);
+        ask_for(&third, loop, GREBE__LOOKUP_SRV, "services.grebe.test", server.text);
         settle(&first, &server);
         if (second.n_done == 0)
             settle(&second, &server);
+        if (third.n_done == 0)
+            settle(&third, &server);
         has_failed = mem.has_failed;
         grebe_loop_unref(loop);
-        assert_int_equal(first.n_done + second.n_done, 2);
+        assert_int_equal(first.n_done + second.n_done + third.n_done, 3);
         assert_int_equal(mem.n_live, 0);
     }
     close(server.fd);
@@ -432,12 +571,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_and_failures_are_told_apart),
+        cmocka_unit_test(there_is_a_limit_to_answers),
+        cmocka_unit_test(a_ttl_of_zero_is_a_ttl),
+        cmocka_unit_test(this_machine_has_a_name),
         cmocka_unit_test(both_families_are_asked_for),
         cmocka_unit_test(the_systems_resolver_knows_the_hosts_file),
         cmocka_unit_test(a_server_that_is_not_there_is_a_failure),
         cmocka_unit_test(a_server_needs_an_address),
         cmocka_unit_test(a_cancelled_lookup_says_nothing),
         cmocka_unit_test(many_lookups_share_a_server),
+        cmocka_unit_test(servers_come_and_go),
         cmocka_unit_test(a_loop_may_end_before_its_lookups),
         cmocka_unit_test(out_of_memory_is_an_answer_too),
     };

@@ -258,7 +258,7 @@ TEST(failed_lookups_are_reported_and_back_off)
     struct resolver_bench b;
 
     start(&b, 1, "10.0.0.1", 0);
-    sim_name_fail(&b.sim, "foo");
+    sim_name_fail(&b.sim, GREBE__LOOKUP_ADDRESSES, "foo");
     for (unsigned n = 1; n <= 5; n++) {
         assert_backs_off(
             &b, n, "error UNAVAILABLE dns: A record lookup error: no server answered");
@@ -276,7 +276,7 @@ TEST(wish_shortens_no_backoff_and_is_granted_by_it)
     uint64_t wait_ns;
 
     start(&b, 1, "10.0.0.1", 0);
-    sim_name_fail(&b.sim, "foo");
+    sim_name_fail(&b.sim, GREBE__LOOKUP_ADDRESSES, "foo");
     answer(&b);
     wait_ns = resolver_bench_wait_ns(&b);
     resolver_bench_resolve_now(&b);
@@ -509,7 +509,7 @@ TEST(failed_refresh_keeps_the_list_and_backs_off)
     struct resolver_bench b;
 
     start_settled(&b, 1, 60 * SECOND);
-    sim_name_fail(&b.sim, "foo");
+    sim_name_fail(&b.sim, GREBE__LOOKUP_ADDRESSES, "foo");
     sim_advance(&b.sim, resolver_bench_wait_ns(&b));
     assert_backs_off(&b, 1,
                      "error UNAVAILABLE dns: A record lookup error: no server answered");
@@ -528,7 +528,7 @@ TEST(nothing_comes_after_destroy_in_any_state)
 
         start(&b, 1, "10.0.0.1", 60 * SECOND);
         if (stage == BACKING)
-            sim_name_fail(&b.sim, "foo");
+            sim_name_fail(&b.sim, GREBE__LOOKUP_ADDRESSES, "foo");
         if (stage != LOOKING)
             answer(&b);
         if (stage == HOLDING)
