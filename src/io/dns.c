@@ -21,6 +21,7 @@
 
 #include "core/dns.h"
 #include "io/address.h"
+#include "io/dns_order.h"
 #include "io/dns_records.h"
 #include "io/loop.h"
 
@@ -393,30 +394,43 @@ static int least_ttl(int ttl, const struct ares_addrinfo_cname *alias)
     return ttl;
 }
 
-/* The first `max`, in c-ares' order, which is RFC 6724's. */
-static int take_addresses(struct query *query, size_t max,
-                          const struct ares_addrinfo *found)
+static const struct ares_addrinfo_node *first_of(const struct ares_addrinfo *found,
+                                                 int family)
+{
+    const struct ares_addrinfo_node *node = found->nodes;
+
+    while (node != NULL && node->ai_family != family)
+        node = node->ai_next;
+    return node;
+}
+
+/* io/dns_order.h says how it is chosen, and why c-ares does not sort. */
+static int first_family(const struct ares_addrinfo *found)
+{
+    const struct ares_addrinfo_node *v4 = first_of(found, AF_INET);
+    const struct ares_addrinfo_node *v6 = first_of(found, AF_INET6);
+    struct grebe__dns_route to_v4, to_v6;
+
+    if (v4 == NULL || v6 == NULL)
+        return v4 == NULL ? AF_INET6 : AF_INET;
+    to_v4 = grebe__dns_route_to(v4->ai_addr);
+    to_v6 = grebe__dns_route_to(v6->ai_addr);
+    return grebe__dns_route_is_better(&to_v4, &to_v6) ? AF_INET : AF_INET6;
+}
+
+/* Appends the addresses of one family; `text` is where theirs goes. */
+static char *take_family(struct query *query, const struct ares_addrinfo *found,
+                         int family, size_t max, char *text)
 {
     struct grebe__lookup_result *result = &query->result;
-    const struct ares_addrinfo_node *node;
-    size_t n = 0;
-    char *text;
 
-    for (node = found->nodes; node != NULL; node = node->ai_next)
-        n++;
-    if (n > max) {
-        result->n_left_out = n - max;
-        n = max;
-    }
-    query->answers = grebe_mem_alloc(query->loop->mem,
-                                     n * (sizeof *query->answers + INET6_ADDRSTRLEN));
-    if (query->answers == NULL)
-        return GREBE_ERR_NOMEM;
-    text = (char *)(query->answers + n);
-    for (node = found->nodes; n > 0; n--, node = node->ai_next) {
+    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
+         node = node->ai_next) {
         int ttl_s = least_ttl(node->ai_ttl, found->cnames);
 
-        inet_ntop(node->ai_family, bytes_of(node->ai_addr), text, INET6_ADDRSTRLEN);
+        if (node->ai_family != family || result->n == max)
+            continue;
+        inet_ntop(family, bytes_of(node->ai_addr), text, INET6_ADDRSTRLEN);
         query->answers[result->n++] = (struct grebe__lookup_answer){
             .text = text,
             .length = strlen(text),
@@ -424,6 +438,28 @@ static int take_addresses(struct query *query, size_t max,
         };
         text += INET6_ADDRSTRLEN;
     }
+    return text;
+}
+
+static int take_addresses(struct query *query, size_t max,
+                          const struct ares_addrinfo *found)
+{
+    int first = first_family(found);
+    size_t n = 0, n_taken;
+    char *text;
+
+    for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
+         node = node->ai_next)
+        n++;
+    n_taken = n < max ? n : max;
+    query->answers = grebe_mem_alloc(
+        query->loop->mem, n_taken * (sizeof *query->answers + INET6_ADDRSTRLEN));
+    if (query->answers == NULL)
+        return GREBE_ERR_NOMEM;
+    query->result.n_left_out = n - n_taken;
+    text = (char *)(query->answers + n_taken);
+    text = take_family(query, found, first, n_taken, text);
+    take_family(query, found, first == AF_INET ? AF_INET6 : AF_INET, n_taken, text);
     return GREBE_OK;
 }
 
@@ -528,7 +564,8 @@ static bool is_usable(const char *server)
 
 static void ask(struct query *query, struct grebe__dns *dns)
 {
-    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
+    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC,
+                                              .ai_flags = ARES_AI_NOSORT};
     const struct grebe__lookup *lookup = query->lookup;
     struct server *server;
 
