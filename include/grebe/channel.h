@@ -71,6 +71,24 @@ struct grebe_channel_options {
     struct grebe_recorder *const *recorders; /* grebe/metrics.h; referenced; NULL: none */
     size_t n_recorders;
     bool labels_all_methods; /* as if every call had labels_method */
+
+    /* ---- dns:/// targets: docs/guide/discovery.md has the whole picture. */
+
+    /* Look up again after this at the latest, whatever the TTL; UINT64_MAX: the TTL alone
+     * decides. */
+    uint64_t dns_max_interval_ns;
+    uint64_t dns_lookup_timeout_ns; /* 30 s for all lookups of one resolution */
+    /* No service config from the TXT record _grpc_config.HOST; elsewhere this is
+     * GRPC_ENABLE_TXT_SERVICE_CONFIG=false. */
+    bool ignores_dns_txt;
+    /* One that cannot be looked up counts as an invalid one; elsewhere this is
+     * GRPC_GO_IGNORE_TXT_ERRORS=false. */
+    bool reports_dns_txt_errors;
+    bool ignores_dns_srv; /* _service._proto.domain is a host like any other */
+    bool uses_srv_names;  /* TLS expects each SRV target's name, not the domain's */
+    bool accepts_empty_dns_answers; /* a name without addresses empties a working list */
+    /* Look up _grpclb._tcp.HOST, too, for a policy that knows GREBE_ATTRIBUTE_BALANCERS. */
+    bool wants_dns_balancers;
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

@@ -110,7 +110,9 @@ GREBE_API int grebe_endpoint_health_parse(const char *name);
  *   BACKEND_SERVICE  text as well; on an address: a label of metrics (gRFC A89)
  *   PATH             struct grebe_path *, referenced; on an endpoint: which child it is
  *                    for, in a tree of policies
- *   HEALTH           enum grebe_endpoint_health cast to a pointer; on an endpoint */
+ *   HEALTH           enum grebe_endpoint_health cast to a pointer; on an endpoint
+ *   BALANCERS        struct grebe_endpoint *, referenced; on an update: addresses of servers
+ *                    that know the backends (grpclb), each with its server name */
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_NETWORK;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_WEIGHT;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA;
@@ -120,6 +122,7 @@ GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_LOCALITY;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVICE;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_PATH;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_BALANCERS;
 
 GREBE_END_DECLS
 

@@ -30,6 +30,11 @@ grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
                          struct grebe_diag *diag, grebe_resolve_fn on_result, void *arg,
                          struct grebe_resolver_watch **out) GREBE_MUST_CHECK;
 
+/* When the resolver will ask again, on the loop's clock, which grebe_now_ns() reads; 0: not
+ * by itself, or it is asking.  On the loop's thread, as inside on_result, where it is about
+ * the result or the error that is told.  NULL: 0. */
+GREBE_API uint64_t grebe_resolver_watch_next_ns(const struct grebe_resolver_watch *watch);
+
 /* A hint that now would be a good time. */
 GREBE_API int grebe_resolver_watch_resolve_now(struct grebe_resolver_watch *watch);
 

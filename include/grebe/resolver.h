@@ -51,13 +51,14 @@ struct grebe_resolver_state {
     const char *service_config;       /* JSON text; NULL: none.  Copied */
     const char *service_config_error; /* why it could not be had; NULL: no error */
     const struct grebe_attributes *attributes;
-    /* For `grebe resolve` and failure reports; 0 if unknown. */
-    uint64_t ttl_ns;          /* how long the answer is good for */
+    /* For `grebe resolve` and failure reports; 0 or NULL if unknown. */
+    uint64_t ttl_ns;          /* how long the answer is good for; a TTL of 0 is 1 */
     uint64_t next_refresh_ns; /* when it will be asked for again, on the loop's clock */
+    const char *source;       /* where it was found: "SRV, A", a path; NULL: not said */
 };
 #define GREBE_RESOLVER_STATE_INIT                                                        \
     {                                                                                    \
-        sizeof(struct grebe_resolver_state), NULL, 0, NULL, NULL, NULL, 0, 0             \
+        sizeof(struct grebe_resolver_state), NULL, 0, NULL, NULL, NULL, 0, 0, NULL       \
     }
 
 struct grebe_resolver_ops {

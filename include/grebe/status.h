@@ -78,6 +78,9 @@ struct grebe_failure_resolver {
     size_t n_endpoints;     /* in that update */
     const char *last_error; /* NULL if the last resolution went well */
     uint64_t error_age_ns;  /* valid if last_error */
+    bool has_next_attempt;  /* it is known when the resolver asks again */
+    uint64_t
+        next_attempt_ns; /* from the moment of the failure; valid if has_next_attempt */
 };
 
 struct grebe_failure_address {

@@ -86,11 +86,7 @@ int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
     watch->on_result = on_result;
     watch->arg = arg;
     watch->diag = diag;
-    watch->dns = (struct grebe__dns_options){
-        .min_interval_ns = options.dns_min_interval_ns,
-        .lookup_timeout_ns = UINT64_C(30000000000),
-        .ignores_ttl = options.ignores_dns_ttl,
-    };
+    watch->dns = grebe__channel_options_dns(&options);
     watch->conn = (struct grebe_resolver_conn){
         .ops = &conn_ops,
         .env = grebe__loop_env(loop),
@@ -113,6 +109,11 @@ int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
     }
     *out = watch;
     return GREBE_OK;
+}
+
+uint64_t grebe_resolver_watch_next_ns(const struct grebe_resolver_watch *watch)
+{
+    return watch == NULL ? 0 : watch->conn.next_ns;
 }
 
 static void resolve_now(void *arg)

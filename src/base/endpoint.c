@@ -37,6 +37,28 @@ const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVICE = {
 };
 const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH = {.name = "health"};
 
+static bool is_same_endpoint(const void *a, const void *b)
+{
+    return grebe_endpoint_equal(a, b);
+}
+
+static void ref_endpoint(void *endpoint)
+{
+    grebe_endpoint_ref(endpoint);
+}
+
+static void unref_endpoint(void *endpoint)
+{
+    grebe_endpoint_unref(endpoint);
+}
+
+const struct grebe_attribute_key GREBE_ATTRIBUTE_BALANCERS = {
+    .name = "balancers",
+    .equal = is_same_endpoint,
+    .ref = ref_endpoint,
+    .unref = unref_endpoint,
+};
+
 /* ---- Address ----------------------------------------------------------------------- */
 
 struct grebe_address {
@@ -261,11 +283,6 @@ const struct grebe__map_ops grebe__by_address = {
 static uint64_t hash_endpoint(const void *key)
 {
     return grebe_endpoint_hash(key);
-}
-
-static bool is_same_endpoint(const void *a, const void *b)
-{
-    return grebe_endpoint_equal(a, b);
 }
 
 const struct grebe__map_ops grebe__by_endpoint = {

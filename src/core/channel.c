@@ -18,7 +18,6 @@
 #include "resolver/target.h"
 
 static const uint64_t keepalive_floor_ns = UINT64_C(10000000000);
-static const uint64_t lookup_timeout_ns = UINT64_C(30000000000);
 
 void grebe__channel_log(struct grebe_channel *channel, enum grebe_log_level level,
                         const char *format, ...)
@@ -188,11 +187,7 @@ static void set_numbers(struct grebe_channel *channel,
         .jitter = options->backoff_jitter,
         .max_ns = options->backoff_max_ns,
     };
-    channel->dns_options = (struct grebe__dns_options){
-        .min_interval_ns = options->dns_min_interval_ns,
-        .lookup_timeout_ns = lookup_timeout_ns,
-        .ignores_ttl = options->ignores_dns_ttl,
-    };
+    channel->dns_options = grebe__channel_options_dns(options);
     channel->min_connect_timeout_ns = options->min_connect_timeout_ns;
     channel->idle_timeout_ns = options->idle_timeout_ns;
     channel->ignores_resolver_service_config = options->ignores_resolver_service_config;

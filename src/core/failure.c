@@ -88,6 +88,9 @@ static void describe_resolver(const struct grebe_channel *channel, uint64_t now_
         out->last_error = keep(text, channel->resolver_error.view.message);
         out->error_age_ns = now_ns - channel->resolver_error_ns;
     }
+    out->has_next_attempt = channel->resolver_conn.next_ns > now_ns;
+    if (out->has_next_attempt)
+        out->next_attempt_ns = channel->resolver_conn.next_ns - now_ns;
 }
 
 struct grebe_failure *grebe__failure_new(const struct grebe_channel *channel)
@@ -160,6 +163,10 @@ static void append_resolver(struct grebe__text *text,
         grebe__text_printf(text, " ago: ");
         grebe__text_append_escaped(text, resolver->last_error,
                                    strlen(resolver->last_error));
+    }
+    if (resolver->has_next_attempt) {
+        grebe__text_printf(text, ", next attempt in ");
+        grebe__text_append_duration(text, resolver->next_attempt_ns);
     }
 }
 

@@ -25,6 +25,8 @@ static const struct grebe_channel_options channel_defaults = {
     .max_header_list_bytes = 65536,
     .max_connections_per_subchannel = 10,
     .happy_eyeballs_delay_ns = SECONDS(1) / 4, /* RFC 8305 section 8 */
+    .dns_max_interval_ns = UINT64_MAX,
+    .dns_lookup_timeout_ns = SECONDS(30),
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -60,6 +62,23 @@ grebe__channel_options_target(const struct grebe_channel_options *options)
     };
 }
 
+struct grebe__dns_options
+grebe__channel_options_dns(const struct grebe_channel_options *options)
+{
+    return (struct grebe__dns_options){
+        .min_interval_ns = options->dns_min_interval_ns,
+        .max_interval_ns = options->dns_max_interval_ns,
+        .lookup_timeout_ns = options->dns_lookup_timeout_ns,
+        .ignores_ttl = options->ignores_dns_ttl,
+        .ignores_txt = options->ignores_dns_txt,
+        .reports_txt_errors = options->reports_dns_txt_errors,
+        .ignores_srv = options->ignores_dns_srv,
+        .uses_srv_names = options->uses_srv_names,
+        .accepts_empty = options->accepts_empty_dns_answers,
+        .wants_balancers = options->wants_dns_balancers,
+    };
+}
+
 struct grebe_call_options
 grebe__call_options_complete(const struct grebe_call_options *from)
 {
@@ -69,4 +88,14 @@ grebe__call_options_complete(const struct grebe_call_options *from)
         memcpy(&options, from, smaller(from->struct_size, sizeof options));
     options.struct_size = sizeof options;
     return options;
+}
+
+struct grebe_resolver_state
+grebe__resolver_state_complete(const struct grebe_resolver_state *from)
+{
+    struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
+
+    memcpy(&state, from, smaller(from->struct_size, sizeof state));
+    state.struct_size = sizeof state;
+    return state;
 }

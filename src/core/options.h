@@ -5,7 +5,9 @@
 
 #include <grebe/call.h>
 #include <grebe/channel.h>
+#include <grebe/resolver.h>
 
+#include "core/resolver_conn.h"
 #include "resolver/target.h"
 
 /* What `from` has, and defaults for what it is too old to have.  `from` NULL: defaults. */
@@ -15,7 +17,15 @@ grebe__channel_options_complete(const struct grebe_channel_options *from);
 struct grebe__target_options
 grebe__channel_options_target(const struct grebe_channel_options *options);
 
+/* What its DNS resolver has to know. */
+struct grebe__dns_options
+grebe__channel_options_dns(const struct grebe_channel_options *options);
+
 struct grebe_call_options
 grebe__call_options_complete(const struct grebe_call_options *from);
+
+/* Likewise; what it points to is still the resolver's. */
+struct grebe_resolver_state
+grebe__resolver_state_complete(const struct grebe_resolver_state *from);
 
 #endif

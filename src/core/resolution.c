@@ -17,6 +17,7 @@
 #include <grebe/resolver.h>
 
 #include "core/call.h"
+#include "core/options.h"
 #include "core/subconn.h"
 
 static struct grebe_channel *channel_of(struct grebe_resolver_conn *conn)
@@ -199,13 +200,15 @@ static const struct grebe_resolver_conn_ops conn_ops = {
 
 /* A resolver may come from a callback of its own, outside of any turn. */
 int grebe_resolver_conn_update(struct grebe_resolver_conn *conn,
-                               const struct grebe_resolver_state *state)
+                               const struct grebe_resolver_state *given)
 {
+    struct grebe_resolver_state state = grebe__resolver_state_complete(given);
     struct grebe__env *env = conn->env;
     int result;
 
     grebe__env_enter(env);
-    result = conn->ops->update(conn, state);
+    conn->next_ns = state.next_refresh_ns;
+    result = conn->ops->update(conn, &state);
     grebe__env_leave(env);
     return result;
 }
@@ -304,6 +307,7 @@ void grebe__channel_stop_resolver(struct grebe_channel *channel)
     channel->resolver = NULL;
     channel->has_resolved = false;
     channel->has_result = false;
+    channel->resolver_conn.next_ns = 0;
     grebe__status_set_static(&channel->resolver_error, GREBE_STATUS_OK, "");
     if (resolver != NULL)
         resolver->ops->destroy(resolver);

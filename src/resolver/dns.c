@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resolver/dns.c -- each state waits for exactly one thing, so one timer is enough.
+/* resolver/dns.c -- when to ask, and what to tell.  What is asked, and what the answers
+ * mean, is a round (resolver/dns_round.h).
  *
- * step() has all transitions.  What an answer means is decided before, in use_answers()
- * and its neighbours: step() only hears whether it was of use.
+ * Each state waits for exactly one thing, and step() has all transitions; it only hears
+ * whether a round was of use.
  */
 #include "resolver/dns.h"
 
@@ -12,23 +13,21 @@
 
 #include "base/assert.h"
 #include "base/diag.h"
-#include "base/text.h"
 #include "core/backoff.h"
 #include "core/dns.h"
 #include "core/env.h"
 #include "core/resolver_conn.h"
+#include "resolver/dns_round.h"
 #include "resolver/fixed.h"
 #include "resolver/host_port.h"
+#include "resolver/target.h"
 
 /* A port may be a service's name, of up to 15 bytes (RFC 6335 5.1); the rest is room for
  * an address in brackets with a zone. */
 enum { PORT_MAX = 32, ADDRESS_BYTES = 160 };
 
-/* A message of the DNS has room for 4095 IPv4 addresses: more are no list of backends. */
-enum { MAX_ADDRESSES = 4096 };
-
 enum state {
-    LOOKING_UP,  /* a lookup is in flight; the timer is its budget */
+    LOOKING_UP,  /* a round is under way, and has a budget of its own */
     SETTLED,     /* the channel has the answer; the timer, if it runs, is the TTL's end */
     HOLDING,     /* wanted, but too early; the timer is the end of the minimum interval */
     BACKING_OFF, /* the last attempt was of no use; the timer is the next one */
@@ -46,16 +45,62 @@ struct dns {
     struct grebe_resolver_conn *conn;
     struct grebe__env *env;
     enum state state;
-    struct grebe__lookup lookup;
+    struct grebe__dns_round round;
     struct grebe__timer timer;
-    uint64_t earliest_ns; /* SETTLED: no lookup may begin before */
+    uint64_t earliest_ns; /* SETTLED: no round may begin before */
     uint64_t refresh_ns;  /* when the answer is too old; UINT64_MAX: never */
-    unsigned n_failures;  /* attempts of no use since the last that was accepted */
+    uint64_t retry_ns;    /* when to ask again if the answer is of no use */
+    unsigned n_failures;  /* rounds of no use since the last that was accepted */
     size_t n_known;       /* endpoints in the list the channel has from us */
     bool is_wanted;       /* resolve_now came while LOOKING_UP: its answer is too old */
-    char port[PORT_MAX + 1];
-    char text[]; /* host and server, which `lookup` points to */
+    char text[];          /* of the round's question */
 };
+
+static const struct grebe__dns_options *options_of(const struct dns *dns)
+{
+    return grebe__resolver_conn_dns(dns->conn);
+}
+
+/* ---- When ---------------------------------------------------------------------------- */
+
+/* Chosen before the answer is handed over, so that whoever hears of it can say when the
+ * next attempt is. */
+static void choose_retry(struct dns *dns)
+{
+    uint64_t delay_ns = grebe__backoff_delay_ns(
+        &grebe__backoff_default, dns->n_failures + 1, grebe__rng_unit(&dns->env->rng));
+
+    dns->retry_ns = grebe__env_after(dns->env, delay_ns);
+}
+
+/* How long an answer may be used; UINT64_MAX: for ever. */
+static uint64_t lifetime_ns(const struct dns *dns, uint64_t ttl_ns)
+{
+    const struct grebe__dns_options *options = options_of(dns);
+    uint64_t life_ns = ttl_ns == 0 || options->ignores_ttl ? UINT64_MAX : ttl_ns;
+
+    if (life_ns > options->max_interval_ns)
+        life_ns = options->max_interval_ns;
+    return life_ns > options->min_interval_ns ? life_ns : options->min_interval_ns;
+}
+
+/* When the answer is asked for again: at the end of its life, but not within the minimum
+ * interval, give or take 10 % so that clients started together do not ask together. */
+static void choose_refresh(struct dns *dns, uint64_t ttl_ns)
+{
+    uint64_t least_ns = options_of(dns)->min_interval_ns;
+    double delay_ns = (double)lifetime_ns(dns, ttl_ns);
+
+    dns->refresh_ns = UINT64_MAX;
+    if (delay_ns >= 0x1p63)
+        return;
+    delay_ns *= 0.9 + 0.2 * grebe__rng_unit(&dns->env->rng);
+    if (delay_ns >= 0x1p63)
+        return;
+    if ((uint64_t)delay_ns > least_ns)
+        least_ns = (uint64_t)delay_ns;
+    dns->refresh_ns = grebe__env_after(dns->env, least_ns);
+}
 
 /* ---- Telling the channel ----------------------------------------------------------- */
 
@@ -71,113 +116,46 @@ static void report(struct dns *dns, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text);
+    grebe__resolver_conn_set_next(dns->conn, dns->retry_ns);
     grebe_resolver_conn_report_error(dns->conn, &status);
 }
 
-/* The shortest of the TTLs that are known; 0 if none is. */
-static uint64_t shortest_ttl(const struct grebe__lookup_answer *answers, size_t n)
+/* Hands over what was found, perhaps an empty list: a channel refuses that, as a rule. */
+static enum event publish(struct dns *dns)
 {
-    uint64_t shortest = 0;
-
-    for (size_t i = 0; i < n; i++)
-        if (answers[i].ttl_ns != 0 && (shortest == 0 || answers[i].ttl_ns < shortest))
-            shortest = answers[i].ttl_ns;
-    return shortest;
-}
-
-/* When the answer is asked for again: at the end of its TTL, but not within the minimum
- * interval, give or take 10 % so that clients started together do not ask together. */
-static uint64_t choose_refresh(struct dns *dns, uint64_t ttl_ns)
-{
-    const struct grebe__dns_options *options = grebe__resolver_conn_dns(dns->conn);
-    uint64_t least_ns = options->min_interval_ns;
-    double delay_ns;
-
-    if (ttl_ns == 0 || options->ignores_ttl)
-        return UINT64_MAX;
-    delay_ns = (double)(ttl_ns > least_ns ? ttl_ns : least_ns);
-    delay_ns *= 0.9 + 0.2 * grebe__rng_unit(&dns->env->rng);
-    if (delay_ns >= 0x1p63)
-        return UINT64_MAX;
-    if ((uint64_t)delay_ns > least_ns)
-        least_ns = (uint64_t)delay_ns;
-    return grebe__env_after(dns->env, least_ns);
-}
-
-/* Hands over a list, perhaps an empty one. */
-static enum event publish(struct dns *dns, const struct grebe__endpoint_list *list,
-                          uint64_t ttl_ns)
-{
+    struct grebe__dns_round *round = &dns->round;
     struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
+    uint64_t next_ns;
     int error;
 
-    dns->refresh_ns = choose_refresh(dns, ttl_ns);
-    state.endpoints = list->endpoints;
-    state.n_endpoints = list->n;
-    state.ttl_ns = ttl_ns;
-    state.next_refresh_ns = dns->refresh_ns == UINT64_MAX ? 0 : dns->refresh_ns;
+    choose_refresh(dns, round->list.n == 0 ? 1 : round->ttl_ns);
+    next_ns = round->list.n == 0 ? dns->retry_ns : dns->refresh_ns;
+    state.endpoints = round->list.endpoints;
+    state.n_endpoints = round->list.n;
+    state.service_config = round->service_config;
+    state.service_config_error = round->config_error;
+    state.attributes = round->attributes;
+    state.ttl_ns = round->ttl_ns;
+    state.next_refresh_ns = next_ns == UINT64_MAX ? 0 : next_ns;
+    state.source = round->source;
     error = grebe_resolver_conn_update(dns->conn, &state);
     if (error != GREBE_ERR_NOMEM)
-        dns->n_known = list->n;
+        dns->n_known = round->list.n;
     return error == GREBE_OK ? ACCEPTED : REFUSED;
 }
 
-/* ---- Answers ----------------------------------------------------------------------- */
-
-static int add_answer(struct dns *dns, struct grebe__endpoint_list *list,
-                      const char *answer)
-{
-    char address[ADDRESS_BYTES];
-    struct grebe__host_port parts = {
-        .host = answer,
-        .host_length = strlen(answer),
-        .port = dns->port,
-        .port_length = strlen(dns->port),
-        .family = grebe__ip_family_of(answer, strlen(answer)),
-    };
-
-    if (parts.family == GREBE__IP_NONE ||
-        grebe__host_port_join(&parts, address, sizeof address) >= sizeof address)
-        return GREBE_ERR_INVALID;
-    return grebe__endpoint_list_add(list, address, NULL);
-}
-
-static enum event use_answers(struct dns *dns, const struct grebe__lookup_answer *answers,
-                              size_t n)
-{
-    struct grebe__endpoint_list list;
-    struct grebe_diag diag;
-    enum event event = REFUSED;
-    int error = GREBE_OK;
-    size_t i = 0;
-
-    grebe__endpoint_list_init(&list, grebe_resolver_conn_mem(dns->conn));
-    while (i < n && error == GREBE_OK)
-        error = add_answer(dns, &list, answers[i++].text);
-    if (error == GREBE_OK) {
-        event = publish(dns, &list, shortest_ttl(answers, n));
-    } else if (error == GREBE_ERR_INVALID) {
-        const char *culprit = answers[i - 1].text;
-
-        grebe__diag_quote(&diag, culprit, strlen(culprit),
-                          "dns: error parsing A record IP address");
-        report(dns, "%s", diag.text);
-    } else {
-        report(dns, "dns: %s", grebe_strerror(error));
-    }
-    grebe__endpoint_list_fini(&list);
-    return event;
-}
-
 /* The name does not exist, or has no address. */
-static enum event use_nothing(struct dns *dns, const char *why)
+static enum event use_nothing(struct dns *dns)
 {
-    if (dns->n_known == 0) {
+    const char *why = dns->round.error;
+
+    if (dns->n_known == 0 || options_of(dns)->accepts_empty) {
         grebe_resolver_conn_log(dns->conn, GREBE_LOG_WARNING, "dns: %s", why);
-        return use_answers(dns, NULL, 0);
+        return publish(dns);
     }
-    report(dns, "dns: A record lookup error: %s; the %zu addresses known before are kept",
-           why, dns->n_known);
+    report(dns, "dns: %s record lookup error: %s; the %zu endpoint%s known before stay%s",
+           dns->round.question.port == NULL ? "SRV" : "A", why, dns->n_known,
+           dns->n_known == 1 ? "" : "s", dns->n_known == 1 ? "s" : "");
     return REFUSED;
 }
 
@@ -194,19 +172,15 @@ static void wait_until(struct dns *dns, enum state state, uint64_t deadline_ns)
 
 static void look_up(struct dns *dns)
 {
-    uint64_t budget_ns = grebe__resolver_conn_dns(dns->conn)->lookup_timeout_ns;
-
     dns->is_wanted = false;
-    wait_until(dns, LOOKING_UP, grebe__env_after(dns->env, budget_ns));
-    dns->env->dns->lookup(dns->env, &dns->lookup);
+    wait_until(dns, LOOKING_UP, UINT64_MAX);
+    grebe__dns_round_start(&dns->round);
 }
 
 static void settle(struct dns *dns)
 {
-    uint64_t interval_ns = grebe__resolver_conn_dns(dns->conn)->min_interval_ns;
-
     dns->n_failures = 0;
-    dns->earliest_ns = grebe__env_after(dns->env, interval_ns);
+    dns->earliest_ns = grebe__env_after(dns->env, options_of(dns)->min_interval_ns);
     if (dns->is_wanted)
         wait_until(dns, HOLDING, dns->earliest_ns);
     else
@@ -215,39 +189,23 @@ static void settle(struct dns *dns)
 
 static void back_off(struct dns *dns)
 {
-    uint64_t delay_ns = grebe__backoff_delay_ns(
-        &grebe__backoff_default, ++dns->n_failures, grebe__rng_unit(&dns->env->rng));
-
-    wait_until(dns, BACKING_OFF, grebe__env_after(dns->env, delay_ns));
+    dns->n_failures++;
+    wait_until(dns, BACKING_OFF, dns->retry_ns);
 }
 
-static void give_up(struct dns *dns)
-{
-    char limit[32];
-    struct grebe__text text = grebe__text_init(limit, sizeof limit);
-
-    grebe__text_append_duration(&text,
-                                grebe__resolver_conn_dns(dns->conn)->lookup_timeout_ns);
-    dns->env->dns->cancel(dns->env, &dns->lookup);
-    report(dns, "dns: A record lookup error: deadline exceeded: no answer within %s",
-           limit);
-}
-
-/* A wish is granted by any lookup that begins after it: one that comes while another
- * wait is on needs nothing of its own, and shortens no wait. */
+/* A wish is granted by any round that begins after it: one that comes while another wait
+ * is on needs nothing of its own, and shortens no wait. */
 static void step(struct dns *dns, enum event event)
 {
     switch (dns->state) {
     case LOOKING_UP:
-        if (event == WANTED) {
+        GREBE_ASSERT(event != TIMER);
+        if (event == WANTED)
             dns->is_wanted = true;
-        } else if (event == ACCEPTED) {
+        else if (event == ACCEPTED)
             settle(dns);
-        } else {
-            if (event == TIMER)
-                give_up(dns);
+        else
             back_off(dns);
-        }
         break;
     case SETTLED:
         if (event == WANTED && dns->env->now_ns < dns->earliest_ns)
@@ -261,22 +219,23 @@ static void step(struct dns *dns, enum event event)
             look_up(dns);
         break;
     }
+    dns->conn->next_ns =
+        grebe__timer_is_running(&dns->timer) ? dns->timer.deadline_ns : 0;
 }
 
-static void on_answer(struct grebe__lookup *lookup,
-                      const struct grebe__lookup_result *result)
+static void on_round(struct grebe__dns_round *round)
 {
-    struct dns *dns = grebe_container_of(lookup, struct dns, lookup);
-    const char *error = result->error == NULL ? "no answer" : result->error;
+    struct dns *dns = grebe_container_of(round, struct dns, round);
     enum event event = REFUSED;
 
     GREBE_ASSERT(dns->state == LOOKING_UP);
-    if (result->outcome == GREBE__LOOKUP_FAILED)
-        report(dns, "dns: A record lookup error: %s", error);
-    else if (result->outcome == GREBE__LOOKUP_NOT_FOUND || result->n == 0)
-        event = use_nothing(dns, error);
+    choose_retry(dns);
+    if (round->outcome == GREBE__LOOKUP_FOUND)
+        event = publish(dns);
+    else if (round->outcome == GREBE__LOOKUP_NOT_FOUND)
+        event = use_nothing(dns);
     else
-        event = use_answers(dns, result->answers, result->n);
+        report(dns, "dns: %s", round->error);
     step(dns, event);
 }
 
@@ -297,7 +256,7 @@ static void destroy(struct grebe_resolver *base)
     struct dns *dns = grebe_container_of(base, struct dns, base);
 
     grebe__timer_cancel(&dns->timer);
-    dns->env->dns->cancel(dns->env, &dns->lookup);
+    grebe__dns_round_fini(&dns->round);
     grebe_mem_free(grebe_resolver_conn_mem(dns->conn), dns);
 }
 
@@ -306,34 +265,56 @@ static const struct grebe_resolver_ops ops = {
     .destroy = destroy,
 };
 
-/* What is asked, and whom; `server` NULL: the system's. */
-static int new_resolver(struct grebe_resolver_conn *conn,
-                        const struct grebe__host_port *question, const char *server,
+/* What a target asks for, in pieces of its text. */
+struct request {
+    struct grebe__host_port name;   /* without a port: a service */
+    struct grebe__host_port server; /* without a host: the system's */
+    bool wants_config;
+};
+
+static const char *copy(char **at, const char *text, size_t length)
+{
+    char *to = *at;
+
+    if (text == NULL)
+        return NULL;
+    memcpy(to, text, length);
+    to[length] = '\0';
+    *at += length + 1;
+    return to;
+}
+
+static int new_resolver(struct grebe_resolver_conn *conn, const struct request *request,
                         struct grebe_resolver **out)
 {
-    size_t server_bytes = server == NULL ? 0 : strlen(server) + 1;
+    const struct grebe__host_port *name = &request->name, *server = &request->server;
+    size_t size = name->host_length + name->port_length + server->host_length +
+                  server->port_length + 4;
     struct dns *made =
-        grebe_mem_alloc(grebe_resolver_conn_mem(conn),
-                        sizeof *made + question->host_length + 1 + server_bytes);
-    char *end;
+        grebe_mem_alloc(grebe_resolver_conn_mem(conn), sizeof *made + size);
+    char *at;
+    int error;
 
     if (made == NULL)
         return GREBE_ERR_NOMEM;
     *made = (struct dns){.conn = conn, .env = grebe__resolver_conn_env(conn)};
     grebe_resolver_init(&made->base, &ops);
     grebe__timer_init(&made->timer, on_timer);
-    memcpy(made->port, question->port, question->port_length);
-    memcpy(made->text, question->host, question->host_length);
-    end = made->text + question->host_length;
-    *end++ = '\0';
-    made->lookup = (struct grebe__lookup){
-        .kind = GREBE__LOOKUP_ADDRESSES,
-        .name = made->text,
-        .max_answers = MAX_ADDRESSES,
-        .on_done = on_answer,
-    };
-    if (server != NULL)
-        made->lookup.server = memcpy(end, server, server_bytes);
+    at = made->text;
+    error = grebe__dns_round_init(
+        &made->round, conn,
+        &(struct grebe__dns_question){
+            .host = copy(&at, name->host, name->host_length),
+            .port = copy(&at, name->port, name->port_length),
+            .server_host = copy(&at, server->host, server->host_length),
+            .server_port = copy(&at, server->port, server->port_length),
+            .wants_config = request->wants_config,
+        });
+    made->round.on_done = on_round;
+    if (error != GREBE_OK) {
+        destroy(&made->base);
+        return error;
+    }
     look_up(made);
     *out = &made->base;
     return GREBE_OK;
@@ -348,25 +329,6 @@ static int fail(const char *flaw, const char *text, struct grebe_diag *diag)
     return GREBE_ERR_TARGET;
 }
 
-/* `buf` gets "server:53" if the target names one. */
-static int get_server(const struct grebe_target *target, struct grebe_diag *diag,
-                      char *buf, size_t size, const char **out)
-{
-    struct grebe__host_port parts;
-    const char *text = target->authority, *flaw;
-
-    *out = NULL;
-    if (text[0] == '\0')
-        return GREBE_OK;
-    flaw = grebe__host_port_split(text, strlen(text), "53", &parts);
-    if (flaw == NULL && grebe__host_port_join(&parts, buf, size) >= size)
-        flaw = "name of the server is too long";
-    if (flaw != NULL)
-        return fail(flaw, text, diag);
-    *out = buf;
-    return GREBE_OK;
-}
-
 /* An address is its own answer. */
 static int new_literal(struct grebe_resolver_conn *conn,
                        const struct grebe__host_port *parts, const char *text,
@@ -379,29 +341,100 @@ static int new_literal(struct grebe_resolver_conn *conn,
     return grebe__fixed_resolver_new_single(conn, address, NULL, out);
 }
 
+static size_t label_length(const char *name, size_t length)
+{
+    const char *dot = memchr(name, '.', length);
+
+    return dot == NULL ? length : (size_t)(dot - name);
+}
+
+/* "_service._proto.domain" (RFC 2782): the length of what comes before the domain, 0 if it
+ * is no such name. */
+static size_t service_prefix(const char *name, size_t length)
+{
+    size_t at = 0;
+
+    for (unsigned labels = 0; labels < 2; labels++) {
+        size_t n = label_length(name + at, length - at);
+
+        if (n < 2 || name[at] != '_' || at + n + 1 >= length)
+            return 0;
+        at += n + 1;
+    }
+    return at;
+}
+
+/* A service's ports are in its records.  One in the target would be ignored, and its
+ * author would not know why. */
+static const char *make_service(const char *text, struct grebe__host_port *parts)
+{
+    if (parts->host_length != strlen(text))
+        return "invalid target address, a service (SRV) brings its own ports";
+    parts->port = NULL;
+    parts->port_length = 0;
+    return NULL;
+}
+
+static const char *split_name(const struct grebe_resolver_conn *conn, const char *text,
+                              struct grebe__host_port *out)
+{
+    const char *flaw = grebe__host_port_split(text, strlen(text), "443", out);
+
+    if (flaw == NULL && out->port_length > PORT_MAX)
+        flaw = "invalid target address, port is too long";
+    if (flaw == NULL && !grebe__resolver_conn_dns(conn)->ignores_srv &&
+        service_prefix(out->host, out->host_length) > 0)
+        flaw = make_service(text, out);
+    return flaw;
+}
+
+static const char *split_server(const char *text, struct grebe__host_port *out)
+{
+    const char *flaw;
+
+    if (text[0] == '\0')
+        return NULL;
+    flaw = grebe__host_port_split(text, strlen(text), "53", out);
+    if (flaw == NULL && out->host_length + out->port_length > 255)
+        flaw = "name of the server is too long"; /* than any DNS name */
+    return flaw;
+}
+
 static int build(const struct grebe_target *target, struct grebe_resolver_conn *conn,
                  const struct grebe_resolver_options *options, struct grebe_diag *diag,
                  struct grebe_resolver **out)
 {
-    const char *text = target->endpoint, *server, *flaw;
-    struct grebe__host_port parts;
-    char buf[320]; /* a DNS name has 255 bytes at most */
-    int error;
+    const char *text = target->endpoint, *server = target->authority, *flaw;
+    struct request request = {
+        .wants_config = !options->ignores_service_config &&
+                        !grebe__resolver_conn_dns(conn)->ignores_txt,
+    };
 
-    (void)options;
-    flaw = grebe__host_port_split(text, strlen(text), "443", &parts);
-    if (flaw == NULL && parts.port_length > PORT_MAX)
-        flaw = "invalid target address, port is too long";
+    flaw = split_name(conn, text, &request.name);
     if (flaw != NULL)
         return fail(flaw, text, diag);
-    if (parts.family != GREBE__IP_NONE)
-        return new_literal(conn, &parts, text, diag, out);
-    error = get_server(target, diag, buf, sizeof buf, &server);
-    return error != GREBE_OK ? error : new_resolver(conn, &parts, server, out);
+    if (request.name.family != GREBE__IP_NONE)
+        return new_literal(conn, &request.name, text, diag, out);
+    flaw = split_server(server, &request.server);
+    if (flaw != NULL)
+        return fail(flaw, server, diag);
+    return new_resolver(conn, &request, out);
+}
+
+/* What a service is called by, and its certificate with it, is its domain: what the DNS
+ * says of targets is not proof enough to change whom one talks to. */
+static size_t authority(const struct grebe_target *target, char *buf, size_t size)
+{
+    struct grebe_target domain = *target;
+
+    if (strchr(domain.endpoint, ':') == NULL)
+        domain.endpoint += service_prefix(domain.endpoint, strlen(domain.endpoint));
+    return grebe__authority_of_endpoint(&domain, buf, size);
 }
 
 const struct grebe_resolver_builder grebe__dns_resolver = {
     .api = GREBE_RESOLVER_API,
     .scheme = "dns",
     .build = build,
+    .authority = authority,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resolver/dns.h -- dns://server/host:port, the default.
+/* resolver/dns.h -- dns://server/host:port, the default, and
+ * dns://server/_service._proto.domain, whose SRV records have ports and weights.
  *
  *            answer accepted                 the TTL ends
  *   LOOKING_UP -----------> SETTLED ---------------------------> LOOKING_UP
@@ -13,8 +14,12 @@
  * A list that works is never emptied: when the name is gone all of a sudden, or its
  * addresses are, that is an error to be reported and asked again.
  *
- * Sources     grpc-go package resolver/dns (names, numbers, error texts).  The refresh at
- *             the end of the TTL, and the last paragraph, are ours.
+ * dns.c is when to ask, dns_round.c all that is asked at a time, dns_service.c the backends
+ * behind one name.
+ *
+ * Sources     grpc-go package resolver/dns (names, numbers, error texts); gRFC A2; RFC 2782.
+ *             The refresh at the end of the TTL, services, and the paragraph on lists are
+ *             ours: docs/decisions/0008-names-and-services.md.
  */
 #ifndef GREBE_RESOLVER_DNS_H
 #define GREBE_RESOLVER_DNS_H

@@ -32,22 +32,32 @@ static int make_room(struct grebe__endpoint_list *list)
     return GREBE_OK;
 }
 
+int grebe__endpoint_list_add_endpoint(struct grebe__endpoint_list *list,
+                                      struct grebe_address *const *addresses, size_t n,
+                                      const struct grebe_attributes *attributes)
+{
+    int error = make_room(list);
+
+    if (error == GREBE_OK)
+        error = grebe_endpoint_new(list->mem, addresses, n, attributes,
+                                   &list->endpoints[list->n]);
+    if (error == GREBE_OK)
+        list->n++;
+    return error;
+}
+
 int grebe__endpoint_list_add(struct grebe__endpoint_list *list, const char *text,
                              const struct grebe_attributes *attributes)
 {
     struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
     struct grebe_address *address;
-    int error = make_room(list);
+    int error;
 
-    if (error != GREBE_OK)
-        return error;
     options.attributes = attributes;
     error = grebe_address_new(list->mem, text, &options, &address);
     if (error != GREBE_OK)
         return error;
-    error = grebe_endpoint_new(list->mem, &address, 1, NULL, &list->endpoints[list->n]);
+    error = grebe__endpoint_list_add_endpoint(list, &address, 1, NULL);
     grebe_address_unref(address);
-    if (error == GREBE_OK)
-        list->n++;
     return error;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resolver/endpoint_list.h -- endpoints in the making: one for each address.
+/* resolver/endpoint_list.h -- endpoints in the making.
  *
- * That is all a list of addresses can say (gRFC A61): which of them lead to the same
- * backend is not known.
+ * A list of addresses makes one endpoint of each (gRFC A61): which of them lead to the same
+ * backend is not known.  Whoever knows more adds endpoints.
  */
 #ifndef GREBE_RESOLVER_ENDPOINT_LIST_H
 #define GREBE_RESOLVER_ENDPOINT_LIST_H
@@ -25,5 +25,10 @@ void grebe__endpoint_list_fini(struct grebe__endpoint_list *list);
  * GREBE_ERR_NOMEM leaves the list as it was. */
 int grebe__endpoint_list_add(struct grebe__endpoint_list *list, const char *text,
                              const struct grebe_attributes *attributes);
+
+/* An endpoint with `n` addresses; `attributes` (may be NULL) are its own.  The same. */
+int grebe__endpoint_list_add_endpoint(struct grebe__endpoint_list *list,
+                                      struct grebe_address *const *addresses, size_t n,
+                                      const struct grebe_attributes *attributes);
 
 #endif

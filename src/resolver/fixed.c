@@ -29,6 +29,7 @@ int grebe__fixed_resolver_new(struct grebe_resolver_conn *conn,
     grebe_resolver_init(&made->base, &ops);
     state.endpoints = list->endpoints;
     state.n_endpoints = list->n;
+    state.source = "literal";
     if (grebe_resolver_conn_update(conn, &state) == GREBE_ERR_NOMEM) {
         grebe_mem_free(mem, made);
         return GREBE_ERR_NOMEM;

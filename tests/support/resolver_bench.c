@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/text.h"
 #include "resolver/target.h"
 
@@ -43,11 +44,21 @@ static int on_update(struct grebe_resolver_conn *conn,
     for (size_t i = 0; i < state->n_endpoints; i++) {
         struct grebe_endpoint *endpoint = state->endpoints[i];
 
-        assert_int_equal(grebe_endpoint_n_addresses(endpoint), 1);
-        grebe__text_printf(&text, " %s",
-                           grebe_address_text(grebe_endpoint_address(endpoint, 0)));
-        bench->endpoints[bench->n_endpoints++] = grebe_endpoint_ref(endpoint);
+        for (size_t k = 0; k < grebe_endpoint_n_addresses(endpoint); k++)
+            grebe__text_printf(&text, "%s%s", k == 0 ? " " : "+",
+                               grebe_address_text(grebe_endpoint_address(endpoint, k)));
+        if (bench->n_endpoints < GREBE_ARRAY_LEN(bench->endpoints))
+            bench->endpoints[bench->n_endpoints++] = grebe_endpoint_ref(endpoint);
     }
+    if (state->service_config_error != NULL)
+        grebe__text_printf(&text, " but %s", state->service_config_error);
+    snprintf(bench->service_config, sizeof bench->service_config, "%s",
+             state->service_config == NULL ? "" : state->service_config);
+    snprintf(bench->source, sizeof bench->source, "%s",
+             state->source == NULL ? "" : state->source);
+    grebe_attributes_unref(bench->attributes);
+    bench->attributes = grebe_attributes_ref(state->attributes);
+    bench->n_told = state->n_endpoints;
     bench->n_updates++;
     bench->ttl_ns = state->ttl_ns;
     bench->next_refresh_ns = state->next_refresh_ns;
@@ -63,6 +74,16 @@ static void on_error(struct grebe_resolver_conn *conn, const struct grebe_status
     grebe__text_printf(&text, "error %s %s", grebe_status_code_name(status->code, buf),
                        status->message);
     bench->n_errors++;
+    bench->next_attempt_ns = conn->next_ns;
+}
+
+static void on_log(void *arg, enum grebe_log_level level, const char *message)
+{
+    struct resolver_bench *bench = arg;
+
+    (void)level;
+    bench->n_logged++;
+    snprintf(bench->logged, sizeof bench->logged, "%s", message);
 }
 
 static const struct grebe_resolver_conn_ops conn_ops = {
@@ -77,6 +98,7 @@ void resolver_bench_init(struct resolver_bench *bench, uint64_t seed)
     sim_init(&bench->sim, NULL, seed);
     bench->dns = (struct grebe__dns_options){
         .min_interval_ns = 30 * SECOND,
+        .max_interval_ns = UINT64_MAX,
         .lookup_timeout_ns = 30 * SECOND,
     };
     bench->conn = (struct grebe_resolver_conn){
@@ -84,6 +106,8 @@ void resolver_bench_init(struct resolver_bench *bench, uint64_t seed)
         .env = &bench->sim.env,
         .mem = &bench->mem.interface,
         .dns = &bench->dns,
+        .on_log = on_log,
+        .log_arg = bench,
     };
 }
 
@@ -91,6 +115,7 @@ void resolver_bench_fini(struct resolver_bench *bench)
 {
     resolver_bench_destroy(bench);
     drop_endpoints(bench);
+    grebe_attributes_unref(bench->attributes);
     grebe__target_free(NULL, bench->target);
     sim_fini(&bench->sim);
     assert_int_equal(bench->mem.n_live, 0);
@@ -99,7 +124,7 @@ void resolver_bench_fini(struct resolver_bench *bench)
 int resolver_bench_build(struct resolver_bench *bench, const char *target)
 {
     struct grebe__target_options options = {0};
-    struct grebe_resolver_options how = {0};
+    struct grebe_resolver_options how = {.ignores_service_config = bench->ignores_config};
     const struct grebe_resolver_builder *builder;
     int result = grebe__target_parse(NULL, target, &options, &bench->diag, &bench->target,
                                      &builder);

@@ -3,7 +3,9 @@
  *
  * What the resolver tells its channel is kept as text:
  *
- *   "update 10.0.0.1:443 10.0.0.2:443"     an update with these addresses
+ *   "update 10.0.0.1:443 10.0.0.2:443"     an update with these endpoints
+ *   "update 10.0.0.1:443+[::1]:443"        one with several addresses
+ *   "update 10.0.0.1:443 but why"          with a service config that could not be had
  *   "error UNAVAILABLE dns: ..."           report_error()
  *
  * Its memory is counted, and the DNS is that of the sim.
@@ -22,14 +24,21 @@ struct resolver_bench {
     struct sim sim;
     struct grebe__dns_options dns; /* 30 s, 30 s, false */
     struct grebe_resolver_conn conn;
-    int verdict; /* what updates are answered with */
+    bool ignores_config; /* the channel is not interested in service configs */
+    int verdict;         /* what updates are answered with */
     struct grebe_target *target;
     struct grebe_resolver *resolver;
     struct grebe_diag diag;
     uint32_t n_updates, n_errors;
+    uint64_t next_attempt_ns;            /* as told with the last error */
     uint64_t ttl_ns, next_refresh_ns;    /* of the last update */
-    struct grebe_endpoint *endpoints[8]; /* likewise; references */
+    struct grebe_endpoint *endpoints[8]; /* likewise, the first ones; references */
     size_t n_endpoints;
+    size_t n_told;                             /* of all, also those beyond */
+    char service_config[256], source[128];     /* likewise; "" if there is none */
+    const struct grebe_attributes *attributes; /* likewise; a reference, or NULL */
+    uint32_t n_logged;                         /* lines, so far */
+    char logged[512];                          /* the last one */
     char log[1024], text[1024];
 };
 

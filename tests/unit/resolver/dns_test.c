@@ -47,10 +47,13 @@ static const struct {
      "update 10.0.0.1:443 [2001:db8::1]:443"},
     {"dns://[::1]/foo", "foo", "[::1]:53", "update 10.0.0.1:443 [2001:db8::1]:443"},
     {"dns://[::1]:5/foo", "foo", "[::1]:5", "update 10.0.0.1:443 [2001:db8::1]:443"},
-    {"dns://h/foo", "foo", "h:53", "update 10.0.0.1:443 [2001:db8::1]:443"},
-    {"dns://:123/foo", "foo", "localhost:123", "update 10.0.0.1:443 [2001:db8::1]:443"},
+    {"dns://h/foo", "foo", "10.9.9.9:53", "update 10.0.0.1:443 [2001:db8::1]:443"},
+    {"dns://:123/foo", "foo", "[::1]:123", "update 10.0.0.1:443 [2001:db8::1]:443"},
+    {"dns://4.3.2.1/foo:http", "foo", "4.3.2.1:53",
+     "update 10.0.0.1:http [2001:db8::1]:http"},
 };
 
+/* RES-1, RES-5, RES-6 */
 TEST(name_is_asked_for_at_its_server)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(questions); i++) {
@@ -58,6 +61,8 @@ TEST(name_is_asked_for_at_its_server)
         struct sim_name *name;
 
         resolver_bench_init(&b, i);
+        sim_name_set(&b.sim, "h", "10.9.9.9 10.9.9.8", 0);
+        sim_name_set(&b.sim, "localhost", "::1", 0);
         name = sim_name_set(&b.sim, questions[i].name, "10.0.0.1 2001:db8::1", 0);
         if (resolver_bench_build(&b, questions[i].target) != GREBE_OK)
             fail_msg("%s: %s", questions[i].target, b.diag.text);
@@ -65,6 +70,8 @@ TEST(name_is_asked_for_at_its_server)
         assert_string_equal(resolver_bench_log(&b), questions[i].told);
         assert_string_equal(name->last_server, questions[i].server);
         assert_int_equal(name->n_lookups, 1);
+        assert_int_equal(b.n_told, 2);
+        assert_string_equal(b.source, "A, AAAA");
         resolver_bench_fini(&b);
     }
 }
@@ -88,8 +95,11 @@ static const struct {
     {"dns://[::1]:/foo",
      "dns resolver: missing port after port-separator colon: \"[::1]:\""},
     {"dns://h:/foo", "dns resolver: missing port after port-separator colon: \"h:\""},
+    {"_grpc._tcp.foo:443", "dns resolver: invalid target address, a service (SRV) brings "
+                           "its own ports: \"_grpc._tcp.foo:443\""},
 };
 
+/* RES-5, RES-6 */
 TEST(what_is_no_name_is_refused)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(refused); i++) {
@@ -118,6 +128,7 @@ TEST(settled_resolver_without_ttl_asks_no_more)
     resolver_bench_fini(&b);
 }
 
+/* RES-9 */
 TEST(many_wishes_right_after_an_answer_are_one_lookup_after_the_interval)
 {
     struct resolver_bench b;
@@ -135,6 +146,7 @@ TEST(many_wishes_right_after_an_answer_are_one_lookup_after_the_interval)
     resolver_bench_fini(&b);
 }
 
+/* RES-10 */
 TEST(wish_after_the_interval_is_granted_at_once)
 {
     static const uint64_t waits_ns[] = {30 * SECOND, 40 * SECOND};
@@ -150,6 +162,7 @@ TEST(wish_after_the_interval_is_granted_at_once)
     }
 }
 
+/* RES-10 */
 TEST(interval_is_counted_from_the_end_of_the_lookup)
 {
     struct resolver_bench b;
@@ -184,6 +197,7 @@ TEST(wish_during_a_lookup_is_one_more_lookup)
     resolver_bench_fini(&b);
 }
 
+/* RES-11 */
 TEST(interval_may_be_short_or_nothing)
 {
     static const uint64_t intervals_ns[] = {MS, 0};
@@ -230,6 +244,7 @@ static void assert_backs_off(struct resolver_bench *b, unsigned n, const char *t
     }
 }
 
+/* RES-7 */
 TEST(rejected_updates_back_off_further_and_further)
 {
     struct resolver_bench b;
@@ -253,6 +268,7 @@ TEST(rejected_updates_back_off_further_and_further)
     resolver_bench_fini(&b);
 }
 
+/* RES-8 */
 TEST(failed_lookups_are_reported_and_back_off)
 {
     struct resolver_bench b;
@@ -289,6 +305,7 @@ TEST(wish_shortens_no_backoff_and_is_granted_by_it)
     resolver_bench_fini(&b);
 }
 
+/* RES-12 */
 TEST(lookup_has_a_budget)
 {
     struct resolver_bench b;
@@ -320,6 +337,71 @@ TEST(answer_that_is_no_address_is_an_error)
     start(&b, 1, "10.0.0.1 bogus", 0);
     assert_backs_off(
         &b, 1, "error UNAVAILABLE dns: error parsing A record IP address: \"bogus\"");
+    resolver_bench_fini(&b);
+}
+
+/* ---- Servers that have a name ---------------------------------------------------------- */
+
+TEST(server_is_looked_up_anew_for_each_resolution)
+{
+    struct resolver_bench b;
+    struct sim_name *foo;
+
+    resolver_bench_init(&b, 1);
+    sim_name_set(&b.sim, "h", "10.9.9.9", 0);
+    foo = sim_name_set(&b.sim, "foo", "10.0.0.1", 0);
+    assert_int_equal(resolver_bench_build(&b, "dns://h:5353/foo"), GREBE_OK);
+    sim_settle(&b.sim);
+    assert_string_equal(foo->last_server, "10.9.9.9:5353");
+    sim_name_set(&b.sim, "h", "2001:db8::9", 0);
+    sim_advance(&b.sim, 30 * SECOND);
+    resolver_bench_resolve_now(&b);
+    sim_settle(&b.sim);
+    assert_string_equal(foo->last_server, "[2001:db8::9]:5353");
+    resolver_bench_fini(&b);
+}
+
+TEST(server_without_an_address_is_an_error)
+{
+    static const char *const told[] = {
+        "error UNAVAILABLE dns: the DNS server is not known: no such name",
+        "error UNAVAILABLE dns: the DNS server is not known: no server answered",
+        "error UNAVAILABLE dns: the DNS server is not known: no answer",
+    };
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(told); i++) {
+        struct resolver_bench b;
+
+        resolver_bench_init(&b, 1);
+        b.sim.lookup_delay_ns = MS;
+        sim_name_set(&b.sim, "foo", "10.0.0.1", 0);
+        if (i == 1)
+            sim_name_fail(&b.sim, GREBE__LOOKUP_ADDRESSES, "h");
+        if (i == 2)
+            sim_name_set(&b.sim, "h", "", 0)->outcome = GREBE__LOOKUP_FOUND;
+        assert_int_equal(resolver_bench_build(&b, "dns://h/foo"), GREBE_OK);
+        assert_backs_off(&b, 1, told[i]);
+        resolver_bench_fini(&b);
+    }
+}
+
+/* One budget for both lookups. */
+TEST(looking_for_the_server_takes_of_the_budget)
+{
+    struct resolver_bench b;
+
+    resolver_bench_init(&b, 1);
+    b.sim.lookup_delay_ns = 20 * SECOND;
+    sim_name_set(&b.sim, "h", "10.9.9.9", 0);
+    sim_name_set(&b.sim, "foo", "10.0.0.1", 0);
+    assert_int_equal(resolver_bench_build(&b, "dns://h/foo"), GREBE_OK);
+    sim_advance(&b.sim, 30 * SECOND - 1);
+    assert_string_equal(resolver_bench_log(&b), "");
+    sim_advance(&b.sim, 1);
+    assert_string_equal(
+        resolver_bench_log(&b),
+        "error UNAVAILABLE dns: A record lookup error: deadline exceeded: "
+        "no answer within 30.000s");
     resolver_bench_fini(&b);
 }
 
@@ -358,12 +440,38 @@ TEST(name_that_vanishes_is_an_error_and_comes_back)
     for (unsigned n = 1; n <= 3; n++) {
         assert_backs_off(&b, n,
                          "error UNAVAILABLE dns: A record lookup error: no such name; "
-                         "the 2 addresses known before are kept");
+                         "the 2 endpoints known before stay");
         sim_advance(&b.sim, resolver_bench_wait_ns(&b));
     }
     assert_int_equal(b.n_updates, 1);
     sim_name_set(&b.sim, "foo", "10.0.0.3", 0);
     assert_string_equal(answer(&b), "update 10.0.0.3:443");
+    resolver_bench_fini(&b);
+}
+
+/* RES-16: unless the application wants to know. */
+TEST(list_may_be_emptied_on_request)
+{
+    struct resolver_bench b;
+
+    resolver_bench_init(&b, 1);
+    b.sim.lookup_delay_ns = MS;
+    b.dns.accepts_empty = true;
+    sim_name_set(&b.sim, "foo", "10.0.0.1 10.0.0.2", 0);
+    assert_int_equal(resolver_bench_build(&b, "foo"), GREBE_OK);
+    answer(&b);
+    sim_name_set(&b.sim, "foo", "", 0);
+    ask_again(&b);
+    b.verdict = GREBE_ERR_BAD_RESOLVER_STATE;
+    assert_backs_off(&b, 1, "update");
+    assert_int_equal(b.n_endpoints, 0);
+
+    /* A channel that takes nothing for an answer is asked again for, too. */
+    b.verdict = GREBE_OK;
+    sim_advance(&b.sim, resolver_bench_wait_ns(&b));
+    assert_string_equal(answer(&b), "update");
+    assert_true(resolver_bench_wait_ns(&b) >= 30 * SECOND);
+    assert_true(resolver_bench_wait_ns(&b) <= 33 * SECOND);
     resolver_bench_fini(&b);
 }
 
@@ -376,7 +484,7 @@ TEST(answer_without_addresses_counts_as_none)
     ask_again(&b);
     assert_backs_off(&b, 1,
                      "error UNAVAILABLE dns: A record lookup error: no answer; the 1 "
-                     "addresses known before are kept");
+                     "endpoint known before stays");
     resolver_bench_fini(&b);
 }
 
@@ -489,6 +597,49 @@ TEST(endless_ttl_is_never_refreshed)
     resolver_bench_fini(&b);
 }
 
+/* A record that must not be kept, as Consul's are, is no record for ever. */
+TEST(ttl_of_zero_is_over_after_the_interval)
+{
+    struct resolver_bench b;
+
+    start_settled(&b, 1, 1);
+    assert_true(resolver_bench_wait_ns(&b) >= 30 * SECOND);
+    assert_true(resolver_bench_wait_ns(&b) <= 33 * SECOND);
+    resolver_bench_fini(&b);
+}
+
+static const struct {
+    uint64_t min_s, max_s, ttl_s;
+    bool ignores_ttl;
+    uint64_t expected_s; /* give or take a tenth */
+} intervals[] = {
+    {30, 60, 3600, false, 60}, /* the TTL is longer */
+    {30, 60, 45, false, 45},   /* shorter */
+    {30, 60, 0, false, 60},    /* unknown */
+    {30, 60, 3600, true, 60},  /* of no interest */
+    {30, 10, 3600, false, 30}, /* the minimum has the last word */
+    {1, 5, 2, false, 2},
+};
+
+TEST(answer_can_be_asked_for_more_often_than_its_ttl)
+{
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(intervals); i++) {
+        struct resolver_bench b;
+        uint64_t expected_ns = intervals[i].expected_s * SECOND;
+
+        resolver_bench_init(&b, i);
+        b.dns.min_interval_ns = intervals[i].min_s * SECOND;
+        b.dns.max_interval_ns = intervals[i].max_s * SECOND;
+        b.dns.ignores_ttl = intervals[i].ignores_ttl;
+        sim_name_set(&b.sim, "foo", "10.0.0.1", intervals[i].ttl_s * SECOND);
+        assert_int_equal(resolver_bench_build(&b, "foo"), GREBE_OK);
+        sim_settle(&b.sim);
+        assert_in_range(resolver_bench_wait_ns(&b), expected_ns * 9 / 10,
+                        expected_ns * 11 / 10);
+        resolver_bench_fini(&b);
+    }
+}
+
 TEST(wish_comes_before_the_end_of_the_ttl)
 {
     struct resolver_bench b;
@@ -517,8 +668,45 @@ TEST(failed_refresh_keeps_the_list_and_backs_off)
     resolver_bench_fini(&b);
 }
 
+/* ---- What is said of the next attempt ------------------------------------------------- */
+
+static uint64_t told_wait_ns(const struct resolver_bench *b)
+{
+    return b->conn.next_ns - sim_now(&b->sim);
+}
+
+TEST(next_attempt_is_told_with_each_answer)
+{
+    struct resolver_bench b;
+
+    start_settled(&b, 1, 60 * SECOND);
+    assert_true(told_wait_ns(&b) == resolver_bench_wait_ns(&b));
+    resolver_bench_resolve_now(&b);
+    assert_true(told_wait_ns(&b) == 30 * SECOND);
+    sim_advance(&b.sim, 30 * SECOND);
+    assert_int_equal(b.conn.next_ns, 0); /* it is under way */
+
+    sim_name_fail(&b.sim, GREBE__LOOKUP_ADDRESSES, "foo");
+    answer(&b);
+    assert_true(b.next_attempt_ns - sim_now(&b.sim) == resolver_bench_wait_ns(&b));
+    assert_true(told_wait_ns(&b) == resolver_bench_wait_ns(&b));
+    resolver_bench_fini(&b);
+}
+
+TEST(empty_update_tells_when_it_is_tried_again)
+{
+    struct resolver_bench b;
+
+    start(&b, 1, "", 0);
+    b.verdict = GREBE_ERR_BAD_RESOLVER_STATE;
+    assert_string_equal(answer(&b), "update");
+    assert_true(b.next_refresh_ns - sim_now(&b.sim) == resolver_bench_wait_ns(&b));
+    resolver_bench_fini(&b);
+}
+
 /* ---- The end ----------------------------------------------------------------------- */
 
+/* RES-22 */
 TEST(nothing_comes_after_destroy_in_any_state)
 {
     enum { LOOKING, SETTLED, HOLDING, BACKING, N_STAGES };
@@ -542,9 +730,34 @@ TEST(nothing_comes_after_destroy_in_any_state)
     }
 }
 
+/* RES-22: whichever of many questions are open. */
+TEST(nothing_comes_after_destroy_in_the_middle_of_a_round)
+{
+    for (uint64_t ms = 0; ms < 9; ms++) {
+        struct resolver_bench b;
+
+        resolver_bench_init(&b, 1);
+        b.sim.lookup_delay_ns = 2 * MS;
+        b.dns.wants_balancers = true;
+        sim_name_set(&b.sim, "h", "10.9.9.9", 0);
+        sim_name_set_srv(&b.sim, "_grpc._tcp.foo", "0 0 80 a. 0 0 81 b. 1 0 82 c.", 0);
+        sim_name_set_srv(&b.sim, "_grpclb._tcp.foo", "0 0 80 a.", 0);
+        sim_name_set(&b.sim, "c.", "10.0.0.1", 0);
+        sim_name_add_txt(&b.sim, "_grpc_config.foo", "grpc_config=[]", 0)->hangs = true;
+        assert_int_equal(resolver_bench_build(&b, "dns://h/_grpc._tcp.foo"), GREBE_OK);
+        sim_advance(&b.sim, ms * MS);
+        resolver_bench_destroy(&b);
+        assert_true(resolver_bench_wait_ns(&b) == UINT64_MAX);
+        assert_true(grebe__list_is_empty(&b.sim.lookups));
+        assert_string_equal(resolver_bench_log(&b), "");
+        resolver_bench_fini(&b);
+    }
+}
+
 /* ---- Memory ------------------------------------------------------------------------ */
 
-TEST(out_of_memory_is_reported_and_tried_again)
+/* Whichever allocation fails: building fails, or the round does and is tried again. */
+static void sweep(const char *target, const char *told)
 {
     bool has_failed = true;
 
@@ -553,25 +766,43 @@ TEST(out_of_memory_is_reported_and_tried_again)
         int error;
 
         resolver_bench_init(&b, n);
-        b.sim.lookup_delay_ns = MS;
         b.mem.fail_at = n;
+        b.dns.wants_balancers = true;
         sim_name_set(&b.sim, "foo", "1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4 5.5.5.5", 0);
-        error = resolver_bench_build(&b, "dns://8.8.8.8/foo");
-        assert_int_equal(error, n == 1 ? GREBE_ERR_NOMEM : GREBE_OK);
+        sim_name_set(&b.sim, "h", "10.9.9.9", 0);
+        sim_name_set_srv(&b.sim, "_grpc._tcp.foo", "0 2 80 a. 0 0 81 b. 1 1 82 c.", 0);
+        sim_name_set(&b.sim, "a.", "10.0.0.1 ::1", 0);
+        sim_name_set_srv(&b.sim, "_grpclb._tcp.foo", "0 0 80 a.", 0);
+        sim_name_add_txt(&b.sim, "_grpc_config.foo",
+                         "grpc_config=[{\"serviceConfig\":{}}]", 0);
+        error = resolver_bench_build(&b, target);
         if (error == GREBE_OK) {
-            const char *told = answer(&b);
+            const char *heard;
 
-            if (b.mem.has_failed) {
-                assert_string_equal(told, "error UNAVAILABLE dns: out of memory");
+            sim_settle(&b.sim);
+            heard = resolver_bench_log(&b);
+            if (strcmp(heard, told) != 0) {
+                assert_true(b.mem.has_failed);
+                if (strstr(heard, "out of memory") == NULL)
+                    fail_msg("%u: %s", n, heard);
                 sim_advance(&b.sim, resolver_bench_wait_ns(&b));
-                told = answer(&b);
+                sim_settle(&b.sim);
+                assert_string_equal(resolver_bench_log(&b), told);
             }
-            assert_string_equal(told, "update 1.1.1.1:443 2.2.2.2:443 3.3.3.3:443 "
-                                      "4.4.4.4:443 5.5.5.5:443");
+            assert_string_equal(b.service_config, "{}");
+        } else {
+            assert_int_equal(error, GREBE_ERR_NOMEM);
         }
         has_failed = b.mem.has_failed;
         resolver_bench_fini(&b);
     }
+}
+
+TEST(out_of_memory_is_reported_and_tried_again)
+{
+    sweep("dns://8.8.8.8/foo", "update 1.1.1.1:443 2.2.2.2:443 3.3.3.3:443 4.4.4.4:443 "
+                               "5.5.5.5:443");
+    sweep("dns://h/_grpc._tcp.foo", "update 10.0.0.1:80+[::1]:80");
 }
 
 int main(void)
@@ -591,8 +822,12 @@ int main(void)
         cmocka_unit_test(wish_shortens_no_backoff_and_is_granted_by_it),
         cmocka_unit_test(lookup_has_a_budget),
         cmocka_unit_test(answer_that_is_no_address_is_an_error),
+        cmocka_unit_test(server_is_looked_up_anew_for_each_resolution),
+        cmocka_unit_test(server_without_an_address_is_an_error),
+        cmocka_unit_test(looking_for_the_server_takes_of_the_budget),
         cmocka_unit_test(name_that_never_was_gives_an_empty_update),
         cmocka_unit_test(name_that_vanishes_is_an_error_and_comes_back),
+        cmocka_unit_test(list_may_be_emptied_on_request),
         cmocka_unit_test(answer_without_addresses_counts_as_none),
         cmocka_unit_test(list_that_was_refused_counts_as_known),
         cmocka_unit_test(answer_is_refreshed_when_its_ttl_ends_give_or_take_a_tenth),
@@ -600,9 +835,14 @@ int main(void)
         cmocka_unit_test(shortest_known_ttl_counts),
         cmocka_unit_test(ttl_can_be_ignored),
         cmocka_unit_test(endless_ttl_is_never_refreshed),
+        cmocka_unit_test(ttl_of_zero_is_over_after_the_interval),
+        cmocka_unit_test(answer_can_be_asked_for_more_often_than_its_ttl),
         cmocka_unit_test(wish_comes_before_the_end_of_the_ttl),
         cmocka_unit_test(failed_refresh_keeps_the_list_and_backs_off),
+        cmocka_unit_test(next_attempt_is_told_with_each_answer),
+        cmocka_unit_test(empty_update_tells_when_it_is_tried_again),
         cmocka_unit_test(nothing_comes_after_destroy_in_any_state),
+        cmocka_unit_test(nothing_comes_after_destroy_in_the_middle_of_a_round),
         cmocka_unit_test(out_of_memory_is_reported_and_tried_again),
     };
 

@@ -49,6 +49,7 @@ static const char *network_of(struct grebe_endpoint *endpoint)
                                 &GREBE_ATTRIBUTE_NETWORK);
 }
 
+/* RES-4: and more of their kind. */
 TEST(answer_comes_while_building_and_never_again)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(answers); i++) {
@@ -58,6 +59,7 @@ TEST(answer_comes_while_building_and_never_again)
         if (resolver_bench_build(&b, answers[i].target) != GREBE_OK)
             fail_msg("%s: %s", answers[i].target, b.diag.text);
         assert_string_equal(resolver_bench_log(&b), answers[i].told);
+        assert_string_equal(b.source, "literal");
         for (size_t k = 0; k < b.n_endpoints; k++) {
             const char *network = network_of(b.endpoints[k]);
 
