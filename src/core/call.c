@@ -8,6 +8,7 @@
 #include "base/ref.h"
 #include "core/call_meter.h"
 #include "core/explanation.h"
+#include "core/subconn.h"
 
 /* What is kept for repeating an attempt, five bytes of framing for each message
  * included.  A call that has sent more is committed to its attempt. */
@@ -493,9 +494,19 @@ void grebe__call_set_peer(struct grebe_call *call, struct grebe_address *peer)
     call->peer = grebe_address_ref(peer);
 }
 
+static void count_attempt(struct grebe_call *call,
+                          const struct grebe__transport *transport)
+{
+    call->times.n_attempts = ++call->n_attempts;
+    if (call->explanation != NULL)
+        grebe__explanation_attempt_begins(call->explanation, transport->address,
+                                          call->times.picked_ns);
+}
+
 void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *transport)
 {
     struct grebe__stream *stream = &call->stream;
+    int result;
 
     grebe__call_wait_on(call, GREBE__CALL_STREAMING, NULL);
     grebe__call_set_peer(call, transport->address);
@@ -513,18 +524,15 @@ void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *
     stream->deadline_ns = call->deadline_ns;
     stream->max_receive_bytes = call->max_receive_bytes;
     call->times.picked_ns = call->channel->host.env->now_ns;
-    call->n_attempts++;
-    call->times.n_attempts = call->n_attempts;
-    if (call->explanation != NULL)
-        grebe__explanation_attempt_begins(call->explanation, transport->address,
-                                          call->times.picked_ns);
-    switch (transport->ops->start(transport, stream)) {
+    result = transport->ops->start(transport, stream);
+    if (result == GREBE_ERR_CLOSED) {
+        grebe__subconn_refused(transport, call);
+        return;
+    }
+    count_attempt(call, transport);
+    switch (result) {
     case GREBE_OK:
         feed(call);
-        return;
-    case GREBE_ERR_CLOSED:
-        explain_attempt(call, GREBE_STATUS_UNAVAILABLE);
-        grebe__call_bounce(call);
         return;
     case GREBE_ERR_TOO_LARGE:
         enter(call, GREBE__CALL_WAITING); /* there is no stream to cancel */

@@ -104,7 +104,7 @@ struct grebe_call {
     struct grebe__call_attempt attempt;
     struct grebe__method_meter *meter; /* the channel's; NULL: nobody records */
     struct grebe__status pick_error; /* what the balancer last said, for wait_for_ready */
-    uint32_t n_attempts;             /* streams opened */
+    uint32_t n_attempts;             /* of opening a stream */
     bool is_committed;               /* no retries any more */
     bool has_retried_unprocessed;
 

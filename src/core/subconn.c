@@ -79,6 +79,16 @@ static void serve_waiting(struct grebe__subconn *subconn)
             grebe__call_of_link(grebe__list_shift(&subconn->waiting)), transport);
 }
 
+void grebe__subconn_refused(struct grebe__transport *transport, struct grebe_call *call)
+{
+    struct grebe__subconn *subconn = transport->owner;
+
+    transport->is_draining = true;
+    grebe__call_wait_on(call, GREBE__CALL_WAITING, &subconn->waiting);
+    serve_waiting(subconn);
+    grebe__subconn_wants_more(subconn);
+}
+
 static void on_capacity(struct grebe__transport *transport)
 {
     serve_waiting(transport->owner);

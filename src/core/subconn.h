@@ -81,6 +81,10 @@ struct grebe__transport *grebe__subconn_room(const struct grebe__subconn *subcon
 /* In READY. */
 struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn);
 
+/* `transport`, which seemed to have room, takes no more streams.  The call goes to another
+ * connection of its subconn, or waits for one. */
+void grebe__subconn_refused(struct grebe__transport *transport, struct grebe_call *call);
+
 /* Calls wait, or more connections are allowed than before. */
 void grebe__subconn_wants_more(struct grebe__subconn *subconn);
 

@@ -183,7 +183,9 @@ static void start(struct grebe__subconn_stream *stream,
         grebe__subconn_stream_fail(stream, GREBE_STATUS_INTERNAL,
                                    "the request's header list is larger than the "
                                    "backend allows");
-    } /* else it waits for another connection, or for news of this one */
+    } else {
+        transport->is_draining = true; /* it waits for another connection */
+    }
 }
 
 void grebe__subconn_stream_receive(struct grebe__subconn_stream *stream)
@@ -204,11 +206,9 @@ static bool waits(const struct grebe__subconn_stream *stream)
 void grebe__subconn_streams_serve(struct grebe__subconn *subconn)
 {
     grebe__list_foreach_safe (link, &subconn->streams) {
-        struct grebe__transport *transport = grebe__subconn_room(subconn);
+        struct grebe__transport *transport;
 
-        if (transport == NULL)
-            return;
-        if (waits(of_link(link)))
+        while (waits(of_link(link)) && (transport = grebe__subconn_room(subconn)) != NULL)
             start(of_link(link), transport);
     }
 }

@@ -238,8 +238,11 @@ TEST(refused_stream_is_repeated_once)
     scripted_start(&b, GREBE_PICK_COMPLETE);
     scripted_server(&b)->echoes = false;
     call = channel_bench_call(&b, NULL);
+    assert_int_equal(grebe__metadata_append(&call->trailers, "k", 1, "v", 1), GREBE_OK);
     sim_refuse(sim_server_request(scripted_server(&b)));
     assert_int_equal(scripted_server(&b)->n_requests, 2);
+    /* What the refused attempt left is no part of the next one. */
+    assert_int_equal(grebe_metadata_count(grebe_call_trailers(call)), 0);
     assert_int_equal(sim_server_request(scripted_server(&b))->stream->n_previous_attempts,
                      0);
     assert_memory_equal(sim_server_request(scripted_server(&b))->bytes, "ping", 4);
@@ -261,6 +264,8 @@ TEST(request_that_never_left_is_repeated_without_end)
     call = channel_bench_call(&b, NULL);
     for (int i = 0; i < 5; i++)
         sim_bounce(sim_server_request(scripted_server(&b)));
+    assert_int_equal(script.n_done, 5);
+    assert_false(script.done_sent || script.done_received);
     sim_refuse(sim_server_request(scripted_server(&b))); /* that one is still free */
     assert_int_equal(scripted_server(&b)->n_requests, 7);
     sim_answer(sim_server_request(scripted_server(&b)), "ping", 4);

@@ -167,6 +167,18 @@ TEST(reset_of_the_backoff_tries_for_more_at_once)
     finish(&b);
 }
 
+static void close_oldest(struct channel_bench *b)
+{
+    const struct grebe_status closing =
+        grebe_status_of(GREBE_STATUS_UNAVAILABLE, "closed");
+    struct grebe__transport *oldest = grebe__subconn_oldest(
+        grebe_container_of(one.subconn, struct grebe__subconn, base));
+
+    grebe__env_enter(&b->sim.env);
+    oldest->ops->close(oldest, &closing);
+    grebe__env_leave(&b->sim.env);
+}
+
 TEST(losing_one_of_several_connections_is_not_told)
 {
     struct channel_bench b;
@@ -177,17 +189,63 @@ TEST(losing_one_of_several_connections_is_not_told)
     sim_end(sim_server_request(server), 0, "");
     sim_settle(&b.sim);
     expect_status(calls[0], GREBE_STATUS_INTERNAL, "");
-    grebe__env_enter(&b.sim.env);
-    grebe__subconn_oldest(grebe_container_of(one.subconn, struct grebe__subconn, base))
-        ->ops->close(
-            grebe__subconn_oldest(
-                grebe_container_of(one.subconn, struct grebe__subconn, base)),
-            &(struct grebe_status){.code = GREBE_STATUS_UNAVAILABLE, .message = ""});
-    grebe__env_leave(&b.sim.env);
+    close_oldest(&b);
     sim_settle(&b.sim);
     assert_int_equal(sim_server_n_open(server), 1);
     assert_string_equal(one.states, "CONNECTING, READY");
     cancel_n(&b, 1, 2);
+    finish(&b);
+}
+
+TEST(the_place_of_a_lost_connection_is_filled_for_calls_that_wait)
+{
+    struct channel_bench b;
+    struct sim_server *server = start(&b, 2, 1);
+
+    call_n(&b, 0, 3);
+    assert_int_equal(server->n_dials, 2); /* the third call waits */
+    server->connect_delay_ns = 50 * MS;
+    close_oldest(&b);
+    sim_settle(&b.sim);
+    assert_int_equal(server->n_dials, 3);
+    channel_bench_advance_ms(&b, 50);
+    assert_int_equal(server->n_requests, 3);
+    cancel_n(&b, 0, 3);
+    finish(&b);
+}
+
+/* It has said nothing yet, so it seems to have room until it is asked. */
+TEST(a_connection_that_refuses_a_stream_gives_the_call_to_another)
+{
+    struct channel_bench b;
+    struct sim_server *server = start(&b, 2, 2);
+
+    call_n(&b, 0, 4);
+    assert_int_equal(sim_server_n_open(server), 2);
+    cancel_n(&b, 1, 4); /* room on both */
+    sim_settle(&b.sim);
+    close_oldest(&b);
+    call_n(&b, 1, 2);
+    assert_int_equal(grebe_call_times(calls[1]).n_attempts, 1);
+    assert_int_equal(server->n_requests, 5);
+    sim_settle(&b.sim);
+    assert_int_equal(sim_server_n_open(server), 1);
+    cancel_n(&b, 0, 2);
+    finish(&b);
+}
+
+TEST(a_call_that_the_only_connection_refuses_waits_for_the_next)
+{
+    struct channel_bench b;
+    struct sim_server *server = start(&b, 1, 1);
+
+    close_oldest(&b);
+    call_n(&b, 0, 1);
+    channel_bench_connect(&b);
+    assert_int_equal(server->n_requests, 1);
+    assert_int_equal(server->n_connections, 2);
+    assert_string_equal(one.states, "CONNECTING, READY, IDLE, CONNECTING, READY");
+    cancel_n(&b, 0, 1);
     finish(&b);
 }
 
@@ -355,6 +413,9 @@ int main(void)
         cmocka_unit_test(a_failed_attempt_for_more_backs_off_and_leaves_the_state_alone),
         cmocka_unit_test(reset_of_the_backoff_tries_for_more_at_once),
         cmocka_unit_test(losing_one_of_several_connections_is_not_told),
+        cmocka_unit_test(the_place_of_a_lost_connection_is_filled_for_calls_that_wait),
+        cmocka_unit_test(a_connection_that_refuses_a_stream_gives_the_call_to_another),
+        cmocka_unit_test(a_call_that_the_only_connection_refuses_waits_for_the_next),
         cmocka_unit_test(after_the_last_connection_the_attempt_decides_the_state),
         cmocka_unit_test(a_draining_connection_gives_way_to_others),
         cmocka_unit_test(the_channels_limit_holds_whatever_the_config_says),
