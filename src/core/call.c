@@ -61,8 +61,7 @@ static uint64_t deadline_of(int64_t timeout_ns, uint64_t now_ns)
         return UINT64_MAX;
     if (timeout_ns < 0)
         return now_ns;
-    return (uint64_t)timeout_ns > UINT64_MAX - 1 - now_ns ? UINT64_MAX
-                                                          : now_ns + (uint64_t)timeout_ns;
+    return now_ns + (uint64_t)timeout_ns; /* both are below 2^63 */
 }
 
 int grebe__call_new(struct grebe_channel *channel, const char *method,
@@ -378,7 +377,9 @@ void grebe__call_send(struct grebe_call *call, struct grebe__outgoing_entry *ent
     *call->sends_end = entry;
     call->sends_end = &entry->next;
     call->is_half_closed = entry->outgoing.is_last;
-    if (call->state == GREBE__CALL_STREAMING && !is_too_large(call, entry))
+    if (call->state < GREBE__CALL_PICKING)
+        return; /* the limit is not known yet: grebe__call_resolved() looks */
+    if (!is_too_large(call, entry) && call->state == GREBE__CALL_STREAMING)
         hand_over(call, entry);
 }
 
