@@ -510,6 +510,8 @@ static void run_closed(struct grebe__effect *completion)
     struct grebe__env *env = channel->host.env;
     void (*on_closed)(struct grebe_channel *, void *) = channel->on_closed;
 
+    if (channel->n_undelivered > 0)
+        return; /* a call was started since: when it is over we come again */
     channel->on_closed = NULL;
     name_leaks(channel);
     on_closed(channel, channel->on_closed_arg);

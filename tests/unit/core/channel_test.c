@@ -570,6 +570,55 @@ TEST(close_ends_calls_wherever_they_are)
     channel_bench_fini(&b);
 }
 
+static bool was_closed_first;
+
+static void look_if_closed(void *arg, struct grebe_call *call)
+{
+    const struct channel_bench *b = arg;
+
+    (void)call;
+    was_closed_first = b->is_closed;
+}
+
+/* The close is over when nothing else is to come. */
+TEST(a_call_started_while_the_channel_closes_ends_before_the_close_does)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_connect(&b);
+    assert_int_equal(grebe__call_new(b.channel, "/s/m", NULL, sim_now(&b.sim),
+                                     &grebe__unary_handler, &call),
+                     GREBE_OK);
+    grebe__unary_init(call, "ping", 4, look_if_closed, &b);
+    was_closed_first = true;
+    grebe__env_enter(&b.sim.env);
+    channel_bench_close(&b);
+    grebe__call_start(call);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_false(was_closed_first);
+    assert_true(b.is_closed);
+    expect_status(call, GREBE_STATUS_CANCELLED, "grpc: the client connection is closing");
+    channel_bench_fini(&b);
+}
+
+TEST(connect_after_close_does_nothing)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    grebe__env_enter(&b.sim.env);
+    channel_bench_close(&b);
+    grebe__channel_connect(b.channel);
+    grebe__env_leave(&b.sim.env);
+    channel_bench_connect(&b);
+    assert_int_equal(b.n_builds, 0);
+    assert_string_equal(channel_bench_states(&b), "SHUTDOWN");
+    channel_bench_fini(&b);
+}
+
 TEST(close_while_connecting_leaves_nothing_behind)
 {
     struct channel_bench b;
@@ -731,6 +780,9 @@ int main(void)
         cmocka_unit_test(connect_leaves_idle_mode_and_reaches_the_policy),
         cmocka_unit_test(many_calls_on_an_idle_channel_leave_idle_mode_once),
         cmocka_unit_test(close_ends_calls_wherever_they_are),
+        cmocka_unit_test(
+            a_call_started_while_the_channel_closes_ends_before_the_close_does),
+        cmocka_unit_test(connect_after_close_does_nothing),
         cmocka_unit_test(close_while_connecting_leaves_nothing_behind),
         cmocka_unit_test(what_cannot_be_is_said_when_the_channel_is_made),
         cmocka_unit_test(default_scheme_of_the_process_is_used_for_targets_without_one),
