@@ -103,8 +103,10 @@ static int set_user_agent(struct grebe_channel *channel, const char *of_applicat
     static const char own[] = "grpc-c-grebe/" GREBE_VERSION;
     size_t length = of_application == NULL ? 0 : strlen(of_application) + 1;
 
+    channel->own_user_agent =
+        grebe_mem_strdup(channel->host.mem, of_application == NULL ? "" : of_application);
     channel->user_agent = grebe_mem_alloc(channel->host.mem, length + sizeof own);
-    if (channel->user_agent == NULL)
+    if (channel->user_agent == NULL || channel->own_user_agent == NULL)
         return GREBE_ERR_NOMEM;
     if (of_application != NULL) {
         memcpy(channel->user_agent, of_application, length - 1);
@@ -238,7 +240,7 @@ static int set_up(struct grebe_channel *channel,
     channel->host.build_options = (struct grebe_build_options){
         .target = channel->target_text,
         .authority = channel->authority,
-        .user_agent = channel->user_agent,
+        .user_agent = channel->own_user_agent,
         .happy_eyeballs_delay_ns = options->happy_eyeballs_delay_ns,
     };
     return GREBE_OK;
@@ -302,6 +304,7 @@ void grebe__channel_unref(struct grebe_channel *channel)
     grebe_credentials_unref(channel->transport_options.credentials);
     grebe_mem_free(mem, channel->tcp_congestion);
     grebe_mem_free(mem, channel->user_agent);
+    grebe_mem_free(mem, channel->own_user_agent);
     grebe_mem_free(mem, channel->authority);
     grebe_mem_free(mem, channel->target_text);
     grebe__target_free(mem, channel->target);

@@ -50,6 +50,7 @@ struct grebe_channel {
     char *authority;   /* of the channel: option, credentials, resolver or endpoint */
     bool is_authority_fixed; /* by the application: addresses cannot replace it */
     char *user_agent;        /* the whole header */
+    char *own_user_agent;    /* the application's part of it; "" if there is none */
     char *tcp_congestion;    /* or NULL */
     struct grebe_target *target;
     const struct grebe_resolver_builder *resolver_builder; /* a reference */

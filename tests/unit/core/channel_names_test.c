@@ -4,6 +4,7 @@
 #include "support/test.h"
 
 #include <grebe/registry.h>
+#include <grebe/version.h>
 
 #include "support/channel_bench.h"
 
@@ -65,26 +66,47 @@ TEST(option_and_credentials_may_both_name_the_server_if_they_agree)
     }
 }
 
+/* With credentials that name this server. */
+static void open_named(struct channel_bench *b, const char *target, const char *name)
+{
+    struct grebe__channel_params params = {
+        .env = &b->sim.env,
+        .target = target,
+        .options = &b->options,
+        .credentials_name = name,
+    };
+
+    assert_int_equal(grebe__channel_new(&params, &b->diag, &b->channel), GREBE_OK);
+}
+
 /* TGT-17 */
 TEST(server_name_of_an_address_counts_unless_the_application_fixed_one)
 {
-    for (int is_fixed = 0; is_fixed < 2; is_fixed++) {
+    static const struct {
+        const char *option, *credentials, *authority;
+    } cases[] = {
+        {NULL, NULL, "backend.example"},
+        {"of.option", NULL, "of.option"},
+        {NULL, "of.credentials", "of.credentials"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct channel_bench b;
 
         channel_bench_init(&b);
-        b.options.authority = is_fixed ? "fixed.example" : NULL;
+        b.options.authority = cases[i].option;
         b.server_name = "backend.example";
         b.resolves_to = "a";
-        assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+        open_named(&b, "manual:///x", cases[i].credentials);
         channel_bench_servers(&b, "a");
         expect_echo(channel_bench_call(&b, NULL), "a");
-        assert_string_equal(sim_server_find(&b.sim, "a")->authority,
-                            is_fixed ? "fixed.example" : "backend.example");
+        assert_string_equal(sim_server_find(&b.sim, "a")->authority, cases[i].authority);
         channel_bench_fini(&b);
     }
 }
 
-static char seen_target[64], seen_authority[64], seen_config[64];
+static char seen_target[64], seen_authority[64], seen_user_agent[64], seen_config[64];
+static const struct grebe_attributes *seen_attributes; /* borrowed: to compare */
 static size_t seen_endpoints;
 
 static int parse_config(const struct grebe_json *json, struct grebe_diag *diag,
@@ -109,6 +131,7 @@ static int look_update(struct grebe_balancer *base,
     (void)base;
     snprintf(seen_config, sizeof seen_config, "%s", (const char *)update->config);
     seen_endpoints = update->n_endpoints;
+    seen_attributes = update->attributes;
     return GREBE_OK;
 }
 
@@ -127,6 +150,7 @@ static int look_build(struct grebe_client_conn *cc,
     (void)cc;
     snprintf(seen_target, sizeof seen_target, "%s", options->target);
     snprintf(seen_authority, sizeof seen_authority, "%s", options->authority);
+    snprintf(seen_user_agent, sizeof seen_user_agent, "%s", options->user_agent);
     *out = grebe_mem_alloc(NULL, sizeof **out);
     grebe_balancer_init(*out, &look_ops);
     return GREBE_OK;
@@ -155,16 +179,12 @@ TEST(a_policy_knows_target_authority_and_its_own_config)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct channel_bench b;
-        struct grebe__channel_params params = {.target = "manual:///db:5432"};
 
         channel_bench_init(&b);
         b.options.service_config = look_hi;
         b.options.authority = cases[i].option;
         b.resolves_to = "a";
-        params.env = &b.sim.env;
-        params.options = &b.options;
-        params.credentials_name = cases[i].credentials;
-        assert_int_equal(grebe__channel_new(&params, &b.diag, &b.channel), GREBE_OK);
+        open_named(&b, "manual:///db:5432", cases[i].credentials);
         channel_bench_connect(&b);
         assert_string_equal(seen_target, "manual:///db:5432");
         assert_string_equal(seen_authority, cases[i].authority);
@@ -190,6 +210,49 @@ TEST(an_invalid_config_leaves_a_policy_its_old_one_and_gives_it_the_addresses)
     channel_bench_fini(&b);
 }
 
+TEST(the_user_agent_of_the_application_goes_before_the_librarys)
+{
+    static const struct {
+        const char *option, *of_policy, *header;
+    } cases[] = {
+        {NULL, "", "grpc-c-grebe/" GREBE_VERSION},
+        {"app/7", "app/7", "app/7 grpc-c-grebe/" GREBE_VERSION},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        b.options.service_config = look_hi;
+        b.options.user_agent = cases[i].option;
+        b.resolves_to = "a";
+        assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+        channel_bench_connect(&b);
+        assert_string_equal(b.channel->transport_options.user_agent, cases[i].header);
+        assert_string_equal(seen_user_agent, cases[i].of_policy);
+        channel_bench_fini(&b);
+    }
+}
+
+TEST(attributes_of_an_update_reach_the_policy)
+{
+    static const struct grebe_attribute_key fact = {.name = "fact"};
+    struct grebe_resolver_state found = GREBE_RESOLVER_STATE_INIT;
+    struct channel_bench b;
+
+    assert_int_equal(
+        grebe_attributes_with(NULL, NULL, &fact, (void *)1, &found.attributes), GREBE_OK);
+    channel_bench_start(&b, look_hi);
+    channel_bench_connect(&b);
+    seen_attributes = NULL;
+    grebe__env_enter(&b.sim.env);
+    assert_int_equal(grebe_resolver_conn_update(b.conn, &found), GREBE_OK);
+    grebe__env_leave(&b.sim.env);
+    assert_ptr_equal(seen_attributes, found.attributes);
+    grebe_attributes_unref(found.attributes);
+    channel_bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +263,8 @@ int main(void)
         cmocka_unit_test(a_policy_knows_target_authority_and_its_own_config),
         cmocka_unit_test(
             an_invalid_config_leaves_a_policy_its_old_one_and_gives_it_the_addresses),
+        cmocka_unit_test(the_user_agent_of_the_application_goes_before_the_librarys),
+        cmocka_unit_test(attributes_of_an_update_reach_the_policy),
     };
 
     assert_int_equal(grebe_balancer_register(&look), GREBE_OK);
