@@ -103,7 +103,7 @@ struct grebe_channel {
 
     /* Picking. */
     struct grebe_picker *picker;          /* a reference; NULL: hold all calls */
-    bool has_blamed_picker;               /* its mistakes are logged once */
+    uint32_t picker_faults;               /* enum of picking.c: told once a policy */
     struct grebe__list picking;           /* calls that wait for the next picker */
     struct grebe__list calls;             /* all that are not done */
     struct grebe__call_meter *call_meter; /* NULL: nobody records */

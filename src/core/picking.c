@@ -21,14 +21,33 @@ static void decline(struct grebe_channel *channel, struct grebe_call *call,
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
-/* What a picker did wrong, once for each picker.  The call waits for the next one. */
-static void blame(struct grebe_channel *channel, const char *what)
+/* What a picker may do wrong.  Each is told once for each policy. */
+enum fault {
+    FAULT_NO_SUBCONN = 1,
+    FAULT_FOREIGN_SUBCONN = 2,
+    FAULT_NO_STATUS = 4,
+    FAULT_ANSWER = 8,
+};
+
+static void blame(struct grebe_channel *channel, enum fault fault, const char *what)
 {
-    if (channel->has_blamed_picker)
+    if (channel->picker_faults & fault)
         return;
-    channel->has_blamed_picker = true;
+    channel->picker_faults |= fault;
     grebe__channel_log(channel, GREBE_LOG_ERROR, "balancer \"%s\": its picker %s",
                        channel->policy == NULL ? "?" : channel->policy->name, what);
+}
+
+/* The call waits for the next picker. */
+static void refuse(struct grebe_channel *channel, struct grebe_call *call,
+                   const struct grebe_pick *pick)
+{
+    if (pick->subconn == NULL)
+        blame(channel, FAULT_NO_SUBCONN, "completed a pick without a subconn");
+    else
+        blame(channel, FAULT_FOREIGN_SUBCONN,
+              "chose a subconn that is not of this channel");
+    grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
 static void accept(struct grebe_channel *channel, struct grebe_call *call,
@@ -38,10 +57,7 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
     struct grebe__transport *transport;
 
     if (subconn == NULL) {
-        blame(channel, pick->subconn == NULL
-                           ? "completed a pick without a subconn"
-                           : "chose a subconn that is not of this channel");
-        grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+        refuse(channel, call, pick);
         return;
     }
     if (subconn->state != GREBE_READY) {
@@ -96,7 +112,7 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         grebe__explanation_pick_ends(args.explanation, channel, &pick);
     if (pick.status == NULL &&
         (pick.kind == GREBE_PICK_FAIL || pick.kind == GREBE_PICK_DROP)) {
-        blame(channel, "failed a call without saying why");
+        blame(channel, FAULT_NO_STATUS, "failed a call without saying why");
         pick.status = &no_reason;
     }
     switch (pick.kind) {
@@ -116,7 +132,7 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
     case GREBE_PICK_QUEUE:
         break;
     default:
-        blame(channel, "gave an answer that does not exist");
+        blame(channel, FAULT_ANSWER, "gave an answer that does not exist");
         break;
     }
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
@@ -128,7 +144,6 @@ void grebe__channel_set_picker(struct grebe_channel *channel, struct grebe_picke
     struct grebe__list waiting, *link;
 
     channel->picker = picker;
-    channel->has_blamed_picker = false;
     grebe_picker_unref(before);
     grebe__list_init(&waiting);
     grebe__list_splice(&waiting, &channel->picking);

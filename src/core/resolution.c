@@ -13,6 +13,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <grebe/resolver.h>
 
@@ -131,10 +132,13 @@ static const struct grebe_lb_config *policy_in_force(struct grebe_channel *chann
     if (config == NULL)
         config = channel->default_lb;
     builder = grebe_lb_config_builder(config);
-    if (channel->policy != builder)
+    /* By name, as the graceful switch goes: the same name registered anew is no switch. */
+    if (channel->policy == NULL || strcmp(channel->policy->name, builder->name) != 0) {
         grebe__channel_log(channel, GREBE_LOG_INFO,
                            "Channel switches to new LB policy \"%s\"", builder->name);
-    channel->policy = builder;
+        channel->policy = builder;
+        channel->picker_faults = 0;
+    }
     return config;
 }
 

@@ -3,6 +3,7 @@
  * pickerWrapper, wait-for-ready semantics, gRFC A54. */
 #include "support/test.h"
 
+#include "support/one_subconn.h"
 #include "support/scripted_policy.h"
 
 /* ---- Picking ---------------------------------------------------------------------------------- */
@@ -194,7 +195,25 @@ TEST(no_picker_holds_calls)
 
 /* ---- What a picker must not do --------------------------------------------------------------- */
 
-/* PK-17: told once, however many calls it happens to. */
+static void note_closed(struct grebe_channel *closed, void *arg)
+{
+    (void)closed;
+    *(bool *)arg = true;
+}
+
+/* A call that gets no backend from any of these pickers. */
+static void expect_pending_then_late(struct channel_bench *b,
+                                     const struct grebe_call_options *options)
+{
+    struct grebe_call *call = channel_bench_call(b, options);
+
+    expect_pending(call);
+    scripted_publish(b, GREBE_READY);
+    channel_bench_advance_ms(b, 10);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "");
+}
+
+/* PK-17: told once, however many calls and pickers it happens to. */
 TEST(a_foreign_subconn_holds_calls_and_is_named_once)
 {
     struct grebe_subconn foreign = {0};
@@ -206,6 +225,7 @@ TEST(a_foreign_subconn_holds_calls_and_is_named_once)
     for (size_t i = 0; i < 2; i++) {
         calls[i] = channel_bench_call(&b, NULL);
         expect_pending(calls[i]);
+        scripted_publish(&b, GREBE_READY);
     }
     assert_int_equal(script.n_done, 0);
     assert_int_equal(channel_bench_n_logged(
@@ -216,6 +236,70 @@ TEST(a_foreign_subconn_holds_calls_and_is_named_once)
     scripted_publish(&b, GREBE_READY);
     for (size_t i = 0; i < 2; i++)
         expect_echo(calls[i], "a");
+    channel_bench_fini(&b);
+}
+
+/* PK-17: a subconn that is READY, but in the channel next door. */
+TEST(a_subconn_of_another_channel_is_foreign_too)
+{
+    struct channel_bench b;
+    struct grebe_channel_options options;
+    struct grebe__channel_params params = {.target = "manual:///next"};
+    struct grebe_channel *next;
+    struct grebe_call *call;
+    bool is_closed = false;
+
+    one_subconn_register();
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    options = b.options;
+    options.service_config = "{\"loadBalancingConfig\":[{\"one_subconn\":{}}]}";
+    params.env = &b.sim.env;
+    params.options = &options;
+    assert_int_equal(grebe__channel_new(&params, NULL, &next), GREBE_OK);
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_connect(next);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_int_equal(one.state, GREBE_READY);
+    script.picks = one.subconn;
+    call = channel_bench_call(&b, NULL);
+    expect_pending(call);
+    assert_int_equal(script.n_done, 0);
+    assert_true(channel_bench_logged(&b, "chose a subconn that is not of this channel"));
+    script.picks = NULL;
+    scripted_publish(&b, GREBE_READY);
+    expect_echo(call, "a");
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_close(next, note_closed, &is_closed);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_true(is_closed);
+    grebe__channel_unref(next);
+    one_subconn_unregister();
+    channel_bench_fini(&b);
+}
+
+TEST(each_kind_of_mistake_is_told_and_again_for_another_policy)
+{
+    struct grebe_call_options options = timeout_ms(10);
+    struct channel_bench b;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    for (int i = 0; i < 2; i++) {
+        script.picks_nothing = true;
+        expect_pending_then_late(&b, &options);
+        script.kind = (enum grebe_pick_kind)77;
+        expect_pending_then_late(&b, &options);
+        script.kind = GREBE_PICK_COMPLETE;
+    }
+    assert_int_equal(channel_bench_n_logged(&b, "its picker"), 2);
+    b.service_config = "{\"loadBalancingConfig\":[{\"pick_first\":{}}]}";
+    channel_bench_resolve(&b, "a");
+    script.picks_nothing = true;
+    b.service_config = "{\"loadBalancingConfig\":[{\"scripted\":{}}]}";
+    channel_bench_resolve(&b, "a");
+    expect_pending_then_late(&b, &options);
+    assert_int_equal(channel_bench_n_logged(&b, "its picker"), 3);
     channel_bench_fini(&b);
 }
 
@@ -512,6 +596,8 @@ int main(void)
         cmocka_unit_test(a_drop_with_a_code_of_the_channel_fails_at_once_too),
         cmocka_unit_test(no_picker_holds_calls),
         cmocka_unit_test(a_foreign_subconn_holds_calls_and_is_named_once),
+        cmocka_unit_test(a_subconn_of_another_channel_is_foreign_too),
+        cmocka_unit_test(each_kind_of_mistake_is_told_and_again_for_another_policy),
         cmocka_unit_test(a_pick_without_a_subconn_holds_the_call_and_is_named),
         cmocka_unit_test(a_failure_without_a_status_fails_the_call_and_is_named),
         cmocka_unit_test(an_answer_that_does_not_exist_holds_the_call_and_is_named),
