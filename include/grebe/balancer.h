@@ -324,7 +324,8 @@ GREBE_API void grebe_subconn_unref(struct grebe_subconn *subconn);
 
 typedef void (*grebe_timer_fn)(void *arg);
 
-/* A one-shot timer, not running.  Never fires after the balancer of `cc` is destroyed. */
+/* A one-shot timer, not running.  It never fires after the balancer of `cc` is destroyed,
+ * which has to destroy it before that is over. */
 GREBE_API int grebe_timer_new(struct grebe_client_conn *cc, grebe_timer_fn on_fire,
                               void *arg, struct grebe_timer **out) GREBE_MUST_CHECK;
 /* Fire at `at_ns` on the clock of grebe_client_conn_now_ns(); replaces an earlier time. */

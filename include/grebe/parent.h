@@ -56,7 +56,8 @@ GREBE_API void grebe_client_conn_resolver_error(struct grebe_client_conn *child,
 GREBE_API void grebe_client_conn_exit_idle(struct grebe_client_conn *child);
 
 /* Destroy the child, shut down its subconns, drop what it has not yet reported, and give
- * up the parent's reference.  `ops` is not used again.  NULL: no-op. */
+ * up the parent's reference.  `ops` is not used again.  NULL: no-op.  A parent that is
+ * destroyed with a child still open made a mistake: the child is closed for it. */
 GREBE_API void grebe_client_conn_close(struct grebe_client_conn *child);
 
 /* ---- A parsed policy configuration -------------------------------------------------- */

@@ -59,6 +59,8 @@ static int new_client_conn(struct grebe__lb_host *host, struct grebe_client_conn
     cc->host = host;
     cc->parent = parent == NULL ? NULL : grebe_client_conn_ref(parent);
     cc->refs = 1;
+    grebe__list_init(&cc->children);
+    grebe__list_init(&cc->sibling);
     grebe__list_init(&cc->subconns);
     grebe__list_init(&cc->timers);
     grebe__effect_init(&cc->report.effect, run_report);
@@ -82,7 +84,11 @@ int grebe_client_conn_new_child(struct grebe_client_conn *parent,
                                 const struct grebe_client_conn_ops *ops, void *arg,
                                 struct grebe_client_conn **out)
 {
-    return new_client_conn(parent->host, parent, ops, arg, out);
+    int result = new_client_conn(parent->host, parent, ops, arg, out);
+
+    if (result == GREBE_OK)
+        grebe__list_append(&parent->children, &(*out)->sibling);
+    return result;
 }
 
 struct grebe_client_conn *grebe_client_conn_ref(struct grebe_client_conn *cc)
@@ -107,8 +113,10 @@ void grebe_client_conn_unref(struct grebe_client_conn *cc)
 
         if (!cc->is_closed && cc->balancer != NULL) {
             keep_for_ever(&cc->refs);
+            __atomic_store_n(&cc->is_overdrawn, true, __ATOMIC_RELAXED);
             return;
         }
+        grebe__list_remove(&cc->sibling); /* if it was never closed */
         grebe_mem_free(host->mem, cc);
         if (parent == NULL && host->on_root_freed != NULL)
             host->on_root_freed(host);
@@ -140,15 +148,44 @@ int grebe_client_conn_build(struct grebe_client_conn *cc,
 
 static void cancel_timers(struct grebe_client_conn *cc);
 
+/* What the balancer did wrong and could not be told before. */
+static void blame_last(struct grebe_client_conn *cc)
+{
+    if (__atomic_load_n(&cc->is_overdrawn, __ATOMIC_RELAXED))
+        grebe__client_conn_blame(cc, GREBE__FAULT_REFERENCE,
+                                 "it gave up a reference to its client_conn that it did "
+                                 "not hold; the client_conn's memory is kept");
+    if (!grebe__list_is_empty(&cc->timers))
+        grebe__client_conn_blame(cc, GREBE__FAULT_TIMER,
+                                 "it was destroyed and left a timer; the timer's memory "
+                                 "is kept");
+}
+
+/* Those that a parent forgot.  Whoever was to answer them is gone. */
+static void close_children(struct grebe_client_conn *cc)
+{
+    struct grebe__list *link;
+
+    while ((link = grebe__list_shift(&cc->children)) != NULL) {
+        grebe__client_conn_blame(cc, GREBE__FAULT_CHILD,
+                                 "it was destroyed and left a child open");
+        grebe_client_conn_close(
+            grebe_container_of(link, struct grebe_client_conn, sibling));
+    }
+}
+
 void grebe_client_conn_close(struct grebe_client_conn *cc)
 {
     if (cc == NULL)
         return;
     GREBE_ASSERT(!cc->is_closed);
     cc->is_closed = true;
+    grebe__list_remove(&cc->sibling);
     if (cc->balancer != NULL)
         cc->balancer->ops->destroy(cc->balancer);
     cc->balancer = NULL;
+    close_children(cc);
+    blame_last(cc);
     grebe__list_foreach_safe (link, &cc->subconns) {
         grebe_subconn_shutdown(
             grebe_container_of(link, struct grebe_subconn, owner_link));
@@ -519,7 +556,6 @@ static void run_shutdown(struct grebe__effect *effect)
     struct grebe_subconn *subconn =
         grebe_container_of(effect, struct grebe_subconn, shutdown_effect);
 
-    grebe__effect_cancel(&subconn->connect_effect);
     subconn->ops->shutdown(subconn);
 }
 

@@ -32,6 +32,8 @@ enum grebe__fault {
     GREBE__FAULT_REFERENCE = 16,    /* it gave up a reference that it did not hold */
     GREBE__FAULT_HEALTH_WATCH = 32, /* watched anew from inside the listener */
     GREBE__FAULT_INSTRUMENT = 64,   /* wanted a series of one that is not registered */
+    GREBE__FAULT_CHILD = 128,       /* it was destroyed and left a child behind */
+    GREBE__FAULT_TIMER = 256,       /* or a timer */
 };
 
 /* What all policies of one channel share.  Outlives their client_conns. */
@@ -64,7 +66,10 @@ struct grebe_client_conn {
     void *arg;
     struct grebe__lb_host *host;
     struct grebe_client_conn *parent; /* a reference; NULL at the root */
+    struct grebe__list children;      /* that it made and did not close yet */
+    struct grebe__list sibling;       /* on parent->children */
     uint32_t refs;
+    bool is_overdrawn; /* atomic: more references were given up than taken */
     bool is_closed;
     bool wants_exit_idle;            /* atomic: exit_idle_task is posted */
     struct grebe_balancer *balancer; /* owned; NULL before build and after close */

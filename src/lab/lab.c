@@ -70,6 +70,8 @@ static enum lab_rule rule_of(enum grebe__fault fault)
     case GREBE__FAULT_RESULT:
         return LAB_RULE_BAD_RESULT;
     case GREBE__FAULT_REFERENCE:
+    case GREBE__FAULT_CHILD:
+    case GREBE__FAULT_TIMER:
         return LAB_RULE_UNBALANCED_REFERENCE;
     case GREBE__FAULT_INSTRUMENT:
         return LAB_RULE_BAD_SERIES;

@@ -47,6 +47,7 @@ static int new_subconn(struct grebe_client_conn *cc, struct grebe_subconn **out)
 
 TEST(requests_after_destroy_are_refused_and_named_once)
 {
+    struct grebe_status late = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "too late");
     struct grebe_client_conn *kept;
     struct grebe_subconn *subconn;
     struct lb_bench b;
@@ -58,7 +59,8 @@ TEST(requests_after_destroy_are_refused_and_named_once)
     b.lab.root = NULL;
     assert_int_equal(new_subconn(kept, &subconn), GREBE_ERR_CLOSED);
     assert_int_equal(new_subconn(kept, &subconn), GREBE_ERR_CLOSED);
-    grebe_client_conn_update_state(kept, GREBE_READY, grebe_picker_queueing());
+    grebe_client_conn_update_state(
+        kept, GREBE_READY, grebe_picker_failing(grebe_client_conn_mem(kept), &late));
     grebe_client_conn_resolve_now(kept);
     grebe__env_leave(&b.lab.sim.env);
     assert_string_equal(told, "balancer \"x\": new_subconn() after it was destroyed");
@@ -104,6 +106,48 @@ TEST(a_reference_too_many_given_up_is_survived_and_named)
     assert_string_equal(told,
                         "balancer \"x\": it gave up a reference to a subconn that it "
                         "did not hold; the subconn's memory is kept");
+    lb_bench_fini(&b);
+}
+
+/* Whoever still has a right to it may use it; it is never freed. */
+TEST(a_reference_to_the_client_conn_too_many_given_up_is_survived_and_named)
+{
+    struct grebe_client_conn *cc;
+    struct lb_bench b;
+
+    start(&b, &stub_x);
+    cc = stub_at(0)->cc;
+    grebe_client_conn_unref(cc); /* it was only borrowed */
+    grebe_client_conn_unref(cc);
+    lb_bench_update(&b, "a", NULL);
+    assert_string_equal(told, "");
+    b.n_violations_expected = 1; /* the lab misses it too */
+    lb_bench_fini(&b);
+    assert_string_equal(told, "balancer \"x\": it gave up a reference to its client_conn "
+                              "that it did not hold; the client_conn's memory is kept");
+}
+
+static void never_fires(void *arg)
+{
+    fail_msg("%p: fired", arg);
+}
+
+TEST(a_timer_that_is_left_is_named_and_does_not_fire)
+{
+    struct grebe_timer *timer;
+    struct lb_bench b;
+
+    start(&b, &stub_x);
+    assert_int_equal(grebe_timer_new(b.lab.root, never_fires, NULL, &timer), GREBE_OK);
+    grebe_timer_start(timer, grebe_client_conn_now_ns(b.lab.root) + MS);
+    grebe__env_enter(&b.lab.sim.env);
+    grebe_client_conn_close(b.lab.root);
+    b.lab.root = NULL;
+    grebe__env_leave(&b.lab.sim.env);
+    assert_string_equal(told, "balancer \"x\": it was destroyed and left a timer; the "
+                              "timer's memory is kept");
+    lb_bench_advance_ms(&b, 10);
+    grebe_timer_destroy(timer); /* late, and good all the same */
     lb_bench_fini(&b);
 }
 
@@ -158,6 +202,72 @@ static int build_nothing(struct grebe_client_conn *cc,
 {
     (void)cc, (void)options, (void)out;
     return GREBE_OK;
+}
+
+static int no_update(struct grebe_balancer *base,
+                     const struct grebe_balancer_update *update)
+{
+    (void)base, (void)update;
+    return GREBE_OK;
+}
+
+static void no_destroy(struct grebe_balancer *base)
+{
+    fail_msg("%p was never a whole balancer", (void *)base);
+}
+
+static struct grebe_balancer half;
+static int build_result;
+
+static int build_half(struct grebe_client_conn *cc,
+                      const struct grebe_build_options *options,
+                      struct grebe_balancer **out)
+{
+    (void)cc, (void)options;
+    *out = &half;
+    return build_result;
+}
+
+/* Without one of the functions that every balancer has, or with an error beside it. */
+TEST(a_balancer_that_is_not_whole_is_not_used)
+{
+    static const struct grebe_balancer_ops without_update = {.destroy = no_destroy};
+    static const struct grebe_balancer_ops without_destroy = {.update = no_update};
+    static const struct grebe_balancer_ops whole = {.update = no_update,
+                                                    .destroy = no_destroy};
+    static const struct {
+        const struct grebe_balancer_ops *ops;
+        int result, expected;
+    } cases[] = {
+        {&without_update, GREBE_OK, GREBE_ERR_INVALID},
+        {&without_destroy, GREBE_OK, GREBE_ERR_INVALID},
+        {&whole, GREBE_ERR_NOMEM, GREBE_ERR_NOMEM},
+    };
+    static const struct grebe_balancer_builder builder = {
+        .api = GREBE_BALANCER_API, .name = "half", .build = build_half};
+    static const struct grebe_client_conn_ops nothing = {0};
+    const struct grebe_balancer_update update = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grebe_client_conn *child;
+        struct lb_bench b;
+
+        start(&b, &stub_x);
+        grebe_balancer_init(&half, cases[i].ops);
+        build_result = cases[i].result;
+        assert_int_equal(grebe_client_conn_new_child(b.lab.root, &nothing, NULL, &child),
+                         GREBE_OK);
+        assert_int_equal(grebe_client_conn_build(child, &builder), cases[i].expected);
+        assert_string_equal(told, cases[i].result == GREBE_OK
+                                      ? "balancer \"half\": build() returned GREBE_OK "
+                                        "without a whole balancer"
+                                      : "");
+        assert_int_equal(grebe_client_conn_update(child, &update), GREBE_ERR_CLOSED);
+        grebe__env_enter(&b.lab.sim.env);
+        grebe_client_conn_close(child);
+        grebe__env_leave(&b.lab.sim.env);
+        lb_bench_fini(&b);
+    }
 }
 
 TEST(a_build_that_makes_nothing_is_an_error)
@@ -323,9 +433,13 @@ int main(void)
         cmocka_unit_test(requests_after_destroy_are_refused_and_named_once),
         cmocka_unit_test(a_picker_that_outlives_its_policy_is_no_mistake),
         cmocka_unit_test(a_reference_too_many_given_up_is_survived_and_named),
+        cmocka_unit_test(
+            a_reference_to_the_client_conn_too_many_given_up_is_survived_and_named),
+        cmocka_unit_test(a_timer_that_is_left_is_named_and_does_not_fire),
         cmocka_unit_test(states_that_are_not_a_policys_are_a_failure),
         cmocka_unit_test(no_picker_is_one_that_queues),
         cmocka_unit_test(a_result_that_is_none_counts_as_a_bad_update),
+        cmocka_unit_test(a_balancer_that_is_not_whole_is_not_used),
         cmocka_unit_test(a_build_that_makes_nothing_is_an_error),
         cmocka_unit_test(watching_health_anew_from_a_health_listener_is_named_and_works),
         cmocka_unit_test(without_exit_idle_the_library_connects_idle_subconns),

@@ -405,8 +405,7 @@ static const struct {
 } deeds[] = {
     {"keeps_subconn", "", "unbalanced_reference 0"},
     {"keeps_client_conn", "", "unbalanced_reference"},
-    {"forgets_child", "",
-     "unbalanced_reference 0, unbalanced_reference, memory_not_returned"},
+    {"forgets_child", "", "unbalanced_reference"},
     {"keeps_memory", "", "memory_not_returned"},
     {"returns_nonsense", "bad_result", ""},
     {"gives_up_subconn", "", "unbalanced_reference 0"},
