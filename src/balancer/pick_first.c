@@ -50,9 +50,8 @@ struct pick_first {
     struct grebe_client_conn *cc;
     const struct grebe_mem *mem;
     struct grebe__address_list list;
-    uint32_t at; /* list.n: past the end */
-    enum grebe_connectivity state;
-    bool has_published;
+    uint32_t at;                   /* list.n: past the end */
+    enum grebe_connectivity state; /* as published; CONNECTING before that */
     bool is_first_pass;
     bool wants_health;   /* READY waits for the health listener */
     uint32_t n_failures; /* after the first pass: since the last report */
@@ -80,7 +79,6 @@ static void force_publish(struct pick_first *pf, enum grebe_connectivity state,
                           struct grebe_picker *picker)
 {
     pf->state = state;
-    pf->has_published = true;
     grebe_client_conn_update_state(pf->cc, state, picker);
 }
 
@@ -88,7 +86,7 @@ static void force_publish(struct pick_first *pf, enum grebe_connectivity state,
 static void publish(struct pick_first *pf, enum grebe_connectivity state,
                     struct grebe_picker *picker)
 {
-    if (pf->has_published && state == pf->state && state != GREBE_TRANSIENT_FAILURE) {
+    if (state == pf->state && state != GREBE_TRANSIENT_FAILURE) {
         grebe_picker_unref(picker);
         return;
     }
@@ -334,8 +332,7 @@ static void on_timer(void *arg)
     struct pick_first *pf = arg;
 
     pf->at++;
-    if (pf->at < pf->list.n)
-        request_connection(pf);
+    request_connection(pf);
 }
 
 /* ---- What subconns say ------------------------------------------------------------------------ */
@@ -346,8 +343,8 @@ static void on_health(void *arg, struct grebe_subconn *subconn,
     struct pick_first *pf = arg;
     struct try *try = find_by_subconn(pf, subconn);
 
-    if (try == NULL || try->state != GREBE_READY)
-        return;
+    if (try == NULL)
+        return; /* one we gave up */
     if (state == GREBE_READY) {
         publish_ready(pf, try);
     } else if (state == GREBE_TRANSIENT_FAILURE) {
@@ -397,12 +394,10 @@ static void fail_in_first_pass(struct pick_first *pf, struct try *try)
     if (is_current) {
         grebe_timer_cancel(pf->timer);
         pf->at++;
-        if (pf->at < pf->list.n) {
-            request_connection(pf);
-            return;
-        }
+        request_connection(pf);
+    } else {
+        try_to_end_pass(pf);
     }
-    try_to_end_pass(pf);
 }
 
 /* Once for as many failures as there are addresses; one that fails often counts often. */

@@ -302,6 +302,49 @@ TEST(error_is_renewed_after_as_many_failures_as_addresses)
     lb_bench_fini(&b);
 }
 
+/* The pass before it ended with a failure of each; that is no failure in this one. */
+TEST(new_pass_ends_when_all_have_failed_anew)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "a b", NULL), GREBE_OK);
+    lb_bench_advance_ms(&b, 250); /* b is passed over: it is in its backoff */
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, "timed out");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: timed out");
+    lb_bench_fini(&b);
+}
+
+static void fail_again(struct lb_bench *b, const char *address, const char *error)
+{
+    lb_bench_subconn(b, address, GREBE_IDLE, NULL);
+    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, address, GREBE_TRANSIENT_FAILURE, error);
+}
+
+TEST(failures_are_counted_anew_after_each_pass)
+{
+    struct lb_bench b;
+
+    fail_both(&b);
+    fail_again(&b, "a", "one of two");
+    assert_string_equal(lb_bench_pick(&b), "fail: no route");
+    lb_bench_log(&b);
+    assert_int_equal(lb_bench_update(&b, "a b", NULL),
+                     GREBE_OK); /* a pass, at once over */
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    fail_again(&b, "a", "one of two again");
+    assert_string_equal(lb_bench_pick(&b), "fail: no route");
+    fail_again(&b, "b", "two of two");
+    assert_string_equal(lb_bench_pick(&b), "fail: two of two");
+    lb_bench_fini(&b);
+}
+
 /* PF-34 */
 TEST(lost_connection_means_idle_until_a_call_comes)
 {
@@ -416,6 +459,34 @@ TEST(idle_picker_wakes_the_policy_once)
     lb_bench_fini(&b);
 }
 
+/* The next IDLE has a picker of its own: whoever still has the old one wakes nobody. */
+TEST(idle_picker_of_a_former_idle_wakes_nobody)
+{
+    struct lb_bench b;
+    struct grebe_picker *former;
+    struct grebe_pick_args args = {.method = "/s/m"};
+    struct grebe_pick pick = {0};
+
+    start(&b, "a");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    former = grebe_picker_ref(b.lab.picker);
+    grebe_picker_pick(former, &args, &pick);
+    sim_settle(&b.lab.sim);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_log(&b);
+    grebe_picker_pick(former, &args, &pick);
+    sim_settle(&b.lab.sim);
+    assert_string_equal(lb_bench_log(&b), "");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING, connect a");
+    grebe_picker_unref(former);
+    lb_bench_fini(&b);
+}
+
 TEST(idle_picker_may_outlive_the_policy)
 {
     struct lb_bench b;
@@ -443,12 +514,17 @@ TEST(subconn_that_never_got_ready_counts_as_lost)
 {
     struct lb_bench b;
 
-    start(&b, "a b");
+    start(&b, "a b c");
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 250);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
     lb_bench_log(&b);
+    assert_true(has_timer(&b));
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
-    assert_string_equal(lb_bench_log(&b), "IDLE");
+    assert_string_equal(lb_bench_log(&b), "drop b, IDLE");
     assert_false(has_timer(&b));
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    assert_string_equal(lb_bench_log(&b), "CONNECTING, connect a");
     lb_bench_fini(&b);
 }
 
@@ -757,6 +833,23 @@ TEST(health_decides_after_ready_when_asked_for)
     lb_bench_fini(&b);
 }
 
+/* gRFC A62: a connection is enough to leave it; what its health is comes after. */
+TEST(ready_leaves_transient_failure_before_health_is_known)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__pick_first, 1));
+    b.wants_health = true;
+    lb_bench_set(&b, "a=T");
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "watch a, CONNECTING");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    lb_bench_fini(&b);
+}
+
 /* PF-38 */
 TEST(health_is_not_watched_unless_asked_for)
 {
@@ -948,12 +1041,15 @@ int main(void)
         cmocka_unit_test(duplicates_are_tried_once),
         cmocka_unit_test(transient_failure_is_left_only_by_ready),
         cmocka_unit_test(error_is_renewed_after_as_many_failures_as_addresses),
+        cmocka_unit_test(new_pass_ends_when_all_have_failed_anew),
+        cmocka_unit_test(failures_are_counted_anew_after_each_pass),
         cmocka_unit_test(lost_connection_means_idle_until_a_call_comes),
         cmocka_unit_test(ready_subconn_that_connects_again_starts_a_pass_and_resolves),
         cmocka_unit_test(ready_subconn_that_fails_starts_a_pass_and_resolves),
         cmocka_unit_test(only_subconn_that_fails_when_ready_ends_the_pass_at_once),
         cmocka_unit_test(new_pass_begins_with_the_first_address),
         cmocka_unit_test(idle_picker_wakes_the_policy_once),
+        cmocka_unit_test(idle_picker_of_a_former_idle_wakes_nobody),
         cmocka_unit_test(idle_picker_may_outlive_the_policy),
         cmocka_unit_test(subconn_that_never_got_ready_counts_as_lost),
         cmocka_unit_test(connection_is_kept_while_its_address_is_listed),
@@ -977,6 +1073,7 @@ int main(void)
         cmocka_unit_test(other_attributes_for_policies_keep_the_connection),
         cmocka_unit_test(shuffling_keeps_a_connection_and_orders_the_next_list),
         cmocka_unit_test(configuration_is_an_object_with_a_boolean),
+        cmocka_unit_test(ready_leaves_transient_failure_before_health_is_known),
         cmocka_unit_test(health_is_not_watched_unless_asked_for),
         cmocka_unit_test(first_report_of_health_makes_the_policy_ready),
         cmocka_unit_test(report_that_crossed_the_update_is_ignored),
