@@ -309,7 +309,6 @@ void grebe__channel_stop_resolver(struct grebe_channel *channel)
 
     grebe__effect_cancel(&channel->resolve_effect);
     channel->resolver = NULL;
-    channel->has_resolved = false;
     channel->has_result = false;
     channel->resolver_conn.next_ns = 0;
     grebe__status_set_static(&channel->resolver_error, GREBE_STATUS_OK, "");

@@ -197,7 +197,7 @@ static size_t parse_endpoints(const struct channel_bench *bench, const char *tex
 int channel_bench_resolve(struct channel_bench *bench, const char *endpoints)
 {
     struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
-    struct grebe_endpoint *parsed[64];
+    struct grebe_endpoint *parsed[80];
     int result;
 
     assert_non_null(bench->conn);

@@ -25,7 +25,10 @@ static void scripted_pick(struct grebe_picker *picker, const struct grebe_pick_a
     (void)picker;
     script.n_picks++;
     snprintf(script.picked_method, sizeof script.picked_method, "%s", args->method);
+    script.picked_metadata = args->metadata;
     script.picked_deadline_ns = args->deadline_ns;
+    script.picked_now_ns = args->now_ns;
+    script.picked_random = args->random;
     out->kind = script.kind;
     out->status = script.no_status != NULL ? NULL : &script.status;
     out->metadata = script.metadata;

@@ -27,7 +27,8 @@ struct script {
     bool done_sent, done_received, done_had_trailers, done_had_load;
     uint64_t done_latency_ns;
     char picked_method[64];
-    uint64_t picked_deadline_ns;
+    const struct grebe_metadata *picked_metadata; /* to compare */
+    uint64_t picked_deadline_ns, picked_now_ns, picked_random;
 };
 
 extern struct script script;

@@ -17,6 +17,7 @@ struct petiole {
 };
 
 static bool leaves_idle_alone;
+static const struct grebe_balancer_builder *child_builder = &stub_x;
 static struct grebe_client_conn *first_cc; /* of the first child, as told last */
 static char told[256]; /* the last on_children: "READY a=READY b=IDLE" */
 static unsigned n_told;
@@ -97,7 +98,7 @@ static int petiole_build(struct grebe_client_conn *cc,
         return GREBE_ERR_NOMEM;
     grebe_balancer_init(&petiole->base, &petiole_ops);
     petiole->cc = cc;
-    how.child = &stub_x;
+    how.child = child_builder;
     how.ops = &sharding_ops;
     how.leaves_idle_alone = leaves_idle_alone;
     result = grebe_endpoint_sharding_new(cc, &how, &petiole->sharding);
@@ -164,6 +165,22 @@ TEST(each_endpoint_has_a_child_and_the_owner_hears_once)
     assert_int_equal(stubs.n_built, 3);
     assert_int_equal(n_told, 1);
     assert_int_equal(child("b")->n_endpoints, 1);
+    lb_bench_fini(&b);
+}
+
+/* ES-10: with shards inside of shards each level waits for the one below it. */
+TEST(owner_of_nested_children_hears_once)
+{
+    struct lb_bench b;
+
+    child_builder = &petiole;
+    start(&b);
+    child_builder = &stub_x;
+    stubs.publishes_at_build = GREBE_READY;
+    assert_int_equal(lb_bench_update(&b, "a b", NULL), GREBE_OK);
+    assert_int_equal(stubs.n_built, 2);
+    assert_int_equal(b.n_published, 1);
+    assert_int_equal(b.lab.state, GREBE_READY);
     lb_bench_fini(&b);
 }
 
@@ -409,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_endpoint_has_a_child_and_the_owner_hears_once),
+        cmocka_unit_test(owner_of_nested_children_hears_once),
         cmocka_unit_test(child_of_a_listed_endpoint_is_kept_and_updated),
         cmocka_unit_test(endpoint_with_one_more_address_is_another_one),
         cmocka_unit_test(duplicates_and_endpoints_without_addresses_are_passed_over),

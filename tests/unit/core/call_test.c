@@ -6,6 +6,7 @@
 
 #include <grebe/parent.h>
 
+#include "core/subconn.h"
 #include "support/scripted_policy.h"
 #include "support/stub_policy.h"
 
@@ -74,6 +75,26 @@ TEST(deadline_that_has_passed_fails_without_a_pick)
     scripted_start(&b, GREBE_PICK_COMPLETE);
     expect_status(channel_bench_call(&b, &options), GREBE_STATUS_DEADLINE_EXCEEDED, "");
     assert_int_equal(script.n_picks, 0);
+    channel_bench_fini(&b);
+}
+
+/* A configured timeout counts from the start of the call, like its own: waiting for the
+ * first configuration is part of the call. */
+TEST(configured_timeout_counts_from_the_start)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    sim_server_new(&b.sim, "a");
+    call = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 300);
+    b.service_config = "{\"methodConfig\":[{\"name\":[{}],\"timeout\":\"1s\"}]}";
+    channel_bench_resolve(&b, "a");
+    channel_bench_advance_ms(&b, 699);
+    expect_pending(call);
+    channel_bench_advance_ms(&b, 1);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "");
     channel_bench_fini(&b);
 }
 
@@ -156,6 +177,7 @@ TEST(a_call_that_is_cancelled_at_once_is_done_once)
     grebe__call_start(call);
     grebe__call_cancel(call);
     grebe__call_cancel(call);
+    grebe__call_finish(call, GREBE_STATUS_INTERNAL, "too late");
     grebe__env_leave(&b.sim.env);
     sim_settle(&b.sim);
     assert_int_equal(n_done, 1);
@@ -347,6 +369,49 @@ TEST(request_too_big_to_keep_is_not_repeated)
     }
 }
 
+static int start_result;
+
+static int refuse_start(struct grebe__transport *transport, struct grebe__stream *stream)
+{
+    (void)transport, (void)stream;
+    return start_result;
+}
+
+/* Nothing was sent then, and the policy that chose the connection hears that. */
+TEST(stream_that_cannot_be_opened_ends_the_call)
+{
+    static const struct {
+        int result, code;
+        const char *message;
+    } cases[] = {
+        {GREBE_ERR_TOO_LARGE, GREBE_STATUS_INTERNAL,
+         "header list size to send violates the maximum size set by "},
+        {GREBE_ERR_NOMEM, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grebe__transport_ops ops;
+        struct grebe__transport *transport;
+        struct channel_bench b;
+        struct grebe_call *call;
+
+        scripted_start(&b, GREBE_PICK_COMPLETE);
+        transport = grebe__subconn_oldest(
+            grebe_container_of(script.subconn, struct grebe__subconn, base));
+        ops = *transport->ops;
+        ops.start = refuse_start;
+        transport->ops = &ops;
+        start_result = cases[i].result;
+        call = channel_bench_call(&b, NULL);
+        assert_int_equal(script.n_done, 1);
+        assert_int_equal(script.done_code, cases[i].code);
+        assert_false(script.done_sent || script.done_received);
+        assert_int_equal(grebe_call_times(call).n_attempts, 1);
+        expect_status(call, cases[i].code, cases[i].message);
+        channel_bench_fini(&b);
+    }
+}
+
 TEST(answered_call_is_not_repeated)
 {
     struct channel_bench b;
@@ -494,6 +559,35 @@ TEST(limit_of_a_first_config_holds_for_calls_that_waited_for_it)
     channel_bench_fini(&b);
 }
 
+TEST(what_was_asked_for_is_handed_to_the_transport)
+{
+    struct grebe_call_options options = timeout_ms(5000);
+    const struct grebe__stream *stream;
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
+    options.authority = "other.example";
+    options.content_subtype = "proto";
+    call = channel_bench_call(&b, &options);
+    stream = sim_server_request(scripted_server(&b))->stream;
+    assert_string_equal(stream->path, "/s/m");
+    assert_string_equal(stream->authority, "other.example");
+    assert_string_equal(stream->content_subtype, "proto");
+    assert_int_equal(stream->deadline_ns, sim_now(&b.sim) + 5 * SECOND);
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    call = channel_bench_call(&b, NULL);
+    stream = sim_server_request(scripted_server(&b))->stream;
+    assert_null(stream->authority);
+    assert_null(stream->content_subtype);
+    assert_int_equal(stream->deadline_ns, UINT64_MAX);
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
 TEST(receive_limit_is_handed_to_the_transport)
 {
     struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
@@ -567,6 +661,58 @@ TEST(failure_tells_resolver_addresses_errors_and_next_attempts)
     channel_bench_fini(&b);
 }
 
+/* Who waited for a backend is told what is known of them; who had one is not. */
+TEST(interrupted_call_tells_what_is_known_of_the_backends)
+{
+    struct grebe_call_options options = waiting_ms(100);
+    const struct grebe_failure *failure;
+    struct channel_bench b;
+    struct grebe_call *call;
+    struct sim_server *server;
+
+    channel_bench_start(&b, NULL);
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 100);
+    assert_false(grebe_failure_resolver(grebe_call_status(call)->failure)->has_result);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "name resolution");
+
+    server = sim_server_new(&b.sim, "a");
+    channel_bench_resolve(&b, "a");
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 100);
+    assert_null(grebe_call_status(call)->failure);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "");
+
+    server->behaviour = SIM_HANGS;
+    sim_server_kill(server, "connection reset by peer");
+    sim_settle(&b.sim);
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 100);
+    failure = grebe_call_status(call)->failure;
+    assert_int_equal(grebe_failure_address(failure, 0)->state, GREBE_CONNECTING);
+    assert_string_equal(grebe_failure_address(failure, 0)->last_error,
+                        "connection reset by peer");
+    assert_int_equal(grebe_failure_address(failure, 0)->error_age_ns, 100 * MS);
+    assert_false(grebe_failure_address(failure, 0)->has_next_attempt);
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "connections to become ready");
+    channel_bench_fini(&b);
+}
+
+TEST(a_good_result_makes_the_resolvers_error_a_thing_of_the_past)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_connect(&b);
+    channel_bench_resolver_error(&b, "DNS says no");
+    channel_bench_resolve(&b, "a");
+    call = channel_bench_call(&b, NULL);
+    assert_null(grebe_failure_resolver(grebe_call_status(call)->failure)->last_error);
+    expect_status(call, GREBE_STATUS_UNAVAILABLE, "connection refused");
+    channel_bench_fini(&b);
+}
+
 TEST(failure_outlives_the_channel)
 {
     struct channel_bench b;
@@ -584,28 +730,31 @@ TEST(failure_outlives_the_channel)
     channel_bench_fini(&b);
 }
 
-TEST(long_lists_of_addresses_are_cut)
+TEST(long_lists_of_addresses_are_cut_at_64)
 {
-    struct channel_bench b;
-    struct grebe_call *call;
-    size_t n_omitted;
-    char names[64 * 4], text[8192];
+    for (unsigned n = 64; n <= 66; n++) {
+        struct channel_bench b;
+        struct grebe_call *call;
+        const struct grebe_failure *failure;
+        size_t n_omitted;
+        char names[66 * 4] = "", text[8192];
 
-    names[0] = '\0';
-    for (int i = 0; i < 64; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%d ", i);
-    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}");
-    b.resolves_to = names;
-    channel_bench_connect(&b);
-    channel_bench_advance_ms(&b, 10);
-    call = channel_bench_call(&b, NULL);
-    assert_int_equal(
-        grebe_failure_n_addresses(grebe_call_status(call)->failure, &n_omitted), 64);
-    assert_int_equal(n_omitted, 0);
-    assert_true(grebe_failure_format(grebe_call_status(call)->failure, text,
-                                     sizeof text) < sizeof text);
-    grebe_call_unref(call);
-    channel_bench_fini(&b);
+        for (unsigned i = 0; i < n; i++)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%u ", i);
+        channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}");
+        b.resolves_to = names;
+        channel_bench_connect(&b);
+        channel_bench_advance_ms(&b, 10);
+        call = channel_bench_call(&b, NULL);
+        failure = grebe_call_status(call)->failure;
+        assert_int_equal(grebe_failure_n_addresses(failure, &n_omitted), 64);
+        assert_int_equal(n_omitted, n - 64);
+        assert_null(grebe_failure_address(failure, 64));
+        assert_true(grebe_failure_format(failure, text, sizeof text) < sizeof text);
+        assert_int_equal(strstr(text, "; and 2 more") != NULL, n == 66);
+        grebe_call_unref(call);
+        channel_bench_fini(&b);
+    }
 }
 
 TEST(call_from_the_server_with_an_error_has_no_failure_report)
@@ -660,6 +809,7 @@ int main(void)
         cmocka_unit_test(a_call_without_any_picker_ends_at_its_deadline),
         cmocka_unit_test(deadline_says_where_the_time_went),
         cmocka_unit_test(deadline_that_has_passed_fails_without_a_pick),
+        cmocka_unit_test(configured_timeout_counts_from_the_start),
         cmocka_unit_test(earlier_of_deadline_and_configured_timeout_counts),
         cmocka_unit_test(cancel_works_anywhere_and_only_once),
         cmocka_unit_test(a_call_that_is_cancelled_at_once_is_done_once),
@@ -670,6 +820,7 @@ int main(void)
         cmocka_unit_test(calls_a_draining_server_did_not_look_at_are_repeated_elsewhere),
         cmocka_unit_test(call_that_reached_the_server_is_not_repeated),
         cmocka_unit_test(request_too_big_to_keep_is_not_repeated),
+        cmocka_unit_test(stream_that_cannot_be_opened_ends_the_call),
         cmocka_unit_test(answered_call_is_not_repeated),
         cmocka_unit_test(unary_call_wants_exactly_one_message),
         cmocka_unit_test(message_before_an_error_is_not_delivered),
@@ -677,10 +828,13 @@ int main(void)
         cmocka_unit_test(method_must_be_service_and_method),
         cmocka_unit_test(request_over_the_limit_is_not_sent),
         cmocka_unit_test(limit_of_a_first_config_holds_for_calls_that_waited_for_it),
+        cmocka_unit_test(what_was_asked_for_is_handed_to_the_transport),
         cmocka_unit_test(receive_limit_is_handed_to_the_transport),
         cmocka_unit_test(failure_tells_resolver_addresses_errors_and_next_attempts),
+        cmocka_unit_test(interrupted_call_tells_what_is_known_of_the_backends),
+        cmocka_unit_test(a_good_result_makes_the_resolvers_error_a_thing_of_the_past),
         cmocka_unit_test(failure_outlives_the_channel),
-        cmocka_unit_test(long_lists_of_addresses_are_cut),
+        cmocka_unit_test(long_lists_of_addresses_are_cut_at_64),
         cmocka_unit_test(call_from_the_server_with_an_error_has_no_failure_report),
         cmocka_unit_test(times_tell_the_way_of_a_call),
         cmocka_unit_test(results_of_no_call_are_nothing),

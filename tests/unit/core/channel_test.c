@@ -177,6 +177,22 @@ TEST(zero_addresses_fail_calls_and_ask_the_resolver_again)
     channel_bench_fini(&b);
 }
 
+/* As if it had given no config: what the application gave is in force. */
+TEST(a_first_error_puts_the_default_config_in_force)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}]}");
+    channel_bench_servers(&b, "a");
+    call = channel_bench_call(&b, NULL);
+    channel_bench_resolver_error(&b, "no such host");
+    expect_pending(call);
+    channel_bench_resolve(&b, "a");
+    expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
 TEST(error_after_a_good_result_changes_nothing)
 {
     struct channel_bench b;
@@ -712,6 +728,28 @@ TEST(authority_is_the_target_unless_the_application_says_otherwise)
 
 /* ---- Out of memory ------------------------------------------------------------------------------------ */
 
+/* Without memory for a policy the channel stays idle: the next call leaves idle mode, and
+ * waits for the resolver like any other. */
+TEST(idle_mode_is_left_at_the_second_try_when_memory_was_short_at_the_first)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_servers(&b, "a");
+    b.mem.fail_at = b.mem.n_allocs + 1;
+    channel_bench_connect(&b);
+    assert_true(b.mem.has_failed);
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(b.n_builds, 0);
+    call = channel_bench_call(&b, NULL);
+    expect_pending(call);
+    assert_int_equal(call->state, GREBE__CALL_RESOLVING);
+    channel_bench_resolve(&b, "a");
+    expect_echo(call, "a");
+    channel_bench_fini(&b);
+}
+
 TEST(out_of_memory_anywhere_is_survived)
 {
     uint32_t fail_at = 0;
@@ -761,6 +799,7 @@ int main(void)
             a_resolver_that_could_not_be_built_is_built_anew_after_idle_mode),
         cmocka_unit_test(resolver_error_before_any_result_fails_calls_with_its_text),
         cmocka_unit_test(zero_addresses_fail_calls_and_ask_the_resolver_again),
+        cmocka_unit_test(a_first_error_puts_the_default_config_in_force),
         cmocka_unit_test(error_after_a_good_result_changes_nothing),
         cmocka_unit_test(default_config_applies_when_the_resolver_has_none),
         cmocka_unit_test(config_of_the_resolver_wins_and_stays_when_it_stops_coming),
@@ -788,6 +827,8 @@ int main(void)
         cmocka_unit_test(default_scheme_of_the_process_is_used_for_targets_without_one),
         cmocka_unit_test(plaintext_must_be_asked_for),
         cmocka_unit_test(authority_is_the_target_unless_the_application_says_otherwise),
+        cmocka_unit_test(
+            idle_mode_is_left_at_the_second_try_when_memory_was_short_at_the_first),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
 

@@ -87,6 +87,57 @@ TEST(a_server_that_says_nothing_is_given_up_and_tried_again)
     channel_bench_fini(&b);
 }
 
+TEST(each_round_has_an_error_of_its_own)
+{
+    struct channel_bench b;
+    struct sim_server *server;
+
+    start_one(&b, "a", "a");
+    server = sim_server_find(&b.sim, "a");
+    server->behaviour = SIM_REFUSES;
+    server->refusal = "no route to host";
+    channel_bench_connect(&b);
+    assert_string_equal(one.error, "connection error: a: no route to host");
+    channel_bench_advance_ms(&b, 1000);
+    server->refusal = "connection refused";
+    channel_bench_connect(&b);
+    assert_string_equal(one.error, "connection error: a: connection refused");
+    channel_bench_fini(&b);
+}
+
+static enum grebe_connectivity subconn_then,
+    channel_then; /* when the resolver was asked */
+
+static void look_at_states(struct channel_bench *b)
+{
+    subconn_then = one.state;
+    channel_then = grebe__channel_get_state(b->channel);
+}
+
+/* The subconn's listener has heard, inside a turn of its own; what the policy makes of it
+ * comes after the resolver was asked, who may know better addresses. */
+TEST(the_resolver_is_asked_before_the_channel_shows_a_failure_or_a_loss)
+{
+    struct channel_bench b;
+
+    start_one(&b, "", "a");
+    b.on_resolve_now = look_at_states;
+    channel_bench_connect(&b);
+    assert_int_equal(subconn_then, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(channel_then, GREBE_CONNECTING);
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_TRANSIENT_FAILURE);
+    channel_bench_servers(&b, "a");
+    channel_bench_advance_ms(&b, 1000);
+    channel_bench_connect(&b);
+    assert_int_equal(one.state, GREBE_READY);
+    sim_server_kill(sim_server_find(&b.sim, "a"), "reset");
+    sim_settle(&b.sim);
+    assert_int_equal(subconn_then, GREBE_IDLE);
+    assert_int_equal(channel_then, GREBE_READY);
+    assert_int_equal(grebe__channel_get_state(b.channel), GREBE_IDLE);
+    channel_bench_fini(&b);
+}
+
 /* SC-4 */
 TEST(intervals_grow_as_the_options_say)
 {
@@ -151,6 +202,52 @@ TEST(an_endless_backoff_ends_when_it_is_reset_and_not_before)
     grebe__env_leave(&b.sim.env);
     sim_settle(&b.sim);
     assert_int_equal(grebe__channel_get_state(b.channel), GREBE_READY);
+    channel_bench_fini(&b);
+}
+
+/* One that is READY at the time has only its count to lose. */
+TEST(every_subconn_forgets_its_backoff)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}");
+    b.resolves_to = "a b c";
+    channel_bench_servers(&b, "c");
+    channel_bench_connect(&b);
+    assert_int_equal(b.sim.n_dials, 3);
+    channel_bench_servers(&b, "a b");
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_reset_backoff(b.channel);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_int_equal(sim_server_find(&b.sim, "a")->n_connections, 1);
+    assert_int_equal(sim_server_find(&b.sim, "b")->n_connections, 1);
+    assert_int_equal(sim_server_find(&b.sim, "c")->n_connections, 1);
+    channel_bench_fini(&b);
+}
+
+/* Nothing of an attempt that is over wakes anybody up later. */
+TEST(a_timer_runs_only_while_something_is_waited_for)
+{
+    struct channel_bench b;
+
+    channel_bench_init(&b);
+    b.options.idle_timeout_ns = 0;
+    b.options.service_config = "{\"loadBalancingConfig\":[{\"one_subconn\":{}}]}";
+    b.resolves_to = "a";
+    assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+    channel_bench_connect(&b);
+    assert_int_equal(one.state, GREBE_TRANSIENT_FAILURE);
+    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), sim_now(&b.sim) + SECOND);
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_reset_backoff(b.channel);
+    grebe__env_leave(&b.sim.env);
+    assert_int_equal(one.state, GREBE_IDLE);
+    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), UINT64_MAX);
+    channel_bench_servers(&b, "a");
+    channel_bench_connect(&b);
+    assert_int_equal(one.state, GREBE_READY);
+    assert_int_equal(grebe__wheel_next_ns(&b.sim.env.wheel), UINT64_MAX);
     channel_bench_fini(&b);
 }
 
@@ -313,9 +410,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_means_nothing_unless_the_subconn_is_idle),
         cmocka_unit_test(a_server_that_says_nothing_is_given_up_and_tried_again),
+        cmocka_unit_test(each_round_has_an_error_of_its_own),
+        cmocka_unit_test(
+            the_resolver_is_asked_before_the_channel_shows_a_failure_or_a_loss),
         cmocka_unit_test(intervals_grow_as_the_options_say),
         cmocka_unit_test(backoff_is_drawn_once_for_each_round),
         cmocka_unit_test(an_endless_backoff_ends_when_it_is_reset_and_not_before),
+        cmocka_unit_test(every_subconn_forgets_its_backoff),
+        cmocka_unit_test(a_timer_runs_only_while_something_is_waited_for),
         cmocka_unit_test(a_maximum_of_zero_is_taken_at_its_word),
         cmocka_unit_test(a_longer_connect_timeout_is_used),
         cmocka_unit_test(connections_of_a_short_life_lose_no_call),

@@ -54,17 +54,26 @@ TEST(one_new_picker_releases_all_waiting_calls_in_order)
     channel_bench_fini(&b);
 }
 
-TEST(picker_sees_method_and_deadline)
+TEST(picker_sees_method_metadata_deadline_time_and_a_fresh_random_number)
 {
     struct channel_bench b;
     struct grebe_call_options options = timeout_ms(5000);
+    uint64_t before;
 
     scripted_start(&b, GREBE_PICK_COMPLETE);
+    options.metadata = grebe_metadata_new(NULL);
+    channel_bench_advance_ms(&b, 30);
     expect_echo(channel_bench_call(&b, &options), "a");
     assert_string_equal(script.picked_method, "/s/m");
+    assert_ptr_equal(script.picked_metadata, options.metadata);
     assert_int_equal(script.picked_deadline_ns, sim_now(&b.sim) + 5 * SECOND);
+    assert_int_equal(script.picked_now_ns, sim_now(&b.sim));
+    before = script.picked_random;
     expect_echo(channel_bench_call(&b, NULL), "a");
+    assert_null(script.picked_metadata);
     assert_int_equal(script.picked_deadline_ns, UINT64_MAX);
+    assert_true(script.picked_random != before);
+    grebe_metadata_unref(options.metadata);
     channel_bench_fini(&b);
 }
 
@@ -493,8 +502,32 @@ TEST(done_comes_for_a_cancelled_call)
     channel_bench_cancel(&b, call);
     assert_int_equal(script.n_done, 1);
     assert_int_equal(script.done_code, GREBE_STATUS_CANCELLED);
+    assert_true(script.done_sent);
+    assert_false(script.done_received);
     assert_null(sim_server_request(scripted_server(&b)));
     expect_status(call, GREBE_STATUS_CANCELLED, "context canceled");
+    channel_bench_fini(&b);
+}
+
+/* The subconn was READY and had no stream to spare: nothing was sent. */
+TEST(done_comes_for_a_call_that_got_no_stream)
+{
+    struct channel_bench b;
+    struct grebe_call *first, *second;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
+    sim_server_set_max_streams(scripted_server(&b), 1);
+    first = channel_bench_call(&b, NULL);
+    second = channel_bench_call(&b, NULL);
+    assert_int_equal(script.n_picks, 2);
+    channel_bench_cancel(&b, second);
+    assert_int_equal(script.n_done, 1);
+    assert_int_equal(script.done_code, GREBE_STATUS_CANCELLED);
+    assert_false(script.done_sent || script.done_received);
+    expect_status(second, GREBE_STATUS_CANCELLED, "waiting for a stream");
+    channel_bench_cancel(&b, first);
+    grebe_call_unref(first);
     channel_bench_fini(&b);
 }
 
@@ -587,7 +620,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pick_is_asked_once_for_each_picker),
         cmocka_unit_test(one_new_picker_releases_all_waiting_calls_in_order),
-        cmocka_unit_test(picker_sees_method_and_deadline),
+        cmocka_unit_test(
+            picker_sees_method_metadata_deadline_time_and_a_fresh_random_number),
         cmocka_unit_test(failing_pick_fails_the_call_unless_it_waits),
         cmocka_unit_test(cancelled_wait_tells_the_balancers_error_too),
         cmocka_unit_test(drop_fails_even_a_call_that_waits),
@@ -607,6 +641,7 @@ int main(void)
         cmocka_unit_test(done_comes_once_with_the_attempts_end),
         cmocka_unit_test(done_has_the_trailers_there_were),
         cmocka_unit_test(done_comes_for_a_cancelled_call),
+        cmocka_unit_test(done_comes_for_a_call_that_got_no_stream),
         cmocka_unit_test(a_handshake_that_fails_is_told_before_the_deadline),
         cmocka_unit_test(a_call_that_waits_for_a_dead_server_ends_at_its_deadline),
         cmocka_unit_test(a_call_that_waits_completes_when_a_good_address_comes),

@@ -124,6 +124,7 @@ TEST(a_subconn_asked_for_while_the_policy_is_closed_is_refused)
     p.log[0] = '\0';
     channel_bench_close(&b);
     assert_int_equal(p.made_in_destroy, GREBE_ERR_CLOSED);
+    assert_false(channel_bench_logged(&b, "after it was destroyed")); /* not yet */
     assert_string_equal(p.log, "destroy"); /* no listener is called any more */
     channel_bench_fini(&b);
 }
