@@ -163,14 +163,14 @@ static int on_new_subconn(void *arg, const struct grebe_subconn_options *options
     subconn = grebe_mem_zalloc(lab->options.mem, sizeof *subconn);
     if (subconn == NULL)
         return GREBE_ERR_NOMEM;
-    grebe__subconn_init(&subconn->base, &subconn_ops, options);
-    grebe__list_init(&subconn->link);
     subconn->lab = lab;
     subconn->id = lab->n_subconns;
     if (set_addresses(subconn, options->addresses, options->n_addresses) != GREBE_OK) {
-        free_subconn(subconn);
+        grebe_mem_free(lab->options.mem, subconn);
         return GREBE_ERR_NOMEM;
     }
+    grebe__subconn_init(&subconn->base, &subconn_ops, options);
+    grebe__list_init(&subconn->link);
     grebe__list_append(&lab->live, &subconn->link);
     grebe_subconn_ref(&subconn->base);
     lab->n_subconns++;
