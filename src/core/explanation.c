@@ -186,7 +186,7 @@ void grebe_explain_candidate(struct grebe_explanation *explanation,
  * new piece, with what it said before in front. */
 void grebe_explain_note(struct grebe_explanation *explanation, const char *format, ...)
 {
-    struct grebe_explained_policy *policy = &explanation->policies[speaker(explanation)];
+    struct grebe_explained_policy *policy;
     struct grebe__text text = grebe__text_init(explanation->notes + explanation->n_notes,
                                                NOTES_BYTES - explanation->n_notes);
     char note[256];
@@ -194,6 +194,7 @@ void grebe_explain_note(struct grebe_explanation *explanation, const char *forma
 
     if (explanation->n_policies == 0 || text.size == 0)
         return;
+    policy = &explanation->policies[speaker(explanation)];
     va_start(args, format);
     vsnprintf(note, sizeof note, format, args);
     va_end(args);

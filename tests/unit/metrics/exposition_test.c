@@ -181,7 +181,7 @@ TEST(text_larger_than_any_buffer_comes_in_pieces)
 
     figures_init(&f, NULL);
     for (int i = 0; i < 200; i++) {
-        char value[16];
+        char value[24];
 
         snprintf(value, sizeof value, "value %d", i);
         f.recorder->ops->add(f.recorder, open_series(&f, &counter, value), i);
