@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh PEER INTEROP -- get the peer ready in the current directory, then run the cases.
-# Exit code 77, with the reason, when this machine cannot have the peer.
+# run.sh PEER INTEROP -- get the peer ready in the current directory, then run the cases:
+# those of INTEROP against a server, or a client's own against GREBE_TOOL.  Exit code 77, with
+# the reason, when this machine cannot have the peer.
 set -eu
 peer=$1 interop=$2
 here=$(dirname "$0")
@@ -39,14 +40,24 @@ prepare_js() {
     server="node $here/js/server.js"
 }
 
-prepare_go() {
+# build_go PACKAGE: makes ./peer.
+build_go() {
     command -v go >/dev/null || skip "no go"
     version=$(go env GOVERSION | sed 's/^go//')
     printf '1.25\n%s\n' "$version" | sort --check=quiet --version-sort ||
         skip "go $version is older than 1.25"
     fetch go mod download -C "$here/go"
-    quietly go build -C "$here/go" -o "$PWD/server" .
-    server=$PWD/server
+    quietly go build -C "$here/go" -o "$PWD/peer" "$1"
+}
+
+prepare_go() {
+    build_go ./server
+    server=$PWD/peer
+}
+
+prepare_go_client() {
+    build_go ./client
+    exec "$PWD/peer" "$GREBE_TOOL"
 }
 
 "prepare_$peer"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Server is the grpc-go peer of the interop tests; ../README.md is its contract.
+// Server is the grpc-go peer of the interop tests; ../../README.md is its contract.
 package main
 
 import (
