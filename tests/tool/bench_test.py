@@ -90,10 +90,16 @@ class Bench(Case):
 
     def test_open_loop_keeps_its_rate(self):
         with Backend(count=2) as backend:
-            _, result = bench(backend, "-r", 500, "-z", "1s", "--policy", "round_robin")
-            self.assertEqual((result["mode"], result["rate_target"]), ("open", 500))
-            self.assertEqual(result["calls"], 500)
-            self.assertFalse(result["generator"]["saturated"] and not IS_SANITIZED)
+            for _ in range(10):  # a machine that is busy now is not so for ever
+                _, result = bench(backend, "-r", 500, "-z", "1s", "--policy",
+                                  "round_robin")
+                self.assertEqual((result["mode"], result["rate_target"]), ("open", 500))
+                self.assertEqual(result["calls"], 500)
+                generator = result["generator"]
+                self.assertEqual(generator["saturated"], generator["late_us_p99"] > 5000)
+                if IS_SANITIZED or not generator["saturated"]:
+                    return
+            self.fail("the generator is saturated by 500 calls a second")
 
     def test_open_loop_counts_from_when_a_call_was_due(self):
         # One place, 20 ms each: 50 calls a second fit, 100 come, the last waits a second.
