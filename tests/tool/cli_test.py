@@ -6,8 +6,9 @@ import json
 import os
 import pty
 import re
+import resource
 
-from harness import Case, SOURCE, TOOL, main, run
+from harness import Case, SOURCE, TOOL, main, run, start
 
 VERBS = ["call", "bench", "backend", "resolve", "demo"]
 
@@ -52,11 +53,32 @@ class Cli(Case):
 
     def test_wrong_words_are_one_line(self):
         self.check_usage(run("cal"), "no verb 'cal'", "grebe --help")
+        self.check_usage(run("help", "cal"), "no verb 'cal'", "grebe --help")
         self.check_usage(run("call", "--nonsense"), "--nonsense", "grebe call --help")
         self.check_usage(run("bench", "--polic", "x"), "did you mean --policy?")
         self.check_usage(run("call", "x"), "METHOD is missing")
         self.check_usage(run("demo", "-o", "csv"), "table|json")
         self.check_usage(run("backend", "surplus"), "one word too many")
+
+    def test_want_of_descriptors_is_no_wrong_usage(self):
+        """Whatever cannot be opened, nothing crashes, and the exit code is 1."""
+        verbs = [["call", "--plaintext", "127.0.0.1:1", "a.B/C", "-d", ""],
+                 ["bench", "--plaintext", "127.0.0.1:1", "a.B/C", "-n", "1"],
+                 ["bench", "--plaintext", "127.0.0.1:1", "a.B/C", "-n", "1", "--threads",
+                  "1"],
+                 ["resolve", "dns:///localhost:1"],
+                 ["backend", "--listen", "127.0.0.1:0"],
+                 ["demo", "--seconds", "2", "--policy", "round_robin"]]
+        # With less than six, libuv gives up before main() has anything to say.
+        for n in range(6, 16):
+            for words in verbs:
+                tool = start(*words, preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_NOFILE, (n, n)))
+                if words[0] == "backend" and tool.stdout.readline():
+                    tool.terminate()
+                _, errors = tool.communicate(timeout=20)
+                self.assertIn(tool.returncode, (0, 1), (n, words, errors))
+                self.assertNotIn(b"--help", errors)
 
     def test_version_is_the_librarys(self):
         header = (SOURCE / "include/grebe/version.h").read_text()

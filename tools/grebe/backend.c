@@ -130,6 +130,11 @@ static int complain(const char *what)
     return options_complain("backend", "%s", what);
 }
 
+static int fail(const char *what)
+{
+    return options_fail("backend", "%s", what);
+}
+
 /* What still runs is lost. */
 static void kill_all(struct backend *b)
 {
@@ -182,13 +187,17 @@ static void on_signal(uv_signal_t *handle, int number)
     }
 }
 
-/* Neither signals nor the timer keep the loop going: listeners and connections do. */
-static void start_handles(struct backend *b)
+/* Neither signals nor the timer keep the loop going: listeners and connections do.  The
+ * first signal may find no descriptor for the pipe that they share. */
+static int start_handles(struct backend *b)
 {
     static const int numbers[4] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
     for (size_t i = 0; i < 4; i++) {
-        uv_signal_init(&b->uv, &b->signals[i]);
+        int error = uv_signal_init(&b->uv, &b->signals[i]);
+
+        if (error != 0)
+            return error;
         b->signals[i].data = b;
         uv_signal_start(&b->signals[i], on_signal, numbers[i]);
         uv_unref((uv_handle_t *)&b->signals[i]);
@@ -196,6 +205,7 @@ static void start_handles(struct backend *b)
     uv_timer_init(&b->uv, &b->drain_timer);
     b->drain_timer.data = b;
     uv_unref((uv_handle_t *)&b->drain_timer);
+    return 0;
 }
 
 /* A signal that comes while we leave anyway must not spoil the exit code. */
@@ -270,7 +280,7 @@ static int read_health(struct backend *b)
                 "--health: '%s' is not like my.Service=SERVING, NOT_SERVING or UNKNOWN",
                 lines->items[i]);
         if (error != 0)
-            return complain("out of memory");
+            return fail("out of memory");
     }
     return EXIT_FINE;
 }
@@ -332,8 +342,7 @@ static int add_server(struct backend *b, const char *address, size_t n)
     b->servers[b->n_servers++] = server;
     if (server_listen(server, error, sizeof error))
         return EXIT_FINE;
-    fprintf(stderr, "grebe backend: %s\n", error);
-    return EXIT_FAILED;
+    return fail(error);
 }
 
 static int add_servers(struct backend *b)
@@ -345,7 +354,7 @@ static int add_servers(struct backend *b)
     b->servers = calloc(n, sizeof(struct server *));
     b->names = calloc(n, sizeof *b->names);
     if (b->servers == NULL || b->names == NULL)
-        return complain("out of memory");
+        return fail("out of memory");
     for (size_t i = 0; i < n_listen(b->args); i++) {
         const char *first = listen->n == 0 ? fallback : listen->items[i];
 
@@ -414,21 +423,31 @@ static int load_tls(struct backend *b)
     return b->tls == NULL ? complain(error) : EXIT_FINE;
 }
 
-static int run_loop(struct backend *b)
+static int serve_with_signals(struct backend *b)
 {
-    int code;
+    int error = start_handles(b), code;
 
-    allow_many_files();
-    uv_loop_init(&b->uv);
-    if (server_loop_new(&b->uv, &b->loop) != 0)
-        return complain("out of memory");
-    start_handles(b);
+    if (error != 0)
+        return fail(uv_strerror(error));
     code = serve(b);
     close_handles(b);
-    server_loop_destroy(b->loop);
+    return code;
+}
+
+static int run_loop(struct backend *b)
+{
+    int code = EXIT_FINE, error = uv_loop_init(&b->uv);
+
+    if (error != 0)
+        return fail(uv_strerror(error));
+    error = server_loop_new(&b->uv, &b->loop);
+    if (error == 0) {
+        code = serve_with_signals(b);
+        server_loop_destroy(b->loop);
+    }
     uv_run(&b->uv, UV_RUN_DEFAULT);
     uv_loop_close(&b->uv);
-    return code;
+    return error == 0 ? code : fail(uv_strerror(error));
 }
 
 static int run(void *arg)
@@ -442,8 +461,10 @@ static int run(void *arg)
         code = read_load(&b);
     if (code == EXIT_FINE)
         code = load_tls(&b);
-    if (code == EXIT_FINE)
+    if (code == EXIT_FINE) {
+        allow_many_files();
         code = run_loop(&b);
+    }
     health_table_fini(&b.health);
     server_tls_destroy(b.tls);
     return code;

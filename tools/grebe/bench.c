@@ -86,8 +86,7 @@ static int save(const struct bench_args *args, const json_t *json)
     if (args->save == NULL ||
         json_dump_file(json, args->save, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0)
         return EXIT_FINE;
-    fprintf(stderr, "grebe bench: --save: %s could not be written\n", args->save);
-    return EXIT_FAILED;
+    return options_fail("bench", "--save: %s could not be written", args->save);
 }
 
 static void print(const struct bench_result *result, json_t *json, const json_t *baseline)
@@ -113,7 +112,7 @@ static int report(struct bench *bench, const json_t *baseline)
     int code = EXIT_FAILED, limits;
 
     if (!bench_result_init(&result, bench))
-        return options_complain("bench", "out of memory");
+        return options_fail("bench", "out of memory");
     json = bench_result_json(&result);
     if (json != NULL) {
         print(&result, json, baseline);
@@ -165,7 +164,7 @@ static int run(void *arg)
     int code;
 
     if (bench == NULL)
-        return options_complain("bench", "out of memory");
+        return options_fail("bench", "out of memory");
     code = prepare(bench);
     if (code == EXIT_FINE) {
         bench->policy = channel_policy(&bench->args->channel, policy);

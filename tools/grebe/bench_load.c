@@ -101,7 +101,7 @@ static void give_up(struct load *load, const char *why)
 {
     if (!load->is_broken) {
         term_progress(NULL);
-        fprintf(stderr, "grebe bench: %s\n", why);
+        options_fail("bench", "%s", why);
     }
     load->is_broken = true;
     load->bench->is_stopping = true;
@@ -334,10 +334,11 @@ static int run_with_channel(struct load *load)
 int bench_run_load(struct bench *bench)
 {
     struct load load = {.bench = bench};
+    const char *obstacle = host_init(&load.host, on_interrupt);
     int code;
 
-    if (!host_init(&load.host, on_interrupt))
-        return options_complain("bench", "out of memory");
+    if (obstacle != NULL)
+        return options_fail("bench", "%s", obstacle);
     code = channel_open("bench", bench->target, &bench->args->channel, load.host.loop,
                         on_log, &load, &load.channel);
     if (code == EXIT_FINE)

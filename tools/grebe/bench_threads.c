@@ -58,7 +58,7 @@ static void record(struct crew *crew, uint64_t start_ns, uint64_t now_ns,
 static void give_up(struct crew *crew, const char *why)
 {
     if (!atomic_exchange(&crew->is_broken, true))
-        fprintf(stderr, "grebe bench: %s\n", why);
+        options_fail("bench", "%s", why);
     crew->bench->is_stopping = true;
 }
 
@@ -317,7 +317,7 @@ int bench_run_threads(struct bench *bench)
     int code;
 
     if (callers == NULL)
-        return options_complain("bench", "out of memory");
+        return options_fail("bench", "out of memory");
     code = channel_open("bench", bench->target, &bench->args->channel, NULL, on_log,
                         &crew, &crew.channel);
     if (code == EXIT_FINE)

@@ -339,7 +339,7 @@ static void start_next(struct caller *caller)
                                     caller->payload.bytes, caller->payload.length,
                                     &caller->options, on_done, caller, &caller->current);
     if (result != GREBE_OK) {
-        fprintf(stderr, "grebe call: %s\n", grebe_strerror(result));
+        options_fail("call", "%s", grebe_strerror(result));
         caller->is_broken = true;
         uv_stop(&caller->host.uv);
     }
@@ -421,10 +421,11 @@ static int run(void *arg)
         .args = args,
         .n_left = args->n_calls == 0 ? 1 : args->n_calls,
     };
+    const char *obstacle = host_init(&caller.host, on_interrupt);
     int code;
 
-    if (!host_init(&caller.host, on_interrupt))
-        return options_complain("call", "out of memory");
+    if (obstacle != NULL)
+        return options_fail("call", "%s", obstacle);
     if (!channel_method(args->operands.items[1], caller.method, sizeof caller.method))
         code = options_complain("call", "METHOD: '%s' is not like my.Service/Method",
                                 args->operands.items[1]);

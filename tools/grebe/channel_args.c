@@ -61,11 +61,19 @@ static int check(const char *verb, const struct channel_args *args)
     return EXIT_FINE;
 }
 
+int channel_refused(const char *verb, int result, const struct grebe_diag *diag)
+{
+    if (result == GREBE_ERR_NOMEM || result == GREBE_ERR_SYSTEM)
+        return options_fail(verb, "%s", diag->text);
+    return options_complain(verb, "%s", diag->text);
+}
+
 static int make_credentials(const char *verb, const struct channel_args *args,
                             struct grebe_credentials **out)
 {
     struct grebe_tls_options options = GREBE_TLS_OPTIONS_INIT;
     struct grebe_diag diag;
+    int result;
 
     if (args->is_plaintext) {
         *out = grebe_credentials_insecure();
@@ -75,9 +83,8 @@ static int make_credentials(const char *verb, const struct channel_args *args,
     options.cert_file = args->cert;
     options.key_file = args->key;
     options.skips_verification = args->skips_verification;
-    if (grebe_credentials_tls(&options, &diag, out) != GREBE_OK)
-        return options_complain(verb, "%s", diag.text);
-    return EXIT_FINE;
+    result = grebe_credentials_tls(&options, &diag, out);
+    return result == GREBE_OK ? EXIT_FINE : channel_refused(verb, result, &diag);
 }
 
 /* JSON as it was given or from a file; out->bytes NULL if there is none. */
@@ -99,10 +106,9 @@ static int make_channel(const char *verb, const char *target,
                         struct grebe_channel **out)
 {
     struct grebe_diag diag;
+    int result = grebe_channel_new(target, options, &diag, out);
 
-    if (grebe_channel_new(target, options, &diag, out) != GREBE_OK)
-        return options_complain(verb, "%s", diag.text);
-    return EXIT_FINE;
+    return result == GREBE_OK ? EXIT_FINE : channel_refused(verb, result, &diag);
 }
 
 int channel_open(const char *verb, const char *target, const struct channel_args *args,
@@ -198,7 +204,7 @@ static int add_header(const char *verb, struct grebe_metadata *metadata, const c
         continue;
     decoded = malloc(strlen(value) + 1);
     if (decoded == NULL)
-        return options_complain(verb, "out of memory");
+        return options_fail(verb, "out of memory");
     value_length = strlen(value);
     if (is_binary(name) && !base64_decode(value, decoded, &value_length)) {
         free(decoded);
@@ -221,7 +227,7 @@ int channel_call_options(const char *verb, const struct channel_args *args,
     if (args->headers.n > 0) {
         metadata = grebe_metadata_new(NULL);
         if (metadata == NULL)
-            return options_complain(verb, "out of memory");
+            return options_fail(verb, "out of memory");
     }
     for (size_t i = 0; i < args->headers.n && code == EXIT_FINE; i++)
         code = add_header(verb, metadata, args->headers.items[i]);

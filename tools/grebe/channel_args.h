@@ -25,11 +25,15 @@ struct channel_args {
 
 extern const struct option_spec channel_options[];
 
-/* Opens a channel.  What is wrong with the options is said on stderr; gives EXIT_FINE or
- * EXIT_USAGE.  `loop` NULL: one of its own; `on_log` NULL: silent. */
+/* Opens a channel.  What is wrong is said on stderr; gives EXIT_FINE, EXIT_USAGE or
+ * EXIT_FAILED.  `loop` NULL: one of its own; `on_log` NULL: silent. */
 int channel_open(const char *verb, const char *target, const struct channel_args *args,
                  struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
                  struct grebe_channel **out);
+
+/* Says what the library found wrong; gives EXIT_USAGE, or EXIT_FAILED if the words were
+ * right. */
+int channel_refused(const char *verb, int result, const struct grebe_diag *diag);
 
 /* The options of a call; out->metadata is the caller's to unref. */
 int channel_call_options(const char *verb, const struct channel_args *args,

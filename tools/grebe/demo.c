@@ -140,7 +140,7 @@ static int run_policy(struct demo *demo, struct demo_run *run, bool *is_interrup
     int code;
 
     if (bench == NULL)
-        return options_complain("demo", "out of memory");
+        return options_fail("demo", "out of memory");
     snprintf(label, sizeof label, "%s, policy %zu of %zu: ", run->policy,
              (size_t)(run - demo->runs) + 1, demo->n_runs);
     code = run_bench(demo, run, bench, label);
@@ -228,10 +228,8 @@ static int start_backends(struct demo *demo)
         settings[i].seed = (uint64_t)i + 1;
     }
     if (!demo_backends_start(settings, DEMO_BACKENDS, &demo->servers, error,
-                             sizeof error)) {
-        fprintf(stderr, "grebe demo: %s\n", error);
-        return EXIT_FAILED;
-    }
+                             sizeof error))
+        return options_fail("demo", "%s", error);
     for (int i = 0; i < DEMO_BACKENDS; i++) {
         struct demo_backend *backend = &demo->backends[i];
 
@@ -261,7 +259,7 @@ static int run(void *arg)
         return options_complain("demo", "-r: from 10 to 10000");
     demo.runs = calloc(DEMO_POLICIES, sizeof *demo.runs);
     if (demo.runs == NULL)
-        return options_complain("demo", "out of memory");
+        return options_fail("demo", "out of memory");
     code = choose_policies(&demo);
     if (code == EXIT_FINE)
         code = start_backends(&demo);

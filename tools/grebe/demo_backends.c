@@ -7,11 +7,13 @@
 #include <stdlib.h>
 
 #include "alarm.h"
+#include "options.h"
 
 struct demo_backends {
     pthread_t thread;
     uv_loop_t uv;
     uv_async_t command; /* from the other thread: look at what follows */
+    bool has_command;
     pthread_mutex_t mutex;
     bool wants_stop;
     bool wants_schedule;
@@ -40,12 +42,13 @@ static void on_revive(uv_timer_t *timer)
     char error[256];
 
     if (!server_listen(b->servers[b->victim], error, sizeof error))
-        fprintf(stderr, "grebe demo: %s\n", error);
+        options_fail("demo", "%s", error);
 }
 
 static void close_all(struct demo_backends *b)
 {
-    uv_close((uv_handle_t *)&b->command, NULL);
+    if (b->has_command)
+        uv_close((uv_handle_t *)&b->command, NULL);
     uv_close((uv_handle_t *)&b->kill, NULL);
     uv_close((uv_handle_t *)&b->revive, NULL);
     for (size_t i = 0; i < b->n_servers; i++)
@@ -111,11 +114,15 @@ static void finish(struct demo_backends *b)
 static bool set_up(struct demo_backends *b, const struct server_settings *settings,
                    size_t n, char *error, size_t error_size)
 {
-    uv_async_init(&b->uv, &b->command, on_command);
+    int result = uv_async_init(&b->uv, &b->command, on_command);
+
+    b->has_command = result == 0;
     uv_timer_init(&b->uv, &b->kill);
     uv_timer_init(&b->uv, &b->revive);
     b->command.data = b->kill.data = b->revive.data = b;
-    if (add_servers(b, settings, n, error, error_size)) {
+    if (result != 0) {
+        snprintf(error, error_size, "%s", uv_strerror(result));
+    } else if (add_servers(b, settings, n, error, error_size)) {
         if (pthread_create(&b->thread, NULL, run, b) == 0)
             return true;
         snprintf(error, error_size, "a thread could not be started");
@@ -129,15 +136,18 @@ bool demo_backends_start(const struct server_settings *settings, size_t n,
                          struct demo_backends **out, char *error, size_t error_size)
 {
     struct demo_backends *b = calloc(1, sizeof *b);
+    int result = b == NULL ? UV_ENOMEM : uv_loop_init(&b->uv);
 
-    if (b == NULL || uv_loop_init(&b->uv) != 0) {
-        snprintf(error, error_size, "out of memory");
+    if (result != 0) {
+        snprintf(error, error_size, "%s", uv_strerror(result));
         free(b);
         return false;
     }
     pthread_mutex_init(&b->mutex, NULL);
-    if (server_loop_new(&b->uv, &b->loop) != 0) {
-        snprintf(error, error_size, "out of memory");
+    result = server_loop_new(&b->uv, &b->loop);
+    if (result != 0) {
+        snprintf(error, error_size, "%s", uv_strerror(result));
+        uv_run(&b->uv, UV_RUN_DEFAULT);
         finish(b);
         return false;
     }

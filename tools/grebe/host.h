@@ -16,8 +16,8 @@ struct host {
     void (*on_interrupt)(struct host *host); /* the first signal; the second kills */
 };
 
-/* False when out of memory or descriptors. */
-bool host_init(struct host *host, void (*on_interrupt)(struct host *host));
+/* NULL, or why it cannot be: "too many open files". */
+const char *host_init(struct host *host, void (*on_interrupt)(struct host *host));
 
 /* Lets go of the loop and runs what is still closing. */
 void host_fini(struct host *host);

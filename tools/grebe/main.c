@@ -49,6 +49,12 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     return code;
 }
 
+static int complain_of(const char *name)
+{
+    fprintf(stderr, "grebe: there is no verb '%s' (try 'grebe --help')\n", name);
+    return EXIT_USAGE;
+}
+
 /* `grebe --version`, `grebe help VERB` and the like; -1 if it is none of them. */
 static int run_general(int argc, char **argv)
 {
@@ -65,11 +71,14 @@ static int run_general(int argc, char **argv)
     if (strcmp(argv[0], "--help") != 0 && strcmp(argv[0], "-h") != 0 &&
         strcmp(argv[0], "help") != 0)
         return -1;
-    verb = argc > 1 ? find_verb(argv[1]) : NULL;
-    if (verb != NULL)
-        options_print_help(verb, stdout);
-    else
+    if (argc < 2) {
         options_print_verbs(verbs, stdout);
+        return EXIT_FINE;
+    }
+    verb = find_verb(argv[1]);
+    if (verb == NULL)
+        return complain_of(argv[1]);
+    options_print_help(verb, stdout);
     return EXIT_FINE;
 }
 
@@ -86,10 +95,7 @@ static int run(int argc, char **argv)
     if (code >= 0)
         return code;
     verb = find_verb(argv[0]);
-    if (verb != NULL)
-        return run_verb(verb, argc - 1, argv + 1);
-    fprintf(stderr, "grebe: there is no verb '%s' (try 'grebe --help')\n", argv[0]);
-    return EXIT_USAGE;
+    return verb == NULL ? complain_of(argv[0]) : run_verb(verb, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

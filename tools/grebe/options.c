@@ -41,16 +41,32 @@ static enum options_result wrong(struct parser *p, const char *format, ...)
     return OPTIONS_WRONG;
 }
 
+static void say(const char *verb, const char *format, va_list args)
+{
+    fprintf(stderr, "grebe %s: ", verb);
+    vfprintf(stderr, format, args);
+}
+
 int options_complain(const char *verb, const char *format, ...)
 {
     va_list args;
 
-    fprintf(stderr, "grebe %s: ", verb);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say(verb, format, args);
     va_end(args);
     fprintf(stderr, " (try 'grebe %s --help')\n", verb);
     return EXIT_USAGE;
+}
+
+int options_fail(const char *verb, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(verb, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return EXIT_FAILED;
 }
 
 /* ---- Values ------------------------------------------------------------------------ */

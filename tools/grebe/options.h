@@ -102,6 +102,11 @@ void options_free(const struct verb *verb, void *args);
 int options_complain(const char *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Prints "grebe VERB: what" and gives EXIT_FAILED: for what goes wrong although the words
+ * are right. */
+int options_fail(const char *verb, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* ---- options_help.c ---------------------------------------------------------------- */
 
 void options_print_verbs(const struct verb *const *verbs, FILE *out);

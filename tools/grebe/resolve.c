@@ -6,6 +6,7 @@
 #include <grebe/grebe.h>
 #include <grebe/resolve.h>
 
+#include "channel_args.h"
 #include "host.h"
 #include "output.h"
 #include "term.h"
@@ -249,13 +250,15 @@ static int resolve(struct resolving *r)
 {
     struct grebe_channel_options options;
     struct grebe_diag diag;
+    int result;
 
     grebe_channel_options_init(&options);
     options.ignores_dns_ttl = r->args->ignores_ttl;
     r->began_ns = grebe_now_ns();
-    if (grebe_resolver_watch_new(r->host.loop, r->args->operands.items[0], &options,
-                                 &diag, on_result, r, &r->watch) != GREBE_OK)
-        return options_complain("resolve", "%s", diag.text);
+    result = grebe_resolver_watch_new(r->host.loop, r->args->operands.items[0], &options,
+                                      &diag, on_result, r, &r->watch);
+    if (result != GREBE_OK)
+        return channel_refused("resolve", result, &diag);
     if (!r->has_answer) /* a resolver may answer while it is built */
         uv_timer_start(&r->timeout, on_timeout, r->args->timeout_ns / NS_PER_MS, 0);
     if (!r->has_answer || r->args->watches)
@@ -267,10 +270,11 @@ static int resolve(struct resolving *r)
 static int run(void *arg)
 {
     struct resolving r = {.args = arg};
+    const char *obstacle = host_init(&r.host, on_interrupt);
     int code;
 
-    if (!host_init(&r.host, on_interrupt))
-        return options_complain("resolve", "out of memory");
+    if (obstacle != NULL)
+        return options_fail("resolve", "%s", obstacle);
     uv_timer_init(&r.host.uv, &r.timeout);
     r.timeout.data = &r;
     code = resolve(&r);
