@@ -218,6 +218,25 @@ class Bench(Case):
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertRegex(done.stdout.decode(), r"(?m)^  p50 .*[+-]\d+\.\d%$")
 
+    def test_baseline_is_in_the_json_too(self):
+        path = self.folder / "before.json"
+        with Backend() as backend:
+            self.assertNotIn("baseline", bench(backend, "-n", 100, "--save", path)[1])
+            saved = json.loads(path.read_text())
+            saved["calls"], saved["ok"] = 200, 150
+            path.write_text(json.dumps(saved))
+            code, result = bench(backend, "-n", 100, "--baseline", path)
+            self.assertEqual(code, 0)
+            self.assertEqual(result["baseline"]["calls"],
+                             {"before": 200, "now": 100, "change": -0.5})
+            self.assertEqual(result["baseline"]["errors_percent"],
+                             {"before": 25, "now": 0, "change": -1})
+            self.assertEqual(result["baseline"]["p99_9"]["before"],
+                             saved["latency_us"]["p99_9"])
+            self.assertEqual(sorted(result["baseline"]), sorted(
+                [*LATENCIES, "rate", "calls", "errors_percent", "cpu_us_per_call",
+                 "max_over_mean", "jain"]))
+
     def test_wrong_words_are_one_line(self):
         base = ["bench", "--plaintext", "127.0.0.1:1", ECHO]
         bad = self.folder / "bad.json"

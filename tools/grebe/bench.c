@@ -33,7 +33,7 @@ static const struct option_spec result_options[] = {
     {OPTION_TEXT, '\0', "save", AT(save), "FILE", NULL, 0,
      "write the JSON there as well"},
     {OPTION_TEXT, '\0', "baseline", AT(baseline), "FILE", NULL, 0,
-     "compare with what --save wrote"},
+     "compare with what --save wrote; in the table, and in the JSON as \"baseline\""},
     {OPTION_LIST, '\0', "fail-if", AT(limits), "LIMIT", NULL, 0,
      "exit 3 if it holds: p99>20ms, errors>0.1%, rate<1000; p99>+10% is against the "
      "baseline; also mean p50 p90 p99.9 max calls cpu imbalance jain; may be repeated"},
@@ -89,12 +89,23 @@ static int save(const struct bench_args *args, const json_t *json)
     return options_fail("bench", "--save: %s could not be written", args->save);
 }
 
-static void print(const struct bench_result *result, json_t *json, const json_t *baseline)
+/* The result, and how it differs from the baseline if there is one. */
+static void print_json(const json_t *json, const json_t *baseline)
+{
+    json_t *whole = json_copy((json_t *)(uintptr_t)json);
+
+    if (baseline != NULL)
+        json_object_set_new(whole, "baseline", bench_baseline_json(json, baseline));
+    output_json(whole);
+}
+
+static void print(const struct bench_result *result, const json_t *json,
+                  const json_t *baseline)
 {
     const struct output_args *output = &result->bench->args->output;
 
     if (output_is(output, "json")) {
-        output_json(json_incref(json));
+        print_json(json, baseline);
     } else if (output_is(output, "csv")) {
         bench_result_csv(result);
     } else {

@@ -149,7 +149,10 @@ void bench_result_table(const struct bench_result *result);
 int bench_limits_check(const struct bench_args *args);
 /* Reads --baseline; *out is NULL without one. */
 int bench_baseline_load(const struct bench_args *args, json_t **out);
-/* How `now` differs, as a table. */
+/* How `now` differs, by the keys of its figures: {"p99": {"before", "now", "change"}, ...},
+ * and "errors_percent"; change is a share of before, null where that is 0. */
+json_t *bench_baseline_json(const json_t *now, const json_t *baseline);
+/* The same as a table. */
 void bench_baseline_print(const json_t *now, const json_t *baseline, bool is_colourless);
 /* EXIT_THRESHOLD if one is missed; each of those is a line on stderr. */
 int bench_limits_apply(const struct bench_args *args, const json_t *now,

@@ -176,6 +176,22 @@ int bench_baseline_load(const struct bench_args *args, json_t **out)
                             args->baseline);
 }
 
+json_t *bench_baseline_json(const json_t *now, const json_t *baseline)
+{
+    json_t *object = json_object();
+
+    for (int i = 0; i < N_FIGURES; i++) {
+        const struct figure *figure = &figures[i];
+        double is = figure_of(figure, now, true), was = figure_of(figure, baseline, true);
+
+        json_object_set_new(object, figure->key == NULL ? "errors_percent" : figure->key,
+                            json_pack("{s:f, s:f, s:o}", "before", was, "now", is,
+                                      "change",
+                                      was == 0 ? json_null() : json_real(is / was - 1)));
+    }
+    return object;
+}
+
 void bench_baseline_print(const json_t *now, const json_t *baseline, bool is_colourless)
 {
     struct term term = term_of(stdout, is_colourless);
