@@ -89,6 +89,7 @@ struct grebe_channel_options {
     bool accepts_empty_dns_answers; /* a name without addresses empties a working list */
     /* Look up _grpclb._tcp.HOST, too, for a policy that knows GREBE_ATTRIBUTE_BALANCERS. */
     bool wants_dns_balancers;
+    bool ignores_health_check; /* whatever the service config's healthCheckConfig says */
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

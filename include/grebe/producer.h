@@ -46,7 +46,7 @@ struct grebe_subconn;
 
 struct grebe_feed_end {
     const struct grebe_status *status;
-    const char *peer; /* "10.0.0.1:443"; "" if it was not open */
+    const char *peer; /* "10.0.0.1:443"; "" if there was none */
     bool was_open;    /* false: there was no connection, or no memory; status says it */
 };
 

@@ -91,6 +91,9 @@ struct grebe_failure_address {
     bool has_next_attempt;  /* a backoff timer runs */
     uint64_t
         next_attempt_ns; /* from the moment of the failure; valid if has_next_attempt */
+    /* What its health service says: "NOT_SERVING", "no answer yet", "unimplemented", or
+     * why it could not be asked; NULL: it is not asked. */
+    const char *health;
 };
 
 /* Borrowed from `failure`. */

@@ -23,6 +23,7 @@ struct grebe__service_config {
     struct grebe_lb_config *lb; /* a reference, or NULL */
     struct grebe__retry_throttling throttling;
     char *health_service;     /* owned; NULL: none */
+    bool has_health_check;    /* with a service or without */
     uint32_t max_connections; /* 0: not said */
     struct grebe__method_config *methods;
     size_t n_methods;
@@ -255,6 +256,7 @@ static int parse_health(struct grebe__service_config *config,
         if (error != GREBE_OK)
             grebe_diag_prefix(diag, "healthCheckConfig");
     }
+    config->has_health_check = json != NULL;
     if (error != GREBE_OK || service == NULL)
         return error;
     config->health_service = grebe_mem_strdup(config->mem, service);
@@ -369,6 +371,12 @@ const char *
 grebe__service_config_health_service(const struct grebe__service_config *config)
 {
     return config->health_service;
+}
+
+bool grebe__service_config_lacks_health_service(
+    const struct grebe__service_config *config)
+{
+    return config->has_health_check && config->health_service == NULL;
 }
 
 const struct grebe__method_config *

@@ -60,4 +60,8 @@ grebe__service_config_max_connections(const struct grebe__service_config *config
 const char *
 grebe__service_config_health_service(const struct grebe__service_config *config);
 
+/* There is a "healthCheckConfig" that does not say what to ask for: somebody meant to. */
+bool grebe__service_config_lacks_health_service(
+    const struct grebe__service_config *config);
+
 #endif

@@ -24,13 +24,14 @@ static int on_new_subconn(void *arg, const struct grebe_subconn_options *options
     return grebe__subconn_new(arg, options, out);
 }
 
-/* No health service is asked yet: a READY connection is a healthy one. */
+/* From here on it is health_listener.c's, after the policy's function has returned. */
 static void on_watch_health(void *arg, struct grebe_subconn *subconn,
                             grebe_subconn_state_fn on_health, void *health_arg)
 {
     struct grebe_channel *channel = arg;
+    bool had_listener = subconn->on_health != NULL;
 
-    if (grebe__subconn_watch_health(subconn, on_health, health_arg))
+    if (grebe__subconn_watch_health(subconn, on_health, health_arg) || had_listener)
         grebe__env_do(channel->host.env, &subconn->health_effect);
 }
 

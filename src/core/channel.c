@@ -13,6 +13,7 @@
 #include "base/ref.h"
 #include "core/call.h"
 #include "core/call_meter.h"
+#include "core/health.h"
 #include "core/options.h"
 #include "core/subconn.h"
 #include "resolver/target.h"
@@ -50,6 +51,7 @@ static void init_parts(struct grebe_channel *channel)
     grebe__timer_init(&channel->idle_timer, on_idle_timer);
     grebe__effect_init(&channel->closed_effect, run_closed);
     grebe__channel_init_resolver(channel);
+    grebe__health_init(channel);
     channel->state = GREBE_IDLE;
     channel->is_idle = true;
 }
@@ -193,6 +195,7 @@ static void set_numbers(struct grebe_channel *channel,
     channel->min_connect_timeout_ns = options->min_connect_timeout_ns;
     channel->idle_timeout_ns = options->idle_timeout_ns;
     channel->ignores_resolver_service_config = options->ignores_resolver_service_config;
+    channel->ignores_health_check = options->ignores_health_check;
     channel->max_receive_bytes = options->max_receive_bytes;
     channel->max_send_bytes = options->max_send_bytes;
     channel->connections_limit = options->max_connections_per_subchannel;

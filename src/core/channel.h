@@ -60,6 +60,7 @@ struct grebe_channel {
     uint64_t min_connect_timeout_ns;
     uint64_t idle_timeout_ns; /* 0: never */
     bool ignores_resolver_service_config;
+    bool ignores_health_check;
     uint32_t max_receive_bytes, max_send_bytes;
     uint32_t connections_limit; /* for a subconn, whatever the service config says */
     struct grebe__service_config *default_config; /* never NULL */
@@ -99,7 +100,9 @@ struct grebe_channel {
     struct grebe_client_conn *root; /* whose balancer is the graceful switch */
     struct grebe__list subconns;    /* struct grebe__subconn.link */
     uint32_t max_connections;       /* of each: what config and limit allow; at least 1 */
-    struct grebe__list transports;  /* struct grebe__transport.link, draining ones too */
+    uint32_t health_told;           /* health_config.c: what the log has had already */
+    struct grebe__effect health_effect; /* likewise: does anyone ask for health? */
+    struct grebe__list transports; /* struct grebe__transport.link, draining ones too */
 
     /* Picking. */
     struct grebe_picker *picker;          /* a reference; NULL: hold all calls */

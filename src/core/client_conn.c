@@ -564,7 +564,10 @@ static void run_health(struct grebe__effect *effect)
     struct grebe_subconn *subconn =
         grebe_container_of(effect, struct grebe_subconn, health_effect);
 
-    grebe__subconn_deliver_health(subconn, GREBE_READY, NULL);
+    if (subconn->ops->listen_for_health != NULL)
+        subconn->ops->listen_for_health(subconn);
+    else
+        grebe__subconn_deliver_health(subconn, GREBE_READY, NULL);
 }
 
 void grebe__subconn_init(struct grebe_subconn *subconn,

@@ -107,6 +107,8 @@ struct grebe__subconn_ops {
      * and feeds stay silent. */
     int (*open_stream)(struct grebe_subconn *subconn,
                        struct grebe__subconn_stream *stream);
+    /* The health listener is another one, or gone.  NULL: it hears READY, once. */
+    void (*listen_for_health)(struct grebe_subconn *subconn);
 };
 
 /* The first member of every kind of subconn. */
@@ -128,7 +130,7 @@ struct grebe_subconn {
     void *health_arg;
     struct grebe__effect connect_effect;
     struct grebe__effect shutdown_effect;
-    struct grebe__effect health_effect; /* the first health report is due */
+    struct grebe__effect health_effect; /* there is another health listener */
 };
 
 /* For the root's new_subconn: everything but `ops`' own business.  One reference, the
@@ -152,7 +154,7 @@ void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
 void grebe__subconn_close_producers(struct grebe_subconn *subconn);
 
 /* For the root's watch_health: remember the listener, or forget it.  True if it is now
- * waiting for reports. */
+ * waiting for reports; run health_effect then. */
 bool grebe__subconn_watch_health(struct grebe_subconn *subconn,
                                  grebe_subconn_state_fn on_health, void *arg);
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "core/call.h"
+#include "core/health.h"
 #include "core/subconn.h"
 
 enum { MAX_ADDRESSES = 64 };
@@ -45,6 +46,14 @@ static const struct grebe__subconn *subconn_of(struct grebe__list *link)
     return grebe_container_of(link, struct grebe__subconn, link);
 }
 
+static size_t size_of_health(const struct grebe__subconn *subconn)
+{
+    char buf[GREBE__HEALTH_TEXT];
+    const char *health = grebe__health_text(subconn, buf);
+
+    return health == NULL ? 0 : strlen(health) + 1;
+}
+
 static size_t size_of_text(const struct grebe_channel *channel, size_t *n)
 {
     size_t size = channel->resolver_error.view.message_length + 1;
@@ -55,7 +64,7 @@ static size_t size_of_text(const struct grebe_channel *channel, size_t *n)
 
         if ((*n)++ >= MAX_ADDRESSES)
             continue;
-        size += strlen(address_of(subconn)) + 1;
+        size += strlen(address_of(subconn)) + 1 + size_of_health(subconn);
         if (has_error(subconn))
             size += subconn->last_error.view.message_length + 1;
     }
@@ -65,13 +74,17 @@ static size_t size_of_text(const struct grebe_channel *channel, size_t *n)
 static void describe(const struct grebe__subconn *subconn, uint64_t now_ns, char **text,
                      struct grebe_failure_address *out)
 {
+    char buf[GREBE__HEALTH_TEXT];
+    const char *health = grebe__health_text(subconn, buf);
+
     out->address = keep(text, address_of(subconn));
+    out->health = health == NULL ? NULL : keep(text, health);
     out->state = subconn->state;
     if (has_error(subconn)) {
         out->last_error = keep(text, subconn->last_error.view.message);
         out->error_age_ns = now_ns - subconn->last_error_ns;
     }
-    if (subconn->state == GREBE_TRANSIENT_FAILURE) {
+    if (subconn->attempt == GREBE__ATTEMPT_BACKOFF) {
         out->has_next_attempt = true;
         out->next_attempt_ns = subconn->timer.deadline_ns - now_ns;
     }
@@ -176,6 +189,10 @@ static void append_address(struct grebe__text *text,
     grebe__text_printf(text, "; ");
     grebe__text_append_escaped(text, address->address, strlen(address->address));
     grebe__text_printf(text, " %s", grebe_connectivity_name(address->state));
+    if (address->health != NULL) {
+        grebe__text_printf(text, ", health: ");
+        grebe__text_append_escaped(text, address->health, strlen(address->health));
+    }
     if (address->last_error != NULL) {
         grebe__text_printf(text, ", last error ");
         grebe__text_append_duration(text, address->error_age_ns);

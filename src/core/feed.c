@@ -188,7 +188,7 @@ static void on_end(struct grebe__subconn_stream *stream)
     struct grebe_feed_end end = {
         .status = &stream->end.view,
         .peer = peer_of(feed),
-        .was_open = true,
+        .was_open = stream->was_open,
     };
 
     if (feed->is_stopped)
@@ -294,7 +294,14 @@ static struct grebe_feed *allocate(const struct grebe_mem *mem,
 }
 
 int grebe_feed_start(struct grebe_subconn *subconn,
-                     const struct grebe_feed_options *asked, struct grebe_feed **out)
+                     const struct grebe_feed_options *options, struct grebe_feed **out)
+{
+    return grebe__feed_start(subconn, options, true, out);
+}
+
+int grebe__feed_start(struct grebe_subconn *subconn,
+                      const struct grebe_feed_options *asked, bool wants_ready,
+                      struct grebe_feed **out)
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(subconn->owner);
     struct grebe_feed_options options = GREBE_FEED_OPTIONS_INIT;
@@ -321,7 +328,7 @@ int grebe_feed_start(struct grebe_subconn *subconn,
     feed->stream.max_message_bytes = options.max_message_bytes == 0
                                          ? DEFAULT_MESSAGE_BYTES
                                          : options.max_message_bytes;
-    feed->stream.wants_ready = true;
+    feed->stream.wants_ready = wants_ready;
     open_soon(feed);
     *out = feed;
     return GREBE_OK;

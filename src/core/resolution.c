@@ -18,6 +18,7 @@
 #include <grebe/resolver.h>
 
 #include "core/call.h"
+#include "core/health.h"
 #include "core/options.h"
 #include "core/subconn.h"
 
@@ -64,6 +65,7 @@ static void put_in_force(struct grebe_channel *channel,
     struct grebe__service_config *before = channel->config;
 
     channel->config = grebe__service_config_ref(config);
+    grebe__health_config_changed(channel, before);
     grebe__service_config_unref(before);
     set_max_connections(channel, grebe__service_config_max_connections(config));
 }

@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include <grebe/producer.h>
+
 #include "base/assert.h"
 #include "core/call.h"
+#include "core/health.h"
 #include "core/subconn_meter.h"
 #include "core/subconn_stream.h"
 
@@ -177,8 +180,11 @@ static void detach(struct grebe__subconn *subconn, struct grebe__transport *tran
     transport->listener = &orphaned;
     transport->owner = subconn->channel;
     grebe__subconn_streams_lose(subconn, transport);
-    if (subconn->n_transports == 0)
+    if (subconn->n_transports == 0) {
+        grebe__health_free(subconn->own_health);
+        subconn->own_health = NULL;
         bounce_waiting(subconn);
+    }
 }
 
 static void drain(struct grebe__subconn *subconn, struct grebe__transport *transport)
@@ -232,17 +238,46 @@ static void note_error(struct grebe__subconn *subconn, const char *error)
 
 /* ---- Transitions ------------------------------------------------------------------ */
 
-static void enter(struct grebe__subconn *subconn, enum grebe_connectivity state)
+/* `error` goes with TRANSIENT_FAILURE. */
+static void enter_with(struct grebe__subconn *subconn, enum grebe_connectivity state,
+                       const struct grebe_status *error)
 {
-    const struct grebe_status *error =
-        state == GREBE_TRANSIENT_FAILURE ? &subconn->round_error.view : NULL;
-
     subconn->state = state;
     grebe__channel_log(
         subconn->channel, GREBE_LOG_DEBUG, "Subchannel Connectivity change to %s%s%s",
         grebe_connectivity_name(state),
         error == NULL ? "" : ", last error: ", error == NULL ? "" : error->message);
     grebe__subconn_deliver(&subconn->base, state, error);
+}
+
+static void enter(struct grebe__subconn *subconn, enum grebe_connectivity state)
+{
+    enter_with(subconn, state,
+               state == GREBE_TRANSIENT_FAILURE ? &subconn->round_error.view : NULL);
+}
+
+static void enter_ready(struct grebe__subconn *subconn)
+{
+    enter(subconn, GREBE_READY);
+    grebe__health_expect(subconn->channel);
+}
+
+static void on_verdict(struct grebe__subconn *subconn, enum grebe_connectivity verdict,
+                       const struct grebe_status *error)
+{
+    if (verdict != subconn->state)
+        enter_with(subconn, verdict, error);
+}
+
+/* Connected.  If the backend has to say that it is well, nothing is told before. */
+static void enter_connected(struct grebe__subconn *subconn)
+{
+    if (!subconn->wants_health_check || grebe__health_service(subconn->channel) == NULL)
+        enter_ready(subconn);
+    else if (grebe__health_new(subconn, on_verdict, &subconn->own_health) != GREBE_OK) {
+        grebe__health_is_not_checked(subconn);
+        enter_ready(subconn);
+    }
 }
 
 /* What the state is without a connection. */
@@ -399,7 +434,7 @@ static void add_transport(struct grebe__subconn *subconn,
         return;
     }
     if (subconn->n_transports == 1)
-        enter(subconn, GREBE_READY);
+        enter_connected(subconn);
     serve_waiting(subconn);
     start_another(subconn);
 }
@@ -549,7 +584,8 @@ static void update_addresses(struct grebe_subconn *base,
                              struct grebe_address *const *addresses, size_t n)
 {
     struct grebe__subconn *subconn = of(base);
-    bool was_active = subconn->state == GREBE_CONNECTING || subconn->state == GREBE_READY;
+    bool was_active =
+        subconn->attempt == GREBE__ATTEMPT_DIALLING || subconn->n_transports > 0;
 
     if (subconn->state == GREBE_SHUTDOWN || are_same(subconn, addresses, n))
         return;
@@ -583,6 +619,7 @@ static void destroy(struct grebe_subconn *base)
     grebe__status_fini(&subconn->round_error);
     grebe__status_fini(&subconn->last_error);
     grebe_credentials_unref(subconn->credentials);
+    grebe_producer_release(&subconn->health_hold); /* empty: SHUTDOWN was delivered */
     drop_addresses(subconn);
     grebe_mem_free(subconn->channel->host.mem, subconn);
 }
@@ -598,6 +635,7 @@ static const struct grebe__subconn_ops subconn_ops = {
     .shutdown = run_shutdown,
     .destroy = destroy,
     .open_stream = open_stream,
+    .listen_for_health = grebe__health_listen,
 };
 
 struct grebe__subconn *grebe__subconn_of(struct grebe_channel *channel,
@@ -625,6 +663,7 @@ int grebe__subconn_new(struct grebe_channel *channel,
     }
     grebe__subconn_init(&subconn->base, &subconn_ops, options);
     subconn->state = GREBE_IDLE;
+    subconn->wants_health_check = options->wants_health_check;
     subconn->dial.options = &channel->transport_options;
     subconn->dial.mem = mem;
     subconn->dial.on_done = on_dial_done;

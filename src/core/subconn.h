@@ -11,6 +11,9 @@
  * A subconn never connects by itself: after each return to IDLE the policy asks again.
  * Shutdown is possible from anywhere and final.
  *
+ * Health      A subconn that wants health checks is CONNECTING until the backend has said how
+ *             it is, and then READY or TRANSIENT_FAILURE, back and forth, for as long as it
+ *             is connected.
  * Scaling     When the service config allows more than one connection, calls that find no
  *             room on those there are have another one made, one at a time.  While there is
  *             any the state is READY, whatever the attempt does.  Without one it is what
@@ -45,6 +48,7 @@ struct grebe__subconn {
     struct grebe_address **addresses;           /* n_addresses references */
     struct grebe_credentials *credentials;      /* a reference; NULL: the channel's */
     const struct grebe__backend_labels *labels; /* of the first address; NULL: none */
+    bool wants_health_check; /* while connected, the state is what the backend says */
 
     struct grebe__dial dial;       /* in GREBE__ATTEMPT_DIALLING */
     struct grebe__list transports; /* oldest first; none but in READY */
@@ -52,6 +56,9 @@ struct grebe__subconn {
     struct grebe__list waiting; /* calls that wait for a stream on one of them */
     struct grebe__list streams; /* of feeds: subconn_stream.c's */
     struct grebe__call_counts counts;
+    struct grebe__health *health;            /* that is asked for; NULL: it is not */
+    struct grebe__health *own_health;        /* owned: what the state depends on */
+    struct grebe_producer_hold *health_hold; /* what a listener depends on */
     struct grebe__timer timer; /* of the attempt: connect deadline, end of the backoff */
     unsigned n_failures;       /* rounds in a row: the index of the backoff */
     uint64_t backoff_ns;       /* of this round, drawn when it started */

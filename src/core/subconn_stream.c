@@ -171,6 +171,7 @@ static void start(struct grebe__subconn_stream *stream,
     result = transport->ops->start(transport, &stream->stream);
     if (result == GREBE_OK) {
         stream->transport = transport;
+        stream->was_open = true;
         grebe__call_counts_begin(&stream->subconn->counts, env_of(stream)->now_ns);
         transport->ops->send(&stream->stream, &stream->outgoing);
         if (stream->wants_message)
@@ -221,7 +222,7 @@ int grebe__subconn_stream_open(struct grebe__subconn_stream *stream,
         (stream->wants_ready && subconn->state != GREBE_READY))
         return GREBE_ERR_CLOSED;
     stream->subconn = subconn;
-    stream->is_lost = false;
+    stream->was_open = stream->is_lost = false;
     stream->wants_message = false;
     set_peer(stream, NULL);
     grebe__list_append(&subconn->streams, &stream->link);

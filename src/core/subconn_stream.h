@@ -29,13 +29,15 @@
 
 struct grebe__subconn;
 struct grebe__subconn_stream;
+struct grebe_feed;
+struct grebe_feed_options;
+struct grebe_subconn;
 
 struct grebe__subconn_stream_listener {
     /* A message that was asked for, borrowed. */
     void (*on_message)(struct grebe__subconn_stream *stream, const void *bytes,
                        size_t length);
-    /* stream->end, stream->is_lost and stream->peer say how it was.  It may be opened
-     * again. */
+    /* stream->end, was_open, is_lost and peer say how it was.  It may be opened again. */
     void (*on_end)(struct grebe__subconn_stream *stream);
 };
 
@@ -51,7 +53,8 @@ struct grebe__subconn_stream {
 
     /* How it ended. */
     struct grebe__status end;
-    bool is_lost;               /* for its connection went away */
+    bool was_open;              /* it got to a connection */
+    bool is_lost;               /* that went away */
     struct grebe_address *peer; /* where it is, or was last: a reference; NULL: nowhere */
 
     /* Its own. */
@@ -83,6 +86,12 @@ void grebe__subconn_stream_fail(struct grebe__subconn_stream *stream, int code,
 
 /* No more events.  Harmless if it is not open. */
 void grebe__subconn_stream_close(struct grebe__subconn_stream *stream);
+
+/* feed.c: as grebe_feed_start(), but perhaps for a subconn that is connected and not READY,
+ * because it waits for what the feed brings. */
+int grebe__feed_start(struct grebe_subconn *subconn,
+                      const struct grebe_feed_options *options, bool wants_ready,
+                      struct grebe_feed **out);
 
 /* ---- For the subconn ------------------------------------------------------------------ */
 

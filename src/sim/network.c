@@ -147,7 +147,7 @@ static void free_request(struct connection *connection, struct sim_request *requ
         grebe_mem_free(NULL, grebe_container_of(grebe__list_shift(&request->queue),
                                                 struct pushed, link));
     request->stream->transport = NULL;
-    grebe_mem_free(connection->mem, request->bytes);
+    grebe_mem_free(NULL, request->bytes);
     grebe_mem_free(connection->mem, request);
     connection->base.n_streams--;
     grebe__env_start_timer(&connection->server->sim->env, &connection->timer, 0);
@@ -280,18 +280,19 @@ static int start(struct grebe__transport *base, struct grebe__stream *stream)
     return new_request(connection, stream) == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
 }
 
-/* Messages are taken at once; on_sent is not needed by unary calls and comes with the
+/* What a server was sent is in its own memory, which never fails.  Messages are taken at
+ * once; on_sent is not needed by unary calls and comes with the
  * stream's end for all others. */
 static void send(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
 {
     struct sim_request *request = request_of(stream);
     struct sim_server *server = request->server;
-    const struct grebe_mem *mem = connection_of(stream->transport)->mem;
-    void *copy = grebe_mem_alloc(mem, outgoing->length);
+    void *copy = grebe_mem_alloc(NULL, outgoing->length);
 
-    grebe_mem_free(mem, request->bytes);
+    GREBE_ASSERT(copy != NULL || outgoing->length == 0);
+    grebe_mem_free(NULL, request->bytes);
     request->bytes = copy;
-    request->length = copy == NULL ? 0 : outgoing->length;
+    request->length = outgoing->length;
     if (request->length > 0)
         memcpy(copy, outgoing->bytes, outgoing->length);
     request->n_messages++;

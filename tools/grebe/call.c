@@ -175,6 +175,8 @@ static void print_address(const struct grebe_failure_address *address)
 
     fprintf(stderr, "  %s: %s", address->address,
             grebe_connectivity_name(address->state));
+    if (address->health != NULL)
+        fprintf(stderr, ", health: %s", address->health);
     if (address->last_error != NULL) {
         fprintf(stderr, ", %s", address->last_error);
         print_age(address->error_age_ns);
