@@ -74,6 +74,27 @@ GREBE_API int grebe_attributes_with_text(
     const struct grebe_attribute_key *key, const char *text,
     const struct grebe_attributes **out) GREBE_MUST_CHECK;
 
+/* ---- Named ------------------------------------------------------------------------ */
+
+/* For facts whose names are only known at run time, as a file of endpoints has them:
+ * {"version": "v2"}.  Name and value are text.  They stay apart from all keys, and in
+ * grebe_attributes_equal() they count. */
+
+/* A set like `base` (may be NULL) in which `name` has `value`; both copied, an earlier
+ * value is replaced.  *out is the caller's to unref.  GREBE_ERR_NOMEM. */
+GREBE_API int grebe_attributes_with_named(
+    const struct grebe_mem *mem, const struct grebe_attributes *base, const char *name,
+    const char *value, const struct grebe_attributes **out) GREBE_MUST_CHECK;
+
+/* The value of that name, borrowed; NULL if there is none. */
+GREBE_API const char *grebe_attributes_named(const struct grebe_attributes *attributes,
+                                             const char *name);
+
+/* How many there are, and each, 0 <= i < n, in the order of their names' bytes. */
+GREBE_API size_t grebe_attributes_n_named(const struct grebe_attributes *attributes);
+GREBE_API const char *grebe_attributes_named_at(const struct grebe_attributes *attributes,
+                                                size_t i, const char **name);
+
 GREBE_END_DECLS
 
 #endif
