@@ -30,6 +30,7 @@
 
 struct grebe__dial;
 struct grebe__env;
+struct grebe__file_watch;
 struct grebe__lookup;
 
 /* ---- Ports ------------------------------------------------------------------------- */
@@ -59,6 +60,13 @@ struct grebe__dns_ops {
     void (*cancel)(struct grebe__env *env, struct grebe__lookup *lookup);
     /* What this machine calls itself; "" if it does not know. */
     void (*host_name)(struct grebe__env *env, char *buf, size_t size);
+};
+
+/* Reads files, and looks after them.  core/file.h has struct grebe__file_watch. */
+struct grebe__files_ops {
+    void (*watch)(struct grebe__env *env, struct grebe__file_watch *watch);
+    /* Idle: no-op. */
+    void (*cancel)(struct grebe__env *env, struct grebe__file_watch *watch);
 };
 
 /* ---- Effects ----------------------------------------------------------------------- */
@@ -93,6 +101,7 @@ struct grebe__env {
     const struct grebe__executor_ops *executor;
     const struct grebe__connector_ops *connector;
     const struct grebe__dns_ops *dns;
+    const struct grebe__files_ops *files;
     void *driver;                /* for whoever filled the ports */
     const struct grebe_mem *mem; /* for what belongs to the loop itself */
 

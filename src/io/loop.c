@@ -13,6 +13,7 @@
 #include "io/connection.h"
 #include "io/dial.h"
 #include "io/dns.h"
+#include "io/files.h"
 
 /* What is left over when a loop ends may cause more, but not for ever. */
 enum { MAX_LAST_ROUNDS = 64 };
@@ -49,6 +50,7 @@ static void init_env(struct grebe_loop *loop)
     loop->env.executor = &grebe__loop_executor;
     loop->env.connector = &grebe__connector;
     loop->env.dns = &grebe__dns_port;
+    loop->env.files = &grebe__files_port;
     loop->env.driver = loop;
     grebe__env_init(&loop->env, loop->mem, grebe_now_ns(), draw_seed());
 }

@@ -56,18 +56,22 @@ void sim_init(struct sim *sim, const struct grebe_mem *mem, uint64_t seed)
     sim->env.executor = &executor_ops;
     sim->env.connector = &sim_connector_ops;
     sim->env.dns = &sim_dns_ops;
+    sim->env.files = &sim_files_ops;
     grebe__task_queue_init(&sim->tasks);
     grebe__list_init(&sim->servers);
     grebe__list_init(&sim->names);
     grebe__list_init(&sim->dials);
     grebe__list_init(&sim->transports);
     grebe__list_init(&sim->lookups);
+    grebe__list_init(&sim->files);
+    grebe__list_init(&sim->file_watches);
 }
 
 void sim_fini(struct sim *sim)
 {
     GREBE_ASSERT(grebe__task_queue_is_empty(&sim->tasks));
     sim_network_fini(sim);
+    sim_files_fini(sim);
     grebe__env_fini(&sim->env);
 }
 

@@ -36,6 +36,8 @@ struct sim {
     struct grebe__list dials;      /* those that wait, oldest first */
     struct grebe__list transports; /* those that are open */
     struct grebe__list lookups;
+    struct grebe__list files;
+    struct grebe__list file_watches;
     uint64_t lookup_delay_ns;
     const char *host_name; /* of this machine */
     uint32_t n_dials;      /* so far */
@@ -172,5 +174,13 @@ struct sim_name *sim_name_fail(struct sim *sim, enum grebe__lookup_kind kind,
                                const char *name);
 /* The name is as if it had never been heard of. */
 void sim_name_forget(struct sim *sim, enum grebe__lookup_kind kind, const char *name);
+
+/* ---- Files -------------------------------------------------------------------------------- */
+
+/* The file at `path` has these contents from now on, or cannot be read because of `error`:
+ * who watches it hears in a later turn.  A path that was never set is an error, "no such
+ * file or directory". */
+void sim_file_set(struct sim *sim, const char *path, const char *text);
+void sim_file_fail(struct sim *sim, const char *path, const char *error);
 
 #endif
