@@ -11,6 +11,7 @@
 
 #include "base/ref.h"
 #include "core/env.h"
+#include "core/options.h"
 #include "core/resolver_conn.h"
 #include "core/status.h"
 #include "io/lock.h"
@@ -75,6 +76,7 @@ static void unref_news(struct news *news)
     grebe_mem_free(news->mem, (void *)(uintptr_t)state->endpoints);
     grebe_mem_free(news->mem, (void *)(uintptr_t)state->service_config);
     grebe_mem_free(news->mem, (void *)(uintptr_t)state->service_config_error);
+    grebe_mem_free(news->mem, (void *)(uintptr_t)state->source);
     grebe_attributes_unref(state->attributes);
     grebe__status_fini(&news->error);
     grebe_mem_free(news->mem, news);
@@ -136,24 +138,22 @@ static bool copy_endpoints(const struct grebe_mem *mem,
     return true;
 }
 
-/* `given` may be of a program older than this library. */
 static struct news *news_of_state(const struct grebe_mem *mem,
                                   const struct grebe_resolver_state *given)
 {
-    struct grebe_resolver_state from = GREBE_RESOLVER_STATE_INIT, *to;
+    struct grebe_resolver_state from = grebe__resolver_state_complete(given), *to;
     struct news *news = new_news(mem);
 
     if (news == NULL)
         return NULL;
-    memcpy(&from, given,
-           given->struct_size < sizeof from ? given->struct_size : sizeof from);
     to = &news->state;
     to->attributes = grebe_attributes_ref(from.attributes);
     to->ttl_ns = from.ttl_ns;
     to->next_refresh_ns = from.next_refresh_ns;
     if (copy_endpoints(mem, &from, to) &&
         copy_text(mem, from.service_config, &to->service_config) &&
-        copy_text(mem, from.service_config_error, &to->service_config_error))
+        copy_text(mem, from.service_config_error, &to->service_config_error) &&
+        copy_text(mem, from.source, &to->source))
         return news;
     unref_news(news);
     return NULL;

@@ -6,6 +6,7 @@
 #include "balancer/round_robin.h"
 #include "registry/registry.h"
 #include "resolver/dns.h"
+#include "resolver/file.h"
 #include "resolver/ip.h"
 #include "resolver/passthrough.h"
 #include "resolver/unix.h"
@@ -17,11 +18,8 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
 };
 
 const struct grebe_resolver_builder *const grebe__builtin_resolvers[] = {
-    &grebe__dns_resolver,
-    &grebe__passthrough_resolver,
-    &grebe__unix_resolver,
-    &grebe__unix_abstract_resolver,
-    &grebe__ipv4_resolver,
-    &grebe__ipv6_resolver,
-    NULL,
+    &grebe__dns_resolver,  &grebe__passthrough_resolver,
+    &grebe__unix_resolver, &grebe__unix_abstract_resolver,
+    &grebe__ipv4_resolver, &grebe__ipv6_resolver,
+    &grebe__file_resolver, NULL,
 };

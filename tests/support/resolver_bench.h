@@ -8,7 +8,7 @@
  *   "update 10.0.0.1:443 but why"          with a service config that could not be had
  *   "error UNAVAILABLE dns: ..."           report_error()
  *
- * Its memory is counted, and the DNS is that of the sim.
+ * Its memory is counted, and DNS and files are those of the sim.
  */
 #ifndef SUPPORT_RESOLVER_BENCH_H
 #define SUPPORT_RESOLVER_BENCH_H
