@@ -299,7 +299,8 @@ static void finish_interrupted(struct grebe_call *call, int code, const char *wh
                           "%s while waiting for a stream: %s takes no more than it has",
                           what, grebe_address_text(call->peer));
     else
-        grebe__status_set(&call->status, code, "%s", what);
+        grebe__status_set(&call->status, code, "%s while waiting for %s", what,
+                          grebe_address_text(call->peer));
     stop_attempt(call);
     if (state == GREBE__CALL_RESOLVING || state == GREBE__CALL_PICKING)
         attach_failure(call);

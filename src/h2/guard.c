@@ -101,6 +101,14 @@ static bool admit_frame(struct grebe__guard *guard, struct grebe__guard_fault *f
     return text == NULL || refuse(fault, GREBE__H2_ENHANCE_YOUR_CALM, text);
 }
 
+/* A TLS server that got a plaintext preface: the record of its alert (RFC 8446 section 5.1)
+ * may be shorter than a frame's header, and cannot be the beginning of one. */
+static bool is_tls_alert(const struct grebe__guard *guard)
+{
+    return !guard->has_begun && guard->n_header >= 2 && guard->header[0] == 0x15 &&
+           guard->header[1] == 0x03;
+}
+
 bool grebe__guard_admits(struct grebe__guard *guard, const void *bytes, size_t length,
                          uint64_t now_ns, struct grebe__guard_fault *fault)
 {
@@ -122,6 +130,9 @@ bool grebe__guard_admits(struct grebe__guard *guard, const void *bytes, size_t l
             n = length < n ? length : n;
             memcpy(guard->header + guard->n_header, at, n);
             guard->n_header = (unsigned char)(guard->n_header + n);
+            if (is_tls_alert(guard))
+                return refuse(fault, GREBE__H2_PROTOCOL_ERROR,
+                              "peer speaks TLS, and this channel is plaintext");
             if (guard->n_header == GREBE__FRAME_HEADER_BYTES) {
                 guard->n_header = 0;
                 if (!admit_frame(guard, fault))

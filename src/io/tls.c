@@ -228,6 +228,18 @@ static enum grebe__tls_result fail(struct grebe__tls *tls, const char *reason)
     return GREBE__TLS_FAILED;
 }
 
+/* Why the peer's certificate will not do; a name that it should have is named. */
+static void explain_certificate(struct grebe__tls *tls, const char *reason, long verified)
+{
+    const char *wanted = verified == X509_V_ERR_HOSTNAME_MISMATCH
+                             ? X509_VERIFY_PARAM_get0_host(SSL_get0_param(tls->ssl), 0)
+                             : NULL;
+
+    snprintf(tls->reason, sizeof tls->reason, "%s (%s%s%s)", reason,
+             X509_verify_cert_error_string(verified),
+             wanted == NULL ? "" : ": it is not for ", wanted == NULL ? "" : wanted);
+}
+
 /* The first error in OpenSSL's queue is the cause, the others say what it led to. */
 static enum grebe__tls_result fail_by_queue(struct grebe__tls *tls)
 {
@@ -236,8 +248,7 @@ static enum grebe__tls_result fail_by_queue(struct grebe__tls *tls)
     long verified = SSL_get_verify_result(tls->ssl);
 
     if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED && verified != X509_V_OK)
-        snprintf(tls->reason, sizeof tls->reason, "%s (%s)", reason,
-                 X509_verify_cert_error_string(verified));
+        explain_certificate(tls, reason, verified);
     else if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER && !tls->is_established)
         fail(tls, "the peer does not speak TLS");
     else

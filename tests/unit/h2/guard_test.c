@@ -58,6 +58,8 @@ static const struct {
     {TEXT("HTTP/1.0 200 OK"), "peer speaks HTTP/1.x"},
     {TEXT("HTTP/2.0 "), "first frame is not SETTINGS"},
     {TEXT("SSH-2.0-OpenSSH"), "first frame is not SETTINGS"},
+    {TEXT("\x15\3\3\0\2\2\106"), "peer speaks TLS, and this channel is plaintext"},
+    {TEXT("\x15\3\1\0\2\2\26\0\0"), "peer speaks TLS, and this channel is plaintext"},
     {TEXT("\0\0\0\4"), NULL}, /* so far */
     {TEXT("HTTP/1.1"), NULL},
 };
