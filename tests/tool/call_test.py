@@ -5,6 +5,8 @@
 import base64
 import contextlib
 import json
+import os
+import pathlib
 import signal
 import socket
 import threading
@@ -148,7 +150,41 @@ class Call(Case):
             text = self.call(backend, "-d", "x", "--explain", "--policy",
                              "round_robin").stderr.decode()
             self.assertIn("by round_robin\n", text)
-            self.assertIn(f"pick      {backend.address} after ", text)
+            self.assertIn("round_robin: each endpoint in turn\n", text)
+            self.assertRegex(text, f"  > {backend.address}  READY  its turn\n")
+            self.assertRegex(text, f"picks     .*{backend.address}\n")
+            self.assertRegex(text, f"attempts  .* {backend.address} OK\n")
+            self.assertRegex(text, "waited    .*for a picker\n")
+
+    def test_explain_is_a_part_of_the_json(self):
+        with Backend(count=3) as backend:
+            code, call = self.call_json(backend, "-d", "x", "--explain", "--policy",
+                                        "round_robin", "--wait-for-ready")
+            why = call["explain"]
+            self.assertEqual(code, 0)
+            self.assertEqual(why["policies"], [{"policy": "round_robin", "depth": 0, "rule":
+                                                "each endpoint in turn", "notes": ""}])
+            self.assertEqual({c["address"] for c in why["candidates"]},
+                             set(backend.addresses))
+            self.assertEqual([c["address"] for c in why["candidates"] if c["chosen"]],
+                             [call["peer"]])
+            self.assertEqual(why["picks"][-1]["kind"], "complete")
+            self.assertEqual([a["code"] for a in why["attempts"]], ["OK"])
+            self.assertGreater(why["waited_us"]["picker"], 0)
+            self.assertNotIn("explain", self.call_json(backend, "-d", "x")[1])
+
+    def test_a_policy_is_loaded_from_a_shared_object(self):
+        plugin = pathlib.Path(os.environ["GREBE_BINARY_DIR"], "tests/plugin/sticky.so")
+        config = json.dumps({"loadBalancingConfig": [{"sticky": {"header": "session"}}]})
+        words = ["--load", plugin, "--service-config", config, "--wait-for-ready", "-H",
+                 "session: alice", "-d", "x", "-n", "20"]
+        with Backend(count=3) as backend:
+            code, calls = self.call_json(backend, *words)
+            self.assertEqual(code, 0)
+            # The first calls may come before all backends are READY.
+            self.assertEqual(len({call["peer"] for call in calls[10:]}), 1)
+            done = run("call", "--load", "absent.so", "--plaintext", backend.target, ECHO)
+            self.check_usage(done, "--load: ./absent.so: cannot open shared object file")
 
     def test_policy_of_the_service_config_is_named(self):
         policies = [{"nonsense": {}}, {"round_robin": {}}]

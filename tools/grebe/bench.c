@@ -44,6 +44,7 @@ static const struct option_group groups[] = {
     {"Load", load_options, 0},
     {"Result", result_options, 0},
     {"Channel", channel_options, AT(channel)},
+    {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options_csv, AT(output)},
     {NULL, NULL, 0},
 };
@@ -170,10 +171,14 @@ static int prepare(struct bench *bench)
 
 static int run(void *arg)
 {
-    struct bench *bench = bench_new(arg);
+    const struct bench_args *args = arg;
+    int code = plugins_load("bench", &args->plugins);
+    struct bench *bench;
     char policy[64];
-    int code;
 
+    if (code != EXIT_FINE)
+        return code;
+    bench = bench_new(args);
     if (bench == NULL)
         return options_fail("bench", "out of memory");
     code = prepare(bench);

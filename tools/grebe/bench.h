@@ -31,12 +31,14 @@
 #include "histogram.h"
 #include "output.h"
 #include "payload.h"
+#include "plugins.h"
 #include "tally.h"
 
 struct bench_args {
     struct operands operands;
     struct output_args output;
     struct channel_args channel;
+    struct plugin_args plugins;
     uint64_t in_flight; /* closed loop */
     double rate;        /* open loop; 0: closed */
     uint64_t n_calls;   /* 0: by time */

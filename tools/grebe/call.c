@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <grebe/explain.h>
 #include <grebe/grebe.h>
 
 #include "base64.h"
@@ -11,6 +12,8 @@
 #include "host.h"
 #include "output.h"
 #include "payload.h"
+#include "plugins.h"
+#include "reasons.h"
 #include "term.h"
 #include "units.h"
 #include "verbs.h"
@@ -19,6 +22,7 @@ struct call_args {
     struct operands operands;
     struct output_args output;
     struct channel_args channel;
+    struct plugin_args plugins;
     const char *data;
     uint64_t n_calls; /* 0: one, and its JSON is no array */
     bool is_verbose, explains;
@@ -41,6 +45,7 @@ static const struct option_spec call_options[] = {
 static const struct option_group groups[] = {
     {"Call", call_options, 0},
     {"Channel", channel_options, AT(channel)},
+    {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options, AT(output)},
     {NULL, NULL, 0},
 };
@@ -145,60 +150,6 @@ static void print_details(const struct grebe_call *call)
     print_metadata("trailers", grebe_call_trailers(call));
 }
 
-static void print_age(uint64_t age_ns)
-{
-    char buf[UNITS_TEXT];
-
-    if (age_ns < NS_PER_MS)
-        fputs(", just now", stderr);
-    else
-        fprintf(stderr, ", %s ago", units_format_duration(age_ns, buf));
-}
-
-static void print_resolution(const struct grebe_failure_resolver *resolver)
-{
-    if (resolver->last_error != NULL) {
-        fprintf(stderr, "  name resolution: %s", resolver->last_error);
-        print_age(resolver->error_age_ns);
-    } else if (resolver->has_result && resolver->n_endpoints == 0) {
-        fputs("  name resolution: the name has no address", stderr);
-        print_age(resolver->result_age_ns);
-    } else {
-        return;
-    }
-    fputc('\n', stderr);
-}
-
-static void print_address(const struct grebe_failure_address *address)
-{
-    char buf[UNITS_TEXT];
-
-    fprintf(stderr, "  %s: %s", address->address,
-            grebe_connectivity_name(address->state));
-    if (address->health != NULL)
-        fprintf(stderr, ", health: %s", address->health);
-    if (address->last_error != NULL) {
-        fprintf(stderr, ", %s", address->last_error);
-        print_age(address->error_age_ns);
-    }
-    if (address->has_next_attempt)
-        fprintf(stderr, ", next attempt in %s",
-                units_format_duration(address->next_attempt_ns, buf));
-    fputc('\n', stderr);
-}
-
-/* What the channel knew about each backend when the call failed. */
-static void print_causes(const struct grebe_failure *failure)
-{
-    size_t n_omitted, n = grebe_failure_n_addresses(failure, &n_omitted);
-
-    print_resolution(grebe_failure_resolver(failure));
-    for (size_t i = 0; i < n; i++)
-        print_address(grebe_failure_address(failure, i));
-    if (n_omitted > 0)
-        fprintf(stderr, "  and %zu addresses more\n", n_omitted);
-}
-
 static void print_failure(const struct grebe_status *status)
 {
     char name[24];
@@ -207,7 +158,7 @@ static void print_failure(const struct grebe_status *status)
     term_print_escaped(stderr, status->message, status->message_length);
     fputc('\n', stderr);
     if (status->failure != NULL)
-        print_causes(status->failure);
+        reasons_print_failure(status->failure);
 }
 
 /* --explain: the library's own account, with the time since the call began. */
@@ -225,17 +176,9 @@ static void on_log(void *arg, enum grebe_log_level level, const char *message)
 
 static void print_explanation(const struct caller *caller, const struct grebe_call *call)
 {
-    const char *peer = grebe_call_peer(call);
-    char buf[UNITS_TEXT];
-    struct grebe_call_times times = grebe_call_times(call);
-
     fprintf(stderr, "%-10s%s, by %s\n", "target", grebe_channel_target(caller->channel),
             caller->policy);
-    if (*peer == '\0')
-        fprintf(stderr, "%-10sno backend was picked\n", "pick");
-    else
-        fprintf(stderr, "%-10s%s after %s\n", "pick", peer,
-                units_format_duration(times.picked_ns - times.started_ns, buf));
+    reasons_print_explanation(grebe_call_explain(call));
 }
 
 /* ---- JSON -------------------------------------------------------------------------- */
@@ -278,19 +221,23 @@ static json_t *metadata_json(const struct grebe_metadata *metadata)
 static json_t *call_json(const struct grebe_call *call)
 {
     const struct grebe_status *status = grebe_call_status(call);
+    const struct grebe_explanation *explanation = grebe_call_explain(call);
+    const struct grebe_failure *failure = status->failure;
     struct grebe_call_times times = grebe_call_times(call);
     size_t length;
     const void *response = grebe_call_response(call, &length);
     char name[24];
 
     return json_pack(
-        "{s:i, s:{s:s, s:i, s:o}, s:s, s:o, s:o, s:I, s:o?}", "version", 1, "status",
-        "code", grebe_status_code_name(status->code, name), "number", status->code,
-        "message", json_stringn(status->message, status->message_length), "peer",
+        "{s:i, s:{s:s, s:i, s:o, s:o*}, s:s, s:o, s:o, s:I, s:o?, s:o*}", "version", 1,
+        "status", "code", grebe_status_code_name(status->code, name), "number",
+        status->code, "message", json_stringn(status->message, status->message_length),
+        "failure", failure == NULL ? NULL : reasons_failure_json(failure), "peer",
         grebe_call_peer(call), "headers", metadata_json(grebe_call_headers(call)),
         "trailers", metadata_json(grebe_call_trailers(call)), "latency_us",
         (json_int_t)((times.done_ns - times.started_ns + 500) / NS_PER_US),
-        "response_base64", response == NULL ? NULL : base64_json(response, length));
+        "response_base64", response == NULL ? NULL : base64_json(response, length),
+        "explain", explanation == NULL ? NULL : reasons_explanation_json(explanation));
 }
 
 /* ---- Run --------------------------------------------------------------------------- */
@@ -404,6 +351,7 @@ static int call_with_channel(struct caller *caller)
 
     if (code != EXIT_FINE)
         return code;
+    caller->options.wants_explanation = caller->args->explains;
     caller->policy = channel_policy(&caller->args->channel, policy);
     code = channel_open("call", caller->args->operands.items[0], &caller->args->channel,
                         caller->host.loop, caller->args->explains ? on_log : NULL, caller,
@@ -423,9 +371,12 @@ static int run(void *arg)
         .args = args,
         .n_left = args->n_calls == 0 ? 1 : args->n_calls,
     };
-    const char *obstacle = host_init(&caller.host, on_interrupt);
-    int code;
+    int code = plugins_load("call", &args->plugins);
+    const char *obstacle;
 
+    if (code != EXIT_FINE)
+        return code;
+    obstacle = host_init(&caller.host, on_interrupt);
     if (obstacle != NULL)
         return options_fail("call", "%s", obstacle);
     if (!channel_method(args->operands.items[1], caller.method, sizeof caller.method))

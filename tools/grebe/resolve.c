@@ -9,6 +9,7 @@
 #include "channel_args.h"
 #include "host.h"
 #include "output.h"
+#include "plugins.h"
 #include "term.h"
 #include "units.h"
 #include "verbs.h"
@@ -19,6 +20,7 @@ struct resolve_args {
     bool watches;
     bool ignores_ttl;
     uint64_t timeout_ns;
+    struct plugin_args plugins;
 };
 
 #define AT(member) offsetof(struct resolve_args, member)
@@ -35,6 +37,7 @@ static const struct option_spec resolve_options[] = {
 
 static const struct option_group groups[] = {
     {"Resolve", resolve_options, 0},
+    {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options, AT(output)},
     {NULL, NULL, 0},
 };
@@ -270,9 +273,12 @@ static int resolve(struct resolving *r)
 static int run(void *arg)
 {
     struct resolving r = {.args = arg};
-    const char *obstacle = host_init(&r.host, on_interrupt);
-    int code;
+    int code = plugins_load("resolve", &r.args->plugins);
+    const char *obstacle;
 
+    if (code != EXIT_FINE)
+        return code;
+    obstacle = host_init(&r.host, on_interrupt);
     if (obstacle != NULL)
         return options_fail("resolve", "%s", obstacle);
     uv_timer_init(&r.host.uv, &r.timeout);
