@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/options.h"
 #include "base/ref.h"
 #include "core/env.h"
 #include "core/options.h"
@@ -519,8 +520,7 @@ int grebe_manual_resolver_new(const struct grebe_manual_resolver_options *given,
     size_t length;
 
     if (given != NULL)
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
+        grebe__options_read(&options, sizeof options, given);
     if (options.scheme == NULL)
         options.scheme = "manual";
     length = strlen(options.scheme) + 1;

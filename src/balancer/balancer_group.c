@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/options.h"
 
 struct child {
     struct grebe_balancer_group *group;
@@ -233,8 +234,6 @@ int grebe_balancer_group_new(struct grebe_client_conn *cc,
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
     struct grebe_balancer_group *group;
-    size_t known =
-        options->struct_size < sizeof *options ? options->struct_size : sizeof *options;
 
     if (options->on_state == NULL)
         return GREBE_ERR_INVALID;
@@ -243,7 +242,7 @@ int grebe_balancer_group_new(struct grebe_client_conn *cc,
         return GREBE_ERR_NOMEM;
     group->cc = cc;
     group->mem = mem;
-    memcpy(&group->options, options, known);
+    grebe__options_read(&group->options, sizeof group->options, options);
     grebe__map_init(&group->children, mem, &by_name);
     *out = group;
     return GREBE_OK;

@@ -11,12 +11,12 @@
 #include <grebe/base_balancer.h>
 
 #include <stdio.h>
-#include <string.h>
 
 #include <grebe/map.h>
 #include <grebe/state_evaluator.h>
 
 #include "base/list.h"
+#include "base/options.h"
 
 struct member {
     struct base_balancer *owner;
@@ -293,8 +293,6 @@ int grebe_base_balancer_new(struct grebe_client_conn *cc,
                             struct grebe_balancer **out)
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
-    size_t known =
-        options->struct_size < sizeof *options ? options->struct_size : sizeof *options;
     struct base_balancer *b;
 
     if (options->build_picker == NULL)
@@ -309,7 +307,7 @@ int grebe_base_balancer_new(struct grebe_client_conn *cc,
     grebe_balancer_init(&b->base, &ops);
     b->cc = cc;
     b->mem = mem;
-    memcpy(&b->options, options, known);
+    grebe__options_read(&b->options, sizeof b->options, options);
     b->picker_arg = b->options.gives_config ? NULL : b->options.arg;
     grebe__list_init(&b->members);
     b->state = GREBE_CONNECTING;

@@ -18,6 +18,7 @@
 #include "balancer/pick_first.h"
 #include "base/assert.h"
 #include "base/endpoint.h"
+#include "base/options.h"
 
 struct child {
     struct grebe_endpoint_sharding *owner;
@@ -295,21 +296,23 @@ int grebe_endpoints_validate(struct grebe_endpoint *const *endpoints, size_t n,
 /* ---- Life -------------------------------------------------------------------------------- */
 
 int grebe_endpoint_sharding_new(struct grebe_client_conn *cc,
-                                const struct grebe_endpoint_sharding_options *options,
+                                const struct grebe_endpoint_sharding_options *asked,
                                 struct grebe_endpoint_sharding **out)
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
+    struct grebe_endpoint_sharding_options options = GREBE_ENDPOINT_SHARDING_OPTIONS_INIT;
     struct grebe_endpoint_sharding *sharding = grebe_mem_alloc(mem, sizeof *sharding);
 
+    grebe__options_read(&options, sizeof options, asked);
     if (sharding == NULL)
         return GREBE_ERR_NOMEM;
     *sharding = (struct grebe_endpoint_sharding){
         .cc = cc,
         .mem = mem,
-        .builder = options->child == NULL ? &grebe__pick_first : options->child,
-        .ops = options->ops,
-        .arg = options->arg,
-        .leaves_idle_alone = options->leaves_idle_alone,
+        .builder = options.child == NULL ? &grebe__pick_first : options.child,
+        .ops = options.ops,
+        .arg = options.arg,
+        .leaves_idle_alone = options.leaves_idle_alone,
     };
     grebe__map_init(&sharding->by_endpoint, mem, &grebe__by_endpoint);
     *out = sharding;

@@ -11,6 +11,7 @@
 #include <grebe/error.h>
 
 #include "base/hash.h"
+#include "base/options.h"
 #include "base/ref.h"
 
 /* ---- Well-known keys --------------------------------------------------------------- */
@@ -71,14 +72,15 @@ struct grebe_address {
 };
 
 int grebe_address_new(const struct grebe_mem *mem, const char *text,
-                      const struct grebe_address_options *options,
+                      const struct grebe_address_options *asked,
                       struct grebe_address **out)
 {
-    size_t length = strlen(text) + 1;
-    size_t name_length =
-        options->server_name == NULL ? 0 : strlen(options->server_name) + 1;
+    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    size_t length = strlen(text) + 1, name_length;
     struct grebe_address *made;
 
+    grebe__options_read(&options, sizeof options, asked);
+    name_length = options.server_name == NULL ? 0 : strlen(options.server_name) + 1;
     if (length > UINT32_MAX / 2)
         return GREBE_ERR_TOO_LARGE;
     made = grebe_mem_alloc(mem, sizeof *made + length + name_length);
@@ -86,14 +88,14 @@ int grebe_address_new(const struct grebe_mem *mem, const char *text,
         return GREBE_ERR_NOMEM;
     *made = (struct grebe_address){
         .mem = mem,
-        .attributes = grebe_attributes_ref(options->attributes),
-        .balancer_attributes = grebe_attributes_ref(options->balancer_attributes),
+        .attributes = grebe_attributes_ref(options.attributes),
+        .balancer_attributes = grebe_attributes_ref(options.balancer_attributes),
         .refs = 1,
     };
     memcpy(made->text, text, length);
     if (name_length > 0) {
         made->server_name = (uint32_t)length;
-        memcpy(made->text + length, options->server_name, name_length);
+        memcpy(made->text + length, options.server_name, name_length);
     }
     *out = made;
     return GREBE_OK;

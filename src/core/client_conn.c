@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/options.h"
 #include "base/ref.h"
 #include "core/status.h"
 
@@ -376,21 +377,23 @@ static void run_resolve(struct grebe__effect *effect)
 }
 
 int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
-                                  const struct grebe_subconn_options *options,
+                                  const struct grebe_subconn_options *asked,
                                   struct grebe_subconn **out)
 {
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
     struct grebe_client_conn *answering = cc;
     struct grebe_subconn *subconn;
     int result;
 
-    if (options->n_addresses == 0)
+    grebe__options_read(&options, sizeof options, asked);
+    if (options.n_addresses == 0)
         return GREBE_ERR_INVALID;
     if (is_late(cc, "new_subconn() after it was destroyed"))
         return GREBE_ERR_CLOSED;
     ANSWERED_BY(answering, new_subconn);
     if (answering->is_closed)
         return GREBE_ERR_CLOSED;
-    result = answering->ops->new_subconn(answering->arg, options, &subconn);
+    result = answering->ops->new_subconn(answering->arg, &options, &subconn);
     if (result != GREBE_OK)
         return result;
     /* The innermost client_conn, whose balancer asked, comes last and keeps it. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/options.h"
 #include "base/text.h"
 #include "core/call.h"
 #include "core/subconn.h"
@@ -161,8 +162,7 @@ void grebe_explain_candidate(struct grebe_explanation *explanation,
         explanation->n_candidates_omitted++;
         return;
     }
-    memcpy(&candidate, given,
-           given->struct_size < sizeof candidate ? given->struct_size : sizeof candidate);
+    grebe__options_read(&candidate, sizeof candidate, given);
     entry = &explanation->candidates[explanation->n_candidates++];
     *entry = (struct candidate){
         .address = grebe_address_ref(candidate.subconn->address),

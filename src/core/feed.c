@@ -16,6 +16,7 @@
 
 #include <grebe/producer.h>
 
+#include "base/options.h"
 #include "core/backoff.h"
 #include "core/client_conn.h"
 #include "core/subconn_stream.h"
@@ -307,8 +308,7 @@ int grebe__feed_start(struct grebe_subconn *subconn,
     struct grebe_feed_options options = GREBE_FEED_OPTIONS_INIT;
     struct grebe_feed *feed;
 
-    memcpy(&options, asked,
-           asked->struct_size < sizeof options ? asked->struct_size : sizeof options);
+    grebe__options_read(&options, sizeof options, asked);
     if (options.method == NULL || options.on_message == NULL || options.on_end == NULL)
         return GREBE_ERR_INVALID;
     if (subconn->is_shutting_down)

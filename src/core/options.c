@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/options.h"
 #include "registry/registry.h"
 
 #define SECONDS(n) (UINT64_C(1000000000) * (n))
@@ -29,14 +30,10 @@ static const struct grebe_channel_options channel_defaults = {
     .dns_lookup_timeout_ns = SECONDS(30),
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 void grebe_channel_options_init(struct grebe_channel_options *options, size_t struct_size)
 {
-    memcpy(options, &channel_defaults, smaller(struct_size, sizeof channel_defaults));
+    memcpy(options, &channel_defaults,
+           struct_size < sizeof channel_defaults ? struct_size : sizeof channel_defaults);
     options->struct_size = struct_size;
 }
 
@@ -46,8 +43,7 @@ grebe__channel_options_complete(const struct grebe_channel_options *from)
     struct grebe_channel_options options = channel_defaults;
 
     if (from != NULL)
-        memcpy(&options, from, smaller(from->struct_size, sizeof options));
-    options.struct_size = sizeof options;
+        grebe__options_read(&options, sizeof options, from);
     return options;
 }
 
@@ -85,8 +81,7 @@ grebe__call_options_complete(const struct grebe_call_options *from)
     struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
 
     if (from != NULL)
-        memcpy(&options, from, smaller(from->struct_size, sizeof options));
-    options.struct_size = sizeof options;
+        grebe__options_read(&options, sizeof options, from);
     return options;
 }
 
@@ -95,7 +90,6 @@ grebe__resolver_state_complete(const struct grebe_resolver_state *from)
 {
     struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
 
-    memcpy(&state, from, smaller(from->struct_size, sizeof state));
-    state.struct_size = sizeof state;
+    grebe__options_read(&state, sizeof state, from);
     return state;
 }

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <grebe/mem.h>
 
+#include "base/options.h"
 #include "io/tls.h"
 
 enum { MAX_CHAIN_BYTES = 100 * 1024, MAX_CHAIN_DEPTH = 10 };
@@ -136,8 +136,7 @@ int grebe_credentials_tls(const struct grebe_tls_options *options,
     int result;
 
     if (options != NULL)
-        memcpy(&all, options,
-               options->struct_size < sizeof all ? options->struct_size : sizeof all);
+        grebe__options_read(&all, sizeof all, options);
     credentials = grebe_mem_zalloc(NULL, sizeof *credentials);
     if (credentials == NULL)
         return GREBE_ERR_NOMEM;

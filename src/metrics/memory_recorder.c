@@ -18,6 +18,7 @@
 
 #include "base/assert.h"
 #include "base/chain.h"
+#include "base/options.h"
 
 struct cell {
     struct grebe__chain link;
@@ -450,8 +451,7 @@ int grebe_memory_recorder_new(const struct grebe_memory_recorder_options *given,
     struct grebe_memory_recorder *recorder;
 
     if (given != NULL)
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
+        grebe__options_read(&options, sizeof options, given);
     recorder = grebe_mem_zalloc(options.mem, sizeof *recorder);
     if (recorder == NULL)
         return GREBE_ERR_NOMEM;

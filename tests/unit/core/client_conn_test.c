@@ -3,6 +3,8 @@
  * contract of grebe/balancer.h, with stub policies. */
 #include "support/test.h"
 
+#include <stddef.h>
+
 #include <grebe/parent.h>
 
 #include "support/lb_bench.h"
@@ -268,6 +270,32 @@ TEST(health_is_offered_in_ready_only_and_not_by_one_that_is_going)
     lb_bench_fini(&b);
 }
 
+/* It was compiled when subconns had no listeners of their own. */
+TEST(subconn_of_an_older_policy_tells_the_policy)
+{
+    const struct grebe_address_options address_options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+    struct grebe_address *address;
+    struct grebe_subconn *subconn;
+    struct lb_bench b;
+
+    assert_int_equal(grebe_address_new(NULL, "a", &address_options, &address), GREBE_OK);
+    options.struct_size = offsetof(struct grebe_subconn_options, on_state);
+    options.addresses = &address;
+    options.n_addresses = 1;
+    options.on_state = on_state;
+    options.arg = nameless;
+    start(&b);
+    heard[0] = '\0';
+    enter(&b);
+    assert_int_equal(grebe_client_conn_new_subconn(cc(), &options, &subconn), GREBE_OK);
+    leave(&b);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    assert_string_equal(heard, "");
+    grebe_address_unref(address);
+    lb_bench_fini(&b);
+}
+
 /* ---- After destroy() ----------------------------------------------------------------------------- */
 
 /* SER-1, SER-8 */
@@ -406,6 +434,7 @@ int main(void)
         cmocka_unit_test(health_is_heard_from_ready_until_the_next_state),
         cmocka_unit_test(health_is_offered_in_ready_only_and_not_by_one_that_is_going),
         cmocka_unit_test(nothing_reaches_a_policy_that_was_destroyed),
+        cmocka_unit_test(subconn_of_an_older_policy_tells_the_policy),
         cmocka_unit_test(health_is_not_told_after_destroy),
         cmocka_unit_test(report_on_its_way_is_dropped_with_the_policy),
         cmocka_unit_test(timer_fires_once_at_its_time_and_can_be_moved),
