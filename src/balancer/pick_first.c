@@ -304,6 +304,7 @@ static void request_connection(struct pick_first *pf)
             try = new_try(pf, address);
         if (try == NULL) {
             note_text(pf, "", "out of memory");
+            grebe_client_conn_resolve_now(pf->cc); /* its answer tries again */
             continue;
         }
         if (try->state != GREBE_TRANSIENT_FAILURE) {
@@ -458,7 +459,6 @@ static void fail_for_no_addresses(struct pick_first *pf)
     drop_others(pf, NULL);
     grebe__address_list_fini(&pf->list, pf->mem);
     pf->at = 0;
-    pf->is_first_pass = false;
     note_text(pf, "name resolver error: ", "produced zero addresses");
     publish_error(pf);
 }

@@ -138,6 +138,25 @@ TEST(failures_out_of_order_end_the_pass_only_when_all_have_failed)
     lb_bench_fini(&b);
 }
 
+/* The one whose turn it is has its 250 ms, whatever becomes of those before it. */
+TEST(failure_of_an_earlier_address_hurries_nobody)
+{
+    struct lb_bench b;
+
+    start(&b, "a b c");
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 250);
+    lb_bench_subconn(&b, "b", GREBE_CONNECTING, NULL);
+    lb_bench_advance_ms(&b, 100);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
+    lb_bench_advance_ms(&b, 149);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_advance_ms(&b, 1);
+    assert_string_equal(lb_bench_log(&b), "new c, connect c");
+    lb_bench_fini(&b);
+}
+
 /* PF-26 */
 TEST(failure_before_the_timer_restarts_the_timer)
 {
@@ -863,6 +882,23 @@ TEST(health_is_not_watched_unless_asked_for)
     lb_bench_fini(&b);
 }
 
+/* Each update says so anew. */
+TEST(health_is_watched_for_as_long_as_updates_ask_for_it)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__pick_first, 1));
+    b.wants_health = true;
+    lb_bench_update(&b, "a", NULL);
+    b.wants_health = false;
+    lb_bench_update(&b, "a", NULL);
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_log(&b);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    lb_bench_fini(&b);
+}
+
 /* PF-37: without a health service, one READY comes by itself and nothing more. */
 TEST(first_report_of_health_makes_the_policy_ready)
 {
@@ -938,7 +974,9 @@ static const struct {
     {"{\"shuffleAddressList\":false,\"unknown\":1}", NULL},
     {"{\"shuffleAddressList\":666}",
      "pickfirst: unable to unmarshal LB policy config: shuffleAddressList"},
-    {"666", "pickfirst: unable to unmarshal LB policy config"},
+    {"666", "pickfirst: unable to unmarshal LB policy config: not an object"},
+    {"[]", "pickfirst: unable to unmarshal LB policy config: not an object"},
+    {"true", "pickfirst: unable to unmarshal LB policy config: not an object"},
 };
 
 /* PF-18 */
@@ -1003,6 +1041,22 @@ TEST(report_that_crossed_the_update_is_ignored)
     lb_bench_fini(&b);
 }
 
+/* Nothing else would ever wake it: no subconn is left that could fail or succeed. */
+TEST(without_subconns_the_resolver_is_asked_for_another_chance)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__pick_first, 1));
+    b.lab.refuses_subconns = true;
+    assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "CONNECTING, resolve, TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: out of memory");
+    b.lab.refuses_subconns = false;
+    assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_OK);
+    assert_string_equal(lb_bench_log(&b), "new a, connect a");
+    lb_bench_fini(&b);
+}
+
 static void live_a_life(struct lb_bench *b)
 {
     lb_bench_update(b, "a b", NULL);
@@ -1035,6 +1089,7 @@ int main(void)
         cmocka_unit_test(slow_address_gets_company_after_250_ms),
         cmocka_unit_test(delay_is_the_channels_within_100_ms_and_2_s),
         cmocka_unit_test(failures_out_of_order_end_the_pass_only_when_all_have_failed),
+        cmocka_unit_test(failure_of_an_earlier_address_hurries_nobody),
         cmocka_unit_test(failure_before_the_timer_restarts_the_timer),
         cmocka_unit_test(last_address_has_no_timer),
         cmocka_unit_test(subconn_idle_again_in_the_first_pass_waits_for_its_end),
@@ -1075,8 +1130,10 @@ int main(void)
         cmocka_unit_test(configuration_is_an_object_with_a_boolean),
         cmocka_unit_test(ready_leaves_transient_failure_before_health_is_known),
         cmocka_unit_test(health_is_not_watched_unless_asked_for),
+        cmocka_unit_test(health_is_watched_for_as_long_as_updates_ask_for_it),
         cmocka_unit_test(first_report_of_health_makes_the_policy_ready),
         cmocka_unit_test(report_that_crossed_the_update_is_ignored),
+        cmocka_unit_test(without_subconns_the_resolver_is_asked_for_another_chance),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
 
