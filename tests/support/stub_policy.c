@@ -56,6 +56,8 @@ static int stub_update(struct grebe_balancer *base,
     note(stub, "update");
     stub->n_endpoints = update->n_endpoints;
     stub->config = update->config;
+    stub->has_health =
+        grebe_attributes_has(update->attributes, &GREBE_ATTRIBUTE_HEALTH_LISTENER);
     if (update->n_endpoints > 0 && grebe_endpoint_n_addresses(update->endpoints[0]) > 0)
         snprintf(stub->first_address, sizeof stub->first_address, "%s",
                  grebe_address_text(grebe_endpoint_address(update->endpoints[0], 0)));
@@ -65,13 +67,20 @@ static int stub_update(struct grebe_balancer *base,
 static void stub_resolver_error(struct grebe_balancer *base,
                                 const struct grebe_status *status)
 {
-    (void)status;
-    note(of(base), "error");
+    struct stub *stub = of(base);
+
+    note(stub, "error");
+    stub->error_code = status->code;
+    snprintf(stub->error, sizeof stub->error, "%s", status->message);
+    if (stubs.answers)
+        stub_publish(stub, GREBE_CONNECTING, "an answer");
 }
 
 static void stub_exit_idle(struct grebe_balancer *base)
 {
     note(of(base), "exit_idle");
+    if (stubs.answers)
+        stub_publish(of(base), GREBE_CONNECTING, "an answer");
 }
 
 static void stub_destroy(struct grebe_balancer *base)
@@ -95,8 +104,11 @@ static const struct grebe_balancer_ops stub_ops = {
 static int build(const struct grebe_balancer_builder *builder,
                  struct grebe_client_conn *cc, struct grebe_balancer **out)
 {
-    struct stub *stub = grebe_mem_zalloc(grebe_client_conn_mem(cc), sizeof *stub);
+    struct stub *stub;
 
+    if (stubs.is_short)
+        return GREBE_ERR_NOMEM;
+    stub = grebe_mem_zalloc(grebe_client_conn_mem(cc), sizeof *stub);
     if (stub == NULL)
         return GREBE_ERR_NOMEM;
     assert_true(stubs.n_built < STUBS_MAX);

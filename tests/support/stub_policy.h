@@ -22,6 +22,9 @@ struct stub {
     size_t n_endpoints; /* of the last update */
     char first_address[64];
     const void *config;
+    bool has_health; /* its attributes held GREBE_ATTRIBUTE_HEALTH_LISTENER */
+    int error_code;  /* of the last resolver error, and what it said */
+    char error[64];
 };
 
 /* What all stubs of a test share; reset by stub_reset(). */
@@ -30,6 +33,8 @@ struct stub_world {
     size_t n_built;
     int next_update_result;
     enum grebe_connectivity publishes_at_build; /* GREBE_SHUTDOWN: nothing */
+    bool answers;  /* errors and exit_idle by publishing CONNECTING */
+    bool is_short; /* of memory: nothing can be built */
     char log[STUB_LOG_BYTES];
 };
 

@@ -275,6 +275,43 @@ TEST(a_child_that_comes_back_in_time_goes_on_as_it_was)
     lb_bench_fini(&b);
 }
 
+/* BG-2: what is parked asks for nothing and is asked for nothing. */
+TEST(a_parked_child_neither_resolves_nor_exits_idle)
+{
+    struct lb_bench b;
+
+    start(&b, 1000);
+    add(&b, "east", &stub_x);
+    update(&b, "east", &stub_x);
+    grebe__env_enter(&b.lab.sim.env);
+    grebe_client_conn_resolve_now(stub_at(0)->cc);
+    grebe__env_leave(&b.lab.sim.env);
+    assert_string_equal(lb_bench_log(&b), "resolve");
+    drop(&b, "east");
+    stub_log();
+    grebe__env_enter(&b.lab.sim.env);
+    grebe_client_conn_resolve_now(stub_at(0)->cc);
+    grebe__env_leave(&b.lab.sim.env);
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_log(&b), "");
+    assert_string_equal(stub_log(), "");
+    lb_bench_fini(&b);
+}
+
+TEST(a_child_that_is_there_is_not_made_again)
+{
+    struct lb_bench b;
+
+    start(&b, 0);
+    add(&b, "east", &stub_x);
+    update(&b, "east", &stub_x);
+    stub_log();
+    assert_int_equal(add(&b, "east", &stub_y), GREBE_OK);
+    update(&b, "east", &stub_x);
+    assert_string_equal(stub_log(), "x.update");
+    lb_bench_fini(&b);
+}
+
 /* BG-2 */
 TEST(a_child_of_another_policy_does_not_come_back)
 {
@@ -354,6 +391,8 @@ int main(void)
         cmocka_unit_test(each_child_may_change_its_policy_without_a_gap),
         cmocka_unit_test(names_that_are_unknown_are_ignored),
         cmocka_unit_test(a_child_that_comes_back_in_time_goes_on_as_it_was),
+        cmocka_unit_test(a_parked_child_neither_resolves_nor_exits_idle),
+        cmocka_unit_test(a_child_that_is_there_is_not_made_again),
         cmocka_unit_test(a_child_of_another_policy_does_not_come_back),
         cmocka_unit_test(parking_ends_after_its_time),
         cmocka_unit_test(a_listener_is_required),

@@ -194,23 +194,37 @@ TEST(a_lost_connection_is_made_again_without_a_call)
     lb_bench_fini(&b);
 }
 
+/* Each letter is an endpoint. */
+static void update_within_a_turn(struct lb_bench *b, const char *letters)
+{
+    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_endpoint *endpoints[4];
+    struct grebe_balancer_update update = {.endpoints = endpoints};
+
+    for (; letters[update.n_endpoints] != '\0'; update.n_endpoints++) {
+        const char name[] = {letters[update.n_endpoints], '\0'};
+        struct grebe_address *address;
+
+        assert_int_equal(grebe_address_new(NULL, name, &plain, &address), GREBE_OK);
+        assert_int_equal(
+            grebe_endpoint_new(NULL, &address, 1, NULL, &endpoints[update.n_endpoints]),
+            GREBE_OK);
+        grebe_address_unref(address);
+    }
+    assert_int_equal(grebe_client_conn_update(b->lab.root, &update), GREBE_OK);
+    while (update.n_endpoints > 0)
+        grebe_endpoint_unref(endpoints[--update.n_endpoints]);
+}
+
 /* BASE-7: between the request and SHUTDOWN it still counts, whatever it says. */
 TEST(a_removed_address_is_shut_down_and_counted_until_it_says_so)
 {
-    struct grebe_balancer_update update = {0};
-    struct grebe_endpoint *kept;
-    struct grebe_address *address;
-    const struct grebe_address_options plain = GREBE_ADDRESS_OPTIONS_INIT;
     struct grebe_status refused = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "went away");
     struct lb_bench b;
 
     start(&b, "a=T b=R");
-    assert_int_equal(grebe_address_new(NULL, "a", &plain, &address), GREBE_OK);
-    assert_int_equal(grebe_endpoint_new(NULL, &address, 1, NULL, &kept), GREBE_OK);
-    update.endpoints = &kept;
-    update.n_endpoints = 1;
     grebe__env_enter(&b.lab.sim.env);
-    assert_int_equal(grebe_client_conn_update(b.lab.root, &update), GREBE_OK);
+    update_within_a_turn(&b, "a");
     /* Not shut down yet: the request is an effect. */
     grebe__subconn_deliver(&lab_subconn_at(&b.lab, 1)->base, GREBE_TRANSIENT_FAILURE,
                            &refused);
@@ -219,8 +233,51 @@ TEST(a_removed_address_is_shut_down_and_counted_until_it_says_so)
                                           "TRANSIENT_FAILURE");
     assert_string_equal(lb_bench_pick(&b), "fail: last connection error: went away");
     assert_int_equal(lb_bench_n_live(&b), 1);
-    grebe_endpoint_unref(kept);
-    grebe_address_unref(address);
+    lb_bench_fini(&b);
+}
+
+/* Its SHUTDOWN comes later; whoever picks before that must not be sent there. */
+TEST(a_removed_address_is_in_no_picker_from_the_update_on)
+{
+    struct lb_bench b;
+
+    start(&b, "a=R b=R");
+    grebe__env_enter(&b.lab.sim.env);
+    update_within_a_turn(&b, "b");
+    assert_string_equal(built, "b");
+    grebe__env_leave(&b.lab.sim.env);
+    assert_string_equal(built, "b");
+    lb_bench_fini(&b);
+}
+
+/* Two updates in one turn: the old subconn has not said SHUTDOWN when the new one comes. */
+TEST(an_address_that_comes_back_in_the_same_turn_has_one_subconn)
+{
+    struct lb_bench b;
+
+    start(&b, "a=R b=R");
+    grebe__env_enter(&b.lab.sim.env);
+    update_within_a_turn(&b, "b");
+    update_within_a_turn(&b, "ba");
+    update_within_a_turn(&b, "ba");
+    grebe__env_leave(&b.lab.sim.env);
+    assert_int_equal(lb_bench_n_live(&b), 2);
+    lb_bench_fini(&b);
+}
+
+TEST(members_that_are_gone_are_forgotten)
+{
+    struct lb_bench b;
+    uint32_t n_blocks;
+
+    start(&b, "a=R");
+    n_blocks = b.lab.mem.n_blocks;
+    for (int i = 0; i < 100; i++) {
+        lb_bench_update(&b, "a b", NULL);
+        lb_bench_update(&b, "a", NULL);
+        lb_bench_log(&b);
+    }
+    assert_int_equal(b.lab.mem.n_blocks, n_blocks);
     lb_bench_fini(&b);
 }
 
@@ -270,6 +327,9 @@ TEST(failing_calls_are_told_the_last_error_of_each_kind)
     start(&b, "");
     lb_bench_resolver_error(&b, "no such host");
     assert_string_equal(lb_bench_pick(&b), "fail: last resolver error: no such host");
+    lb_bench_set(&b, "a=T"); /* an update, and the resolver is well again */
+    assert_string_equal(lb_bench_pick(&b),
+                        "fail: last connection error: connection refused");
     lb_bench_fini(&b);
 }
 
@@ -387,6 +447,9 @@ int main(void)
         cmocka_unit_test(a_failed_subconn_counts_as_failed_until_it_is_ready),
         cmocka_unit_test(a_lost_connection_is_made_again_without_a_call),
         cmocka_unit_test(a_removed_address_is_shut_down_and_counted_until_it_says_so),
+        cmocka_unit_test(a_removed_address_is_in_no_picker_from_the_update_on),
+        cmocka_unit_test(an_address_that_comes_back_in_the_same_turn_has_one_subconn),
+        cmocka_unit_test(members_that_are_gone_are_forgotten),
         cmocka_unit_test(an_address_that_comes_back_has_a_new_subconn),
         cmocka_unit_test(an_update_without_addresses_is_a_failure_and_is_refused),
         cmocka_unit_test(failing_calls_are_told_the_last_error_of_each_kind),

@@ -310,6 +310,36 @@ TEST(idle_child_that_is_closed_in_the_same_turn_is_not_woken)
     lb_bench_fini(&b);
 }
 
+/* However much the children have to say to it. */
+TEST(owner_hears_once_of_an_error_and_of_an_exit_from_idle)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a b c", NULL);
+    stubs.answers = true;
+    n_told = 0;
+    lb_bench_resolver_error(&b, "gone");
+    assert_int_equal(n_told, 1);
+    lb_bench_exit_idle(&b);
+    assert_int_equal(n_told, 2);
+    lb_bench_fini(&b);
+}
+
+TEST(children_are_given_the_configuration_and_the_attributes_of_the_update)
+{
+    static const char config[] = "config";
+    struct lb_bench b;
+
+    start(&b);
+    b.wants_health = true;
+    assert_int_equal(lb_bench_update(&b, "a b", config), GREBE_OK);
+    assert_ptr_equal(child("a")->config, config);
+    assert_ptr_equal(child("b")->config, config);
+    assert_true(child("b")->has_health);
+    lb_bench_fini(&b);
+}
+
 TEST(resolver_error_reaches_every_child)
 {
     struct lb_bench b;
@@ -434,6 +464,9 @@ int main(void)
         cmocka_unit_test(best_state_of_the_children_is_the_aggregate),
         cmocka_unit_test(idle_child_is_woken_unless_it_is_to_be_left_alone),
         cmocka_unit_test(idle_child_that_is_closed_in_the_same_turn_is_not_woken),
+        cmocka_unit_test(owner_hears_once_of_an_error_and_of_an_exit_from_idle),
+        cmocka_unit_test(
+            children_are_given_the_configuration_and_the_attributes_of_the_update),
         cmocka_unit_test(resolver_error_reaches_every_child),
         cmocka_unit_test(no_endpoints_close_all_children),
         cmocka_unit_test(children_are_made_in_a_rotated_order),

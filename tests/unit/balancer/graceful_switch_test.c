@@ -3,7 +3,9 @@
  * grpc-go package gracefulswitch. */
 #include "support/test.h"
 
+#include <grebe/json.h>
 #include <grebe/parent.h>
+#include <grebe/registry.h>
 
 #include "support/lb_bench.h"
 #include "support/stub_policy.h"
@@ -281,6 +283,23 @@ TEST(policy_that_publishes_while_it_is_built_takes_over)
     lb_bench_fini(&b);
 }
 
+TEST(a_policy_that_cannot_be_built_replaces_nobody)
+{
+    struct lb_bench b;
+
+    start(&b);
+    update(&b, &stub_x);
+    publish(&b, 0, GREBE_READY, "x");
+    update(&b, &stub_y);
+    stub_log();
+    stubs.is_short = true;
+    assert_int_equal(update(&b, &stub_x), GREBE_ERR_NOMEM);
+    assert_string_equal(stub_log(), "");
+    publish(&b, 1, GREBE_READY, "y");
+    assert_string_equal(lb_bench_pick(&b), "fail: y");
+    lb_bench_fini(&b);
+}
+
 TEST(subconns_left_by_a_replaced_policy_are_shut_down)
 {
     struct lb_bench b;
@@ -296,6 +315,91 @@ TEST(subconns_left_by_a_replaced_policy_are_shut_down)
     assert_string_equal(lb_bench_log(&b), "READY, drop s");
     assert_int_equal(lb_bench_n_live(&b), 1);
     lb_bench_fini(&b);
+}
+
+/* ---- Configurations ------------------------------------------------------------------- */
+
+static unsigned n_parsed, n_freed;
+
+static int parse_number(const struct grebe_json *json, struct grebe_diag *diag,
+                        void **out)
+{
+    (void)json, (void)diag;
+    n_parsed++;
+    *out = &n_parsed;
+    return GREBE_OK;
+}
+
+static void free_number(void *config)
+{
+    (void)config;
+    n_freed++;
+}
+
+static unsigned n_freed_in_update;
+
+static int update_noting(struct grebe_balancer *base,
+                         const struct grebe_balancer_update *update)
+{
+    (void)base, (void)update;
+    n_freed_in_update = n_freed;
+    return GREBE_OK;
+}
+
+static void destroy_noting(struct grebe_balancer *base)
+{
+    grebe_mem_free(NULL, base);
+}
+
+static int build_noting(struct grebe_client_conn *cc,
+                        const struct grebe_build_options *options,
+                        struct grebe_balancer **out)
+{
+    static const struct grebe_balancer_ops ops = {.update = update_noting,
+                                                  .destroy = destroy_noting};
+
+    (void)cc, (void)options;
+    *out = grebe_mem_zalloc(NULL, sizeof **out);
+    grebe_balancer_init(*out, &ops);
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder noting = {
+    .api = GREBE_BALANCER_API,
+    .name = "noting",
+    .build = build_noting,
+    .parse_config = parse_number,
+    .free_config = free_number,
+};
+
+static void update_parsed(struct lb_bench *b)
+{
+    static const char text[] = "[{\"noting\":{}}]";
+    struct grebe_lb_config *config;
+    const struct grebe_json *json;
+
+    assert_int_equal(grebe_json_parse(text, strlen(text), NULL, &json), GREBE_OK);
+    assert_int_equal(grebe_lb_config_parse(json, NULL, &config), GREBE_OK);
+    grebe_json_free(json);
+    assert_int_equal(lb_bench_update(b, "a", config), GREBE_OK);
+    grebe_lb_config_unref(config);
+}
+
+TEST(a_configuration_lives_until_the_policy_has_the_next_one)
+{
+    struct lb_bench b;
+
+    assert_int_equal(grebe_balancer_register(&noting), GREBE_OK);
+    start(&b);
+    n_parsed = n_freed = 0;
+    update_parsed(&b);
+    assert_int_equal(n_freed, 0);
+    update_parsed(&b);
+    assert_int_equal(n_freed_in_update, 0); /* it may look at both */
+    assert_int_equal(n_freed, 1);
+    lb_bench_fini(&b);
+    assert_int_equal(n_freed, n_parsed);
+    grebe_balancer_unregister("noting");
 }
 
 TEST(result_of_the_policy_is_the_result)
@@ -505,6 +609,8 @@ int main(void)
         cmocka_unit_test(resolver_error_without_a_policy_fails_calls),
         cmocka_unit_test(policy_may_use_its_client_conn_while_it_is_built),
         cmocka_unit_test(policy_that_publishes_while_it_is_built_takes_over),
+        cmocka_unit_test(a_policy_that_cannot_be_built_replaces_nobody),
+        cmocka_unit_test(a_configuration_lives_until_the_policy_has_the_next_one),
         cmocka_unit_test(subconns_left_by_a_replaced_policy_are_shut_down),
         cmocka_unit_test(result_of_the_policy_is_the_result),
         cmocka_unit_test(an_explicit_switch_builds_another_instance_of_the_same_policy),

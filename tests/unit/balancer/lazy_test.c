@@ -70,6 +70,41 @@ TEST(an_update_and_a_later_error_are_handed_on_in_order)
     lb_bench_resolver_error(&b, "second");
     lb_bench_exit_idle(&b);
     assert_string_equal(stub_log(), "x.build, x.update, x.error");
+    assert_string_equal(stub_at(0)->error, "second");
+    assert_int_equal(stub_at(0)->error_code, GREBE_STATUS_UNAVAILABLE);
+    lb_bench_fini(&b);
+}
+
+TEST(an_update_is_handed_on_whole)
+{
+    static const char config[] = "config";
+    struct lb_bench b;
+
+    start(&b);
+    b.wants_health = true;
+    lb_bench_update(&b, "a", config);
+    lb_bench_exit_idle(&b);
+    assert_ptr_equal(stub_at(0)->config, config);
+    assert_true(stub_at(0)->has_health);
+    lb_bench_fini(&b);
+}
+
+/* The next wish tries again, with what was kept. */
+TEST(a_child_that_cannot_be_built_is_a_failure_until_it_can)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a", NULL);
+    stubs.is_short = true;
+    lb_bench_log(&b);
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: out of memory");
+    stubs.is_short = false;
+    lb_bench_exit_idle(&b);
+    assert_string_equal(stub_log(), "x.build, x.update");
+    assert_string_equal(stub_at(0)->first_address, "a");
     lb_bench_fini(&b);
 }
 
@@ -221,6 +256,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_built_until_a_call_comes),
         cmocka_unit_test(an_update_and_a_later_error_are_handed_on_in_order),
+        cmocka_unit_test(an_update_is_handed_on_whole),
+        cmocka_unit_test(a_child_that_cannot_be_built_is_a_failure_until_it_can),
         cmocka_unit_test(an_update_makes_an_earlier_error_a_thing_of_the_past),
         cmocka_unit_test(an_error_alone_reaches_the_child),
         cmocka_unit_test(everything_passes_through_once_the_child_is_there),
