@@ -275,6 +275,37 @@ class HostileClient(WireCase):
                         kind == HEADERS for kind, *_ in read_frames(data)))
                     self.assertIn(HEADERS, [kind for kind, *_ in read_frames(data)])
 
+    def test_what_a_call_may_say_of_its_load_is_bounded(self):
+        self.assertEqual(self.backend.stop(), 0)
+        self.backend = Backend("--orca", "--drain-timeout", "100ms")
+        self.rss_before = self.rss_mb()
+        names = b",".join(b"util.%d=1" % i for i in range(1000))
+        one = self.connect(self.backend)
+        one.sendall(START)
+        for stream in range(1, 2001, 2):
+            block = request(b"/a.B/C", *[(b"grebe-orca", value) for value in (
+                b"cpu=1", b"named." + b"x" * 40 + b"=-1e300", b"util." + b"x" * 300 + b"=1",
+                names, b"=" * 500, b",,,,", b"cost.=1", b"")])
+            one.sendall(frame(HEADERS, END_HEADERS, stream, block) +
+                        frame(DATA, END_STREAM, stream, b""))
+        frames = [each for each in read_frames(self.read(one, seconds=0.5))
+                  if each[2] == 1 and each[0] == HEADERS]
+        self.assertTrue(frames and frames[0][1] & END_STREAM)  # INVALID_ARGUMENT at once
+
+    def test_reports_that_nobody_reads_do_not_pile_up(self):
+        self.assertEqual(self.backend.stop(), 0)
+        self.backend = Backend("--orca", "cpu=1,qps=1,app=1", "--orca-interval", "1ms",
+                               "--drain-timeout", "100ms")
+        self.rss_before = self.rss_mb()
+        one = self.connect(self.backend)
+        one.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)))
+        path = b"/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"
+        for stream in range(1, 401, 2):
+            one.sendall(frame(HEADERS, END_HEADERS, stream, request(path)) +
+                        frame(DATA, END_STREAM, stream, b"\0\0\0\0\0"))
+        time.sleep(2)  # 400,000 reports of 32 bytes
+        self.assertLess(self.rss_mb() - self.rss_before, 4 if not IS_SANITIZED else 50)
+
     def test_ping_flood(self):
         pings = frame(PING, 0, 0, bytes(8)) * 1000
         self.assertTrue(self.is_closed(self.flood(pings, 5000)))
