@@ -273,42 +273,16 @@ static void plaintext_to_a_tls_port_fails(void **state)
 
 /* ---- Servers that go ------------------------------------------------------------------ */
 
-/* Of two servers one stops gracefully: whoever was in flight ends well, the other takes
- * over.  Some servers refuse calls that reach them between the signal and their GOAWAY,
- * which no client can know of: GREBE_STOP_GAP_MS then says for how long no call starts,
- * before and after. */
-static void graceful_stop_loses_nothing(struct world *w, const char *policy)
-{
-    const char *gap_ms = getenv("GREBE_STOP_GAP_MS");
-    int gap = gap_ms == NULL ? 0 : (int)strtol(gap_ms, NULL, 10);
-    struct traffic traffic;
-    int n_before;
-
-    world_open(w, 2, policy);
-    traffic_begin(&traffic, w->channel);
-    traffic_run(&traffic, 300);
-    traffic.is_paused = gap_ms != NULL;
-    traffic_run(&traffic, gap);
-    assert_true(traffic.n_running > 0);
-    process_stop(&w->server[0]);
-    traffic_run(&traffic, gap);
-    traffic_resume(&traffic);
-    traffic_run(&traffic, 300);
-    n_before = traffic.n_ok;
-    traffic_run(&traffic, 300);
-    assert_true(traffic.n_ok > n_before);
-    traffic_end(&traffic);
-    assert_int_equal(process_wait(&w->server[0], 10000), 0);
-}
-
 static void graceful_stop_loses_nothing_with_round_robin(void **state)
 {
-    graceful_stop_loses_nothing(*state, "round_robin");
+    world_open(*state, 2, "round_robin");
+    traffic_survives_graceful_stop(*state);
 }
 
 static void graceful_stop_loses_nothing_with_pick_first(void **state)
 {
-    graceful_stop_loses_nothing(*state, "pick_first");
+    world_open(*state, 2, "pick_first");
+    traffic_survives_graceful_stop(*state);
 }
 
 static void connections_told_to_go_away_lose_nothing(void **state)

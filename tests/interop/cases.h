@@ -8,5 +8,6 @@
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int run_calls(void);
+int run_health(void);
 
 #endif

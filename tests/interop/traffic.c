@@ -4,11 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "support/client.h"
-#include "world.h"
 
 enum { N_IN_FLIGHT = 20 };
 
@@ -73,4 +73,27 @@ void traffic_end(struct traffic *traffic)
     if (traffic->n_lost > 0)
         fail_msg("%d of %d calls lost, the first by %s", traffic->n_lost,
                  traffic->n_lost + traffic->n_ok, traffic->first_loss);
+}
+
+void traffic_survives_graceful_stop(struct world *w)
+{
+    const char *gap_ms = getenv("GREBE_STOP_GAP_MS");
+    int gap = gap_ms == NULL ? 0 : (int)strtol(gap_ms, NULL, 10);
+    struct traffic traffic;
+    int n_before;
+
+    traffic_begin(&traffic, w->channel);
+    traffic_run(&traffic, 300);
+    traffic.is_paused = gap_ms != NULL;
+    traffic_run(&traffic, gap);
+    assert_true(traffic.n_running > 0);
+    process_stop(&w->server[0]);
+    traffic_run(&traffic, gap);
+    traffic_resume(&traffic);
+    traffic_run(&traffic, 300);
+    n_before = traffic.n_ok;
+    traffic_run(&traffic, 300);
+    assert_true(traffic.n_ok > n_before);
+    traffic_end(&traffic);
+    assert_int_equal(process_wait(&w->server[0], 10000), 0);
 }

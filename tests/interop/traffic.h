@@ -10,6 +10,8 @@
 
 #include <grebe/grebe.h>
 
+#include "world.h"
+
 struct traffic {
     struct grebe_channel *channel;
     bool is_paused; /* calls that end start no others */
@@ -30,5 +32,11 @@ void traffic_resume(struct traffic *traffic);
 
 /* Waits for the last call; the case fails if one was lost. */
 void traffic_end(struct traffic *traffic);
+
+/* Of the two servers of `w` the first stops gracefully: whoever was in flight ends well, the
+ * other takes over, and the first exits with 0.  Some servers refuse calls that reach them
+ * between the signal and their GOAWAY, which no client can know of: GREBE_STOP_GAP_MS then
+ * says for how long no call starts, before and after. */
+void traffic_survives_graceful_stop(struct world *w);
 
 #endif

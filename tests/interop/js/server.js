@@ -10,7 +10,9 @@ const { parseArgs } = require("node:util");
 const { createRequire } = require("node:module");
 
 // Installed into the build tree, so found from where the test runs.
-const grpc = createRequire(path.join(process.cwd(), "server.js"))("@grpc/grpc-js");
+const requireBuilt = createRequire(path.join(process.cwd(), "server.js"));
+const grpc = requireBuilt("@grpc/grpc-js");
+const { HealthImplementation } = requireBuilt("grpc-health-check");
 
 const { values: flags } = parseArgs({
   options: {
@@ -20,10 +22,15 @@ const { values: flags } = parseArgs({
     key: { type: "string" },
     "client-ca": { type: "string" },
     "max-age": { type: "string" },
+    health: { type: "boolean", default: false },
+    orca: { type: "boolean", default: false },
   },
 });
 
 const stats = { calls: 0, slow: 0, cancelled: 0, deadline_ms: 0 };
+
+const health = new HealthImplementation({ "": "SERVING", "grebe.test.Echo": "SERVING" });
+const load = new grpc.ServerMetricRecorder();
 
 const first = (call, key) => call.metadata.get(key)[0];
 
@@ -48,8 +55,45 @@ const methods = {
   },
   Big: (call, done) => done(null, Buffer.alloc(Number(first(call, "x-size")))),
   Who: (call, done) => done(null, Buffer.from(flags.name)),
+  SetHealth: (call, done) => {
+    health.setStatus("grebe.test.Echo", first(call, "x-status"));
+    done(null, call.request);
+  },
+  Load: (call, done) => {
+    const recorder = call.getMetricsRecorder();
+    eachValue(first(call, "x-load"), {
+      cpu: (value) => recorder.recordCPUUtilizationMetric(value),
+      mem: (value) => recorder.recordMemoryUtilizationMetric(value),
+      app: (value) => recorder.recordApplicationUtilizationMetric(value),
+      qps: (value) => recorder.recordQpsMetric(value),
+      eps: (value) => recorder.recordEpsMetric(value),
+      util: (value, name) => recorder.recordUtilizationMetric(name, value),
+      named: (value, name) => recorder.recordNamedMetric(name, value),
+      cost: (value, name) => recorder.recordRequestCostMetric(name, value),
+    });
+    done(null, call.request);
+  },
+  SetLoad: (call, done) => {
+    eachValue(first(call, "x-load"), {
+      cpu: (value) => load.setCpuUtilizationMetric(value),
+      app: (value) => load.setApplicationUtilizationMetric(value),
+      qps: (value) => load.setQpsMetric(value),
+      eps: (value) => load.setEpsMetric(value),
+      util: (value, name) => load.putUtilizationMetric(name, value),
+    });
+    done(null, call.request);
+  },
   Stats: (call, done) => done(null, Buffer.from(JSON.stringify(stats))),
 };
+
+// Hands each value of "cpu=0.5,named.queue=-3" to the setter of its kind.
+function eachValue(text, setters) {
+  for (const one of text.split(",")) {
+    const [name, value] = one.split("=");
+    const [kind, member] = name.split(".");
+    setters[kind](Number(value), member);
+  }
+}
 
 // What is the same for every method.
 function handle(answer, call, callback) {
@@ -113,6 +157,12 @@ if (flags["max-age"]) {
 }
 const server = new grpc.Server(options);
 server.addService(...service());
+if (flags.health) {
+  health.addToServer(server);
+}
+if (flags.orca) {
+  load.addToServer(server);
+}
 server.bindAsync(`127.0.0.1:${flags.port}`, credentials(), (error, port) => {
   if (error) {
     console.error(error.message);

@@ -15,11 +15,51 @@ NO_DEADLINE_S = 1e9  # grpcio calls a missing deadline a very late one
 GRACE_S = 30  # for calls in flight at SIGTERM
 
 
+class Health(grpc.GenericRpcHandler):
+    """grpc.health.v1.Health/Watch; grpcio's own service for it is a package apart."""
+
+    SERVICE = b"grebe.test.Echo"
+    STATUS = {"UNKNOWN": b"", "SERVING": b"\x08\x01", "NOT_SERVING": b"\x08\x02"}
+    SERVICE_UNKNOWN = b"\x08\x03"
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.status = self.STATUS["SERVING"]
+
+    def set(self, name):
+        with self.changed:
+            self.status = self.STATUS[name]
+            self.changed.notify_all()
+
+    def service(self, details):
+        if details.method != "/grpc.health.v1.Health/Watch":
+            return None
+        return grpc.unary_stream_rpc_method_handler(self.watch)
+
+    def watch(self, request, context):
+        def status():
+            return self.status if request[2:] == self.SERVICE else self.SERVICE_UNKNOWN
+
+        context.add_callback(self.wake)
+        told = None
+        while context.is_active():
+            with self.changed:
+                self.changed.wait_for(
+                    lambda: status() != told or not context.is_active())
+                told = status()
+            yield told
+
+    def wake(self):
+        with self.changed:
+            self.changed.notify_all()
+
+
 class Echo(grpc.GenericRpcHandler):
     """Serves every method.  Without serializers, messages are bytes."""
 
-    def __init__(self, name):
+    def __init__(self, name, health):
         self.name = name
+        self.health = health
         self.lock = threading.Lock()
         self.stats = {"calls": 0, "slow": 0, "cancelled": 0, "deadline_ms": 0}
 
@@ -66,6 +106,10 @@ class Echo(grpc.GenericRpcHandler):
     def do_who(self, request, metadata, context):
         return self.name.encode()
 
+    def do_sethealth(self, request, metadata, context):
+        self.health.set(metadata["x-status"])
+        return request
+
     def do_stats(self, request, metadata, context):
         with self.lock:
             return json.dumps(self.stats).encode()
@@ -91,6 +135,7 @@ def main():
     parser.add_argument("--key")
     parser.add_argument("--client-ca")
     parser.add_argument("--max-age", type=int, default=0)
+    parser.add_argument("--health", action="store_true")
     args = parser.parse_args()
 
     options = [
@@ -100,8 +145,10 @@ def main():
     ]
     if args.max_age:
         options.append(("grpc.max_connection_age_ms", args.max_age))
+    health = Health()
+    handlers = [health] * args.health + [Echo(args.name, health)]
     server = grpc.server(
-        futures.ThreadPoolExecutor(64), handlers=[Echo(args.name)], options=options
+        futures.ThreadPoolExecutor(64), handlers=handlers, options=options
     )
     address = f"127.0.0.1:{args.port}"
     if args.cert:

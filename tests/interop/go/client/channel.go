@@ -8,31 +8,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/encoding/proto"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
+	"grebe.test/interop/raw"
 )
-
-// textCodec passes strings through; all else is protobuf.
-type textCodec struct{ encoding.CodecV2 }
-
-func (c textCodec) Marshal(v any) (mem.BufferSlice, error) {
-	if text, ok := v.(string); ok {
-		return mem.BufferSlice{mem.SliceBuffer(text)}, nil
-	}
-	return c.CodecV2.Marshal(v)
-}
-
-func (c textCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	if text, ok := v.(*string); ok {
-		*text = string(data.Materialize())
-		return nil
-	}
-	return c.CodecV2.Unmarshal(data, v)
-}
 
 // dial opens a channel to all addresses of a backend; config "": pick_first.
 func dial(t *test, b *backend, config string) *grpc.ClientConn {
@@ -47,7 +27,7 @@ func dial(t *test, b *backend, config string) *grpc.ClientConn {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithResolvers(builder),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(textCodec{encoding.GetCodecV2(proto.Name)})),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(raw.Codec())),
 	}
 	if config != "" {
 		options = append(options, grpc.WithDefaultServiceConfig(config))
@@ -65,9 +45,9 @@ func call(t *test, conn *grpc.ClientConn, pairs ...string) string {
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, pairs...)
 	var headers metadata.MD
-	var answer string
-	t.must(conn.Invoke(ctx, "/grebe.test.Echo/Echo", "x", &answer, grpc.Header(&headers)))
-	if answer != "x" {
+	request, answer := []byte("x"), []byte{}
+	t.must(conn.Invoke(ctx, "/grebe.test.Echo/Echo", &request, &answer, grpc.Header(&headers)))
+	if string(answer) != "x" {
 		t.fatalf("the echo of x is %q", answer)
 	}
 	return strings.Join(headers.Get("grebe-backend"), ",")

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,20 +24,19 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/orca"
 	"google.golang.org/grpc/status"
+	"grebe.test/interop/raw"
 )
-
-// rawCodec passes message bytes through: the tests need no protobuf.
-type rawCodec struct{}
-
-func (rawCodec) Name() string                    { return "raw" }
-func (rawCodec) Marshal(v any) ([]byte, error)   { return *v.(*[]byte), nil }
-func (rawCodec) Unmarshal(b []byte, v any) error { *v.(*[]byte) = append([]byte{}, b...); return nil }
 
 type server struct {
 	name                               string
+	health                             *health.Server             // nil: there is none
+	load                               orca.ServerMetricsRecorder // nil: none is reported
 	calls, slow, cancelled, deadlineMs atomic.Int64
 }
 
@@ -107,10 +107,46 @@ func (s *server) handle(_ any, stream grpc.ServerStream) error {
 		response = make([]byte, number(md, "x-size"))
 	case "Who":
 		response = []byte(s.name)
+	case "SetHealth":
+		s.health.SetServingStatus("grebe.test.Echo",
+			healthpb.HealthCheckResponse_ServingStatus(
+				healthpb.HealthCheckResponse_ServingStatus_value[first(md, "x-status")]))
+	case "Load":
+		setLoad(orca.CallMetricsRecorderFromContext(ctx), first(md, "x-load"))
+	case "SetLoad":
+		setLoad(s.load, first(md, "x-load"))
 	default:
 		return status.Error(codes.Unimplemented, "unknown method "+method)
 	}
 	return stream.SendMsg(&response)
+}
+
+// setLoad takes "cpu=0.5,named.queue=-3" over what is recorded.
+func setLoad(to orca.ServerMetricsRecorder, text string) {
+	call, _ := to.(orca.CallMetricsRecorder)
+	for _, one := range strings.Split(text, ",") {
+		name, number, _ := strings.Cut(one, "=")
+		family, member, _ := strings.Cut(name, ".")
+		value, _ := strconv.ParseFloat(number, 64)
+		switch family {
+		case "cpu":
+			to.SetCPUUtilization(value)
+		case "mem":
+			to.SetMemoryUtilization(value)
+		case "app":
+			to.SetApplicationUtilization(value)
+		case "qps":
+			to.SetQPS(value)
+		case "eps":
+			to.SetEPS(value)
+		case "util":
+			to.SetNamedUtilization(member, value)
+		case "named":
+			call.SetNamedMetric(member, value)
+		case "cost":
+			call.SetRequestCost(member, value)
+		}
+	}
 }
 
 // tlsOption reads certificate and key, and the clients' CA if they must have one.
@@ -138,12 +174,14 @@ func main() {
 	cert := flag.String("cert", "", "PEM; makes it TLS")
 	key := flag.String("key", "", "PEM")
 	clientCA := flag.String("client-ca", "", "PEM; makes it mTLS")
+	hasHealth := flag.Bool("health", false, "serve grpc.health.v1.Health")
+	hasOrca := flag.Bool("orca", false, "report load")
 	maxAge := flag.Int("max-age", 0, "ms until a connection is told to go away")
 	flag.Parse()
 
 	s := &server{name: *name}
 	options := []grpc.ServerOption{
-		grpc.ForceServerCodec(rawCodec{}),
+		grpc.ForceServerCodecV2(raw.Codec()),
 		grpc.UnknownServiceHandler(s.handle),
 		grpc.MaxRecvMsgSize(1 << 30),
 	}
@@ -155,11 +193,26 @@ func main() {
 			MaxConnectionAge: time.Duration(*maxAge) * time.Millisecond,
 		}))
 	}
+	if *hasOrca {
+		options = append(options, orca.CallMetricsServerOption(nil))
+	}
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {
 		log.Fatal(err)
 	}
 	g := grpc.NewServer(options...)
+	if *hasHealth {
+		s.health = health.NewServer()
+		s.health.SetServingStatus("grebe.test.Echo", healthpb.HealthCheckResponse_SERVING)
+		healthpb.RegisterHealthServer(g, s.health)
+	}
+	if *hasOrca {
+		s.load = orca.NewServerMetricsRecorder()
+		provider := s.load.(orca.ServerMetricsProvider)
+		if err := orca.Register(g, orca.ServiceOptions{ServerMetricsProvider: provider}); err != nil {
+			log.Fatal(err)
+		}
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	stopped := make(chan struct{})
