@@ -7,22 +7,6 @@
 #include "core/options.h"
 #include "io/loop.h"
 
-static void run_start(struct grebe__task *task)
-{
-    struct grebe_call *call = grebe_container_of(task, struct grebe_call, start_task);
-
-    grebe__call_start(call);
-    grebe_call_unref(call);
-}
-
-static void run_cancel(struct grebe__task *task)
-{
-    struct grebe_call *call = grebe_container_of(task, struct grebe_call, cancel_task);
-
-    grebe__call_cancel(call);
-    grebe_call_unref(call);
-}
-
 static int new_unary(struct grebe_channel *channel, const char *method,
                      const void *request, size_t request_length,
                      const struct grebe_call_options *given, grebe_call_done_fn on_done,
@@ -39,16 +23,7 @@ static int new_unary(struct grebe_channel *channel, const char *method,
     if (result != GREBE_OK)
         return result;
     grebe__unary_init(*out, request, request_length, on_done, arg);
-    (*out)->start_task.run = run_start;
-    (*out)->cancel_task.run = run_cancel;
     return GREBE_OK;
-}
-
-/* The task holds a reference until it has run. */
-static void start(struct grebe_loop *loop, struct grebe_call *call)
-{
-    grebe_call_ref(call);
-    grebe__loop_submit(loop, &call->start_task);
 }
 
 int grebe_call_start_unary(struct grebe_channel *channel, const char *method,
@@ -65,7 +40,7 @@ int grebe_call_start_unary(struct grebe_channel *channel, const char *method,
     /* Before the start: on_done may run, on another thread, before we return. */
     if (out != NULL)
         *out = grebe_call_ref(call);
-    start(grebe__loop_of_env(channel->host.env), call);
+    grebe__call_submit_start(call);
     grebe_call_unref(call);
     return GREBE_OK;
 }
@@ -84,7 +59,7 @@ int grebe_call_unary(struct grebe_channel *channel, const char *method,
         new_unary(channel, method, request, request_length, options, NULL, NULL, &call);
     if (result != GREBE_OK)
         return result;
-    start(loop, call);
+    grebe__call_submit_start(call);
     result = grebe__loop_wait(loop, &call->is_done, -1);
     GREBE_ASSERT(result == GREBE_OK);
     *out = call;
@@ -93,11 +68,7 @@ int grebe_call_unary(struct grebe_channel *channel, const char *method,
 
 void grebe_call_cancel(struct grebe_call *call)
 {
-    if (grebe_call_is_done(call) ||
-        __atomic_exchange_n(&call->is_cancel_posted, true, __ATOMIC_ACQ_REL))
-        return;
-    grebe_call_ref(call);
-    grebe__loop_submit(grebe__loop_of_env(call->env), &call->cancel_task);
+    grebe__call_submit_cancel(call);
 }
 
 int grebe_call_wait(struct grebe_call *call, int64_t timeout_ns)

@@ -14,8 +14,6 @@ static struct grebe_loop *loop_of(const struct grebe_channel *channel)
 
 /* ---- Life ---------------------------------------------------------------------------- */
 
-static void run_requests(struct grebe__task *task);
-
 int grebe_channel_new(const char *target, const struct grebe_channel_options *given,
                       struct grebe_diag *diag, struct grebe_channel **out)
 {
@@ -43,8 +41,6 @@ int grebe_channel_new(const char *target, const struct grebe_channel_options *gi
     result = grebe__channel_new(&params, diag, out);
     if (result != GREBE_OK)
         grebe_loop_unref(loop);
-    else
-        (*out)->request_task.run = run_requests;
     return result;
 }
 
@@ -77,11 +73,6 @@ static void close_and_tell(void *arg)
     grebe__channel_close(closing->channel, on_closed_waited_for, closing);
 }
 
-static void close_alone(void *arg)
-{
-    grebe__channel_close(arg, on_closed_alone, NULL);
-}
-
 /* In the child of a fork() nothing of the channel can be touched: its sockets belong to
  * the parent.  Its memory is left alone. */
 void grebe_channel_destroy(struct grebe_channel *channel)
@@ -93,7 +84,7 @@ void grebe_channel_destroy(struct grebe_channel *channel)
         return;
     loop = loop_of(channel);
     if (grebe__loop_is_current(loop)) {
-        grebe__loop_call(loop, close_alone, channel);
+        grebe__channel_submit_close(channel, on_closed_alone, NULL);
         return;
     }
     grebe__loop_call(loop, close_and_tell, &closing);
@@ -104,55 +95,27 @@ void grebe_channel_destroy(struct grebe_channel *channel)
 
 /* ---- Requests that do not wait --------------------------------------------------------- */
 
-enum request {
-    REQUEST_CONNECT = 1 << 0,
-    REQUEST_ENTER_IDLE = 1 << 1,
-    REQUEST_RESET_BACKOFF = 1 << 2,
-};
-
-static void run_requests(struct grebe__task *task)
+static int request(struct grebe_channel *channel, enum grebe__channel_request request)
 {
-    struct grebe_channel *channel =
-        grebe_container_of(task, struct grebe_channel, request_task);
-    uint32_t requests = __atomic_exchange_n(&channel->requests, 0, __ATOMIC_ACQ_REL);
-
-    if (!channel->is_closed) {
-        if (requests & REQUEST_RESET_BACKOFF)
-            grebe__channel_reset_backoff(channel);
-        if (requests & REQUEST_ENTER_IDLE)
-            grebe__channel_enter_idle(channel);
-        if (requests & REQUEST_CONNECT)
-            grebe__channel_connect(channel);
-    }
-    grebe__channel_unref(channel);
-}
-
-static int request(struct grebe_channel *channel, enum request request)
-{
-    struct grebe_loop *loop = loop_of(channel);
-
-    if (grebe__loop_is_forked(loop))
+    if (grebe__loop_is_forked(loop_of(channel)))
         return GREBE_ERR_FORKED;
-    if (__atomic_fetch_or(&channel->requests, request, __ATOMIC_ACQ_REL) == 0) {
-        grebe__channel_ref(channel);
-        grebe__loop_submit(loop, &channel->request_task);
-    }
+    grebe__channel_submit(channel, request);
     return GREBE_OK;
 }
 
 int grebe_channel_connect(struct grebe_channel *channel)
 {
-    return request(channel, REQUEST_CONNECT);
+    return request(channel, GREBE__REQUEST_CONNECT);
 }
 
 int grebe_channel_enter_idle(struct grebe_channel *channel)
 {
-    return request(channel, REQUEST_ENTER_IDLE);
+    return request(channel, GREBE__REQUEST_ENTER_IDLE);
 }
 
 int grebe_channel_reset_backoff(struct grebe_channel *channel)
 {
-    return request(channel, REQUEST_RESET_BACKOFF);
+    return request(channel, GREBE__REQUEST_RESET_BACKOFF);
 }
 
 /* ---- State ------------------------------------------------------------------------------ */

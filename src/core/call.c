@@ -675,6 +675,39 @@ void grebe__call_start(struct grebe_call *call)
     check_deadline(call);
 }
 
+/* ---- From any thread ------------------------------------------------------------------ */
+
+static void run_start(struct grebe__task *task)
+{
+    struct grebe_call *call = grebe_container_of(task, struct grebe_call, start_task);
+
+    grebe__call_start(call);
+    grebe_call_unref(call);
+}
+
+static void run_cancel(struct grebe__task *task)
+{
+    struct grebe_call *call = grebe_container_of(task, struct grebe_call, cancel_task);
+
+    grebe__call_cancel(call);
+    grebe_call_unref(call);
+}
+
+void grebe__call_submit_start(struct grebe_call *call)
+{
+    call->start_task.run = run_start;
+    grebe__env_submit(call->env, &grebe_call_ref(call)->start_task);
+}
+
+void grebe__call_submit_cancel(struct grebe_call *call)
+{
+    if (grebe_call_is_done(call) ||
+        __atomic_exchange_n(&call->is_cancel_posted, true, __ATOMIC_ACQ_REL))
+        return;
+    call->cancel_task.run = run_cancel;
+    grebe__env_submit(call->env, &grebe_call_ref(call)->cancel_task);
+}
+
 /* ---- Results -------------------------------------------------------------------------- */
 
 bool grebe_call_is_done(const struct grebe_call *call)

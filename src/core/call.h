@@ -134,7 +134,7 @@ struct grebe_call {
     } unary;
     struct grebe__effect completion;
     struct grebe__env *env;                     /* of the channel, which may be gone */
-    struct grebe__task start_task, cancel_task; /* from any thread; src/api's */
+    struct grebe__task start_task, cancel_task; /* each holds a reference until it runs */
     bool is_cancel_posted;                      /* atomic */
 };
 
@@ -150,6 +150,9 @@ void grebe__call_send(struct grebe_call *call, struct grebe__outgoing_entry *ent
 void grebe__call_receive(struct grebe_call *call);
 /* Ends the call with CANCELLED unless it is done. */
 void grebe__call_cancel(struct grebe_call *call);
+/* start and cancel, from any thread.  More than one cancel is harmless. */
+void grebe__call_submit_start(struct grebe_call *call);
+void grebe__call_submit_cancel(struct grebe_call *call);
 /* Ends the call unless it is done. */
 void grebe__call_finish(struct grebe_call *call, int code, const char *format, ...)
     GREBE_PRINTF(3, 4);

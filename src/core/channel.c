@@ -38,6 +38,7 @@ void grebe__channel_log(struct grebe_channel *channel, enum grebe_log_level leve
 
 static void on_idle_timer(struct grebe__timer *timer);
 static void run_closed(struct grebe__effect *completion);
+static void run_requests(struct grebe__task *task);
 static void on_root_freed(struct grebe__lb_host *host);
 
 static void init_parts(struct grebe_channel *channel)
@@ -50,6 +51,7 @@ static void init_parts(struct grebe_channel *channel)
     grebe__list_init(&channel->calls);
     grebe__timer_init(&channel->idle_timer, on_idle_timer);
     grebe__effect_init(&channel->closed_effect, run_closed);
+    channel->request_task.run = run_requests;
     grebe__channel_init_resolver(channel);
     grebe__health_init(channel);
     channel->state = GREBE_IDLE;
@@ -442,6 +444,55 @@ void grebe__channel_reset_backoff(struct grebe_channel *channel)
         grebe__subconn_reset_backoff(
             grebe_container_of(link, struct grebe__subconn, link));
     }
+}
+
+/* ---- From any thread ------------------------------------------------------------------ */
+
+static void run_requests(struct grebe__task *task)
+{
+    struct grebe_channel *channel =
+        grebe_container_of(task, struct grebe_channel, request_task);
+    uint32_t requests = __atomic_exchange_n(&channel->requests, 0, __ATOMIC_ACQ_REL);
+
+    if (!channel->is_closed) {
+        if (requests & GREBE__REQUEST_RESET_BACKOFF)
+            grebe__channel_reset_backoff(channel);
+        if (requests & GREBE__REQUEST_ENTER_IDLE)
+            grebe__channel_enter_idle(channel);
+        if (requests & GREBE__REQUEST_CONNECT)
+            grebe__channel_connect(channel);
+    }
+    grebe__channel_unref(channel);
+}
+
+void grebe__channel_submit(struct grebe_channel *channel,
+                           enum grebe__channel_request request)
+{
+    if (__atomic_fetch_or(&channel->requests, request, __ATOMIC_ACQ_REL) != 0)
+        return; /* they go together */
+    grebe__channel_ref(channel);
+    grebe__env_submit(channel->host.env, &channel->request_task);
+}
+
+static void run_close(struct grebe__task *task)
+{
+    struct grebe_channel *channel =
+        grebe_container_of(task, struct grebe_channel, close_request.task);
+
+    grebe__channel_close(channel, channel->close_request.on_closed,
+                         channel->close_request.arg);
+}
+
+/* Whoever asks holds a reference until on_closed() has come. */
+void grebe__channel_submit_close(struct grebe_channel *channel,
+                                 void (*on_closed)(struct grebe_channel *channel,
+                                                   void *arg),
+                                 void *arg)
+{
+    channel->close_request.task.run = run_close;
+    channel->close_request.on_closed = on_closed;
+    channel->close_request.arg = arg;
+    grebe__env_submit(channel->host.env, &channel->close_request.task);
 }
 
 /* ---- Closing --------------------------------------------------------------------------- */

@@ -111,11 +111,17 @@ struct grebe_channel {
     struct grebe__list calls;             /* all that are not done */
     struct grebe__call_meter *call_meter; /* NULL: nobody records */
 
-    /* Requests of other threads (src/api). */
-    uint32_t requests; /* atomic, a set of bits; request_task is posted while not 0 */
+    /* Requests, from any thread. */
+    uint32_t requests; /* atomic, of grebe__channel_request; request_task is on its way
+                        * while it is not 0, and holds a reference */
     struct grebe__task request_task;
 
     /* Closing. */
+    struct {
+        struct grebe__task task;
+        void (*on_closed)(struct grebe_channel *channel, void *arg);
+        void *arg;
+    } close_request;
     void (*on_closed)(struct grebe_channel *channel, void *arg);
     void *on_closed_arg;
     struct grebe__effect closed_effect;
@@ -142,6 +148,15 @@ void grebe__channel_exit_idle(struct grebe_channel *channel);
 bool grebe__channel_enter_idle(struct grebe_channel *channel);
 void grebe__channel_reset_backoff(struct grebe_channel *channel);
 
+/* The same three, from any thread. */
+enum grebe__channel_request {
+    GREBE__REQUEST_CONNECT = 1 << 0,
+    GREBE__REQUEST_ENTER_IDLE = 1 << 1,
+    GREBE__REQUEST_RESET_BACKOFF = 1 << 2,
+};
+void grebe__channel_submit(struct grebe_channel *channel,
+                           enum grebe__channel_request request);
+
 /* A call begins, has its status, was given to the application.  The first leaves idle
  * mode. */
 void grebe__channel_call_begins(struct grebe_channel *channel);
@@ -153,6 +168,11 @@ void grebe__channel_call_delivered(struct grebe_channel *channel);
 void grebe__channel_close(struct grebe_channel *channel,
                           void (*on_closed)(struct grebe_channel *channel, void *arg),
                           void *arg);
+/* The same, from any thread. */
+void grebe__channel_submit_close(struct grebe_channel *channel,
+                                 void (*on_closed)(struct grebe_channel *channel,
+                                                   void *arg),
+                                 void *arg);
 /* A subconn, a transport or a call is gone: perhaps it was the last. */
 void grebe__channel_part_closed(struct grebe_channel *channel);
 

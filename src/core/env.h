@@ -38,6 +38,9 @@ struct grebe__lookup;
 struct grebe__executor_ops {
     /* Run task->run(task) on the loop's thread, inside a turn of its own.  Any thread. */
     void (*post)(struct grebe__env *env, struct grebe__task *task);
+    /* The same at once, if this thread can, no turn is on, and nothing was posted before;
+     * else as post().  Any thread. */
+    void (*submit)(struct grebe__env *env, struct grebe__task *task);
     /* The earliest deadline of env->wheel is now `next_ns`, sooner than it was. */
     void (*rearm)(struct grebe__env *env, uint64_t next_ns);
     /* Something is in flight (true) or nothing is: whether a host's loop may end. */
@@ -150,6 +153,11 @@ void grebe__env_start_timer(struct grebe__env *env, struct grebe__timer *timer,
 static inline void grebe__env_post(struct grebe__env *env, struct grebe__task *task)
 {
     env->executor->post(env, task);
+}
+
+static inline void grebe__env_submit(struct grebe__env *env, struct grebe__task *task)
+{
+    env->executor->submit(env, task);
 }
 
 /* While the count is not zero a host's loop has reason to run. */

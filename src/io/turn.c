@@ -24,6 +24,11 @@ static void post(struct grebe__env *env, struct grebe__task *task)
         grebe__loop_signal(loop);
 }
 
+static void submit(struct grebe__env *env, struct grebe__task *task)
+{
+    grebe__loop_submit(grebe__loop_of_env(env), task);
+}
+
 void grebe__loop_run_tasks(struct grebe_loop *loop)
 {
     struct grebe__task *task;
@@ -103,6 +108,7 @@ static void wake(struct grebe__env *env, bool *flag)
 
 const struct grebe__executor_ops grebe__loop_executor = {
     .post = post,
+    .submit = submit,
     .rearm = rearm,
     .set_active = set_active,
     .wake = wake,

@@ -19,6 +19,17 @@ static void post(struct grebe__env *env, struct grebe__task *task)
     grebe__task_queue_push(&sim_of(env)->tasks, task);
 }
 
+static void submit(struct grebe__env *env, struct grebe__task *task)
+{
+    if (env->depth > 0 || !grebe__task_queue_is_empty(&sim_of(env)->tasks)) {
+        post(env, task);
+        return;
+    }
+    grebe__env_enter(env);
+    task->run(task);
+    grebe__env_leave(env);
+}
+
 /* sim_advance() asks the wheel itself. */
 static void rearm(struct grebe__env *env, uint64_t next_ns)
 {
@@ -39,6 +50,7 @@ static void wake(struct grebe__env *env, bool *flag)
 
 static const struct grebe__executor_ops executor_ops = {
     .post = post,
+    .submit = submit,
     .rearm = rearm,
     .set_active = set_active,
     .wake = wake,
