@@ -120,8 +120,8 @@ uint64_t grebe__loop_now_ns(const struct grebe_loop *loop);
 bool grebe__loop_try_drive(struct grebe_loop *loop);
 void grebe__loop_stop_driving(struct grebe_loop *loop);
 
-/* Any thread: run `task` in a turn, here and now if this thread can drive, else on the
- * one that does. */
+/* Any thread: run `task` in a turn of its own, here and now if this thread can drive, is
+ * not in a turn already, and nothing was posted before; else as soon as that is so. */
 void grebe__loop_submit(struct grebe_loop *loop, struct grebe__task *task);
 
 /* Any thread: run fn(arg) in a turn and wait until it has. GREBE_ERR_FORKED. */

@@ -125,10 +125,20 @@ static void run_task(void *arg)
     task->run(task);
 }
 
+/* What asks for it may be a policy, in the middle of a turn: then it waits.  So it does
+ * behind what was posted before, which is not to be overtaken. */
+static bool may_run_now(struct grebe_loop *loop)
+{
+    return loop->env.depth == 0 && grebe__task_queue_is_empty(&loop->tasks);
+}
+
 void grebe__loop_submit(struct grebe_loop *loop, struct grebe__task *task)
 {
     if (grebe__loop_try_drive(loop)) {
-        run_in_turn(loop, run_task, task);
+        if (may_run_now(loop))
+            run_in_turn(loop, run_task, task);
+        else
+            grebe__env_post(&loop->env, task);
         grebe__loop_stop_driving(loop);
     } else if (!grebe__loop_is_forked(loop)) {
         grebe__env_post(&loop->env, task);

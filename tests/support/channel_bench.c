@@ -137,6 +137,11 @@ static void on_closed(struct grebe_channel *channel, void *arg)
     bench->is_closed = true;
 }
 
+void channel_bench_submit_close(struct channel_bench *bench)
+{
+    grebe__channel_submit_close(bench->channel, on_closed, bench);
+}
+
 void channel_bench_close(struct channel_bench *bench)
 {
     grebe__env_enter(&bench->sim.env);

@@ -61,6 +61,8 @@ int channel_bench_resolve(struct channel_bench *bench, const char *endpoints);
 void channel_bench_resolver_error(struct channel_bench *bench, const char *text);
 void channel_bench_connect(struct channel_bench *bench);
 void channel_bench_close(struct channel_bench *bench);
+/* As an application closes it from inside of something; it follows. */
+void channel_bench_submit_close(struct channel_bench *bench);
 void channel_bench_advance_ms(struct channel_bench *bench, uint64_t ms);
 
 /* Start a unary call of "/s/m" with request "ping"; the caller's reference.  `options`
