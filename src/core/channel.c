@@ -45,6 +45,7 @@ static void init_parts(struct grebe_channel *channel)
 {
     grebe__list_init(&channel->state_waiters);
     grebe__list_init(&channel->state_reports);
+    grebe__list_init(&channel->state_report.link);
     grebe__list_init(&channel->subconns);
     grebe__list_init(&channel->transports);
     grebe__list_init(&channel->picking);

@@ -39,7 +39,12 @@ struct grebe__state_waiter {
 };
 
 /* A state for the watcher, on its way to the application. */
-struct grebe__state_report;
+struct grebe__state_report {
+    struct grebe__effect completion;
+    struct grebe__list link; /* on channel->state_reports until it is told */
+    struct grebe_channel *channel;
+    enum grebe_connectivity state;
+};
 
 struct grebe_channel {
     uint32_t refs;
@@ -72,7 +77,10 @@ struct grebe_channel {
     struct grebe__list state_waiters;
     grebe_channel_state_fn on_state;
     void *on_state_arg;
-    struct grebe__list state_reports; /* queued completions, for cancelling */
+    struct grebe__list state_reports;        /* on their way, oldest first */
+    struct grebe__state_report state_report; /* the usual one: no allocation */
+    bool has_told_state;                     /* the watcher was told, and last this: */
+    enum grebe_connectivity told_state;
 
     /* Idle mode. */
     bool is_idle, is_closed;

@@ -3,13 +3,6 @@
 #include "base/assert.h"
 #include "core/channel.h"
 
-struct grebe__state_report {
-    struct grebe__effect completion;
-    struct grebe__list link; /* on channel->state_reports */
-    struct grebe_channel *channel;
-    enum grebe_connectivity state;
-};
-
 enum grebe_connectivity grebe__channel_get_state(const struct grebe_channel *channel)
 {
     return __atomic_load_n(&channel->state, __ATOMIC_ACQUIRE);
@@ -17,11 +10,12 @@ enum grebe_connectivity grebe__channel_get_state(const struct grebe_channel *cha
 
 static void drop_report(struct grebe__state_report *report)
 {
-    const struct grebe_mem *mem = report->channel->host.mem;
+    struct grebe_channel *channel = report->channel;
 
     grebe__effect_cancel(&report->completion);
     grebe__list_remove(&report->link);
-    grebe_mem_free(mem, report);
+    if (report != &channel->state_report)
+        grebe_mem_free(channel->host.mem, report);
 }
 
 static void run_report(struct grebe__effect *completion)
@@ -32,18 +26,32 @@ static void run_report(struct grebe__effect *completion)
     enum grebe_connectivity state = report->state;
 
     drop_report(report);
+    if (channel->has_told_state && channel->told_state == state)
+        return; /* merged reports may have come to nothing */
+    channel->has_told_state = true;
+    channel->told_state = state;
     channel->on_state(channel->on_state_arg, state);
+}
+
+static struct grebe__state_report *new_report(struct grebe_channel *channel)
+{
+    return grebe__list_is_linked(&channel->state_report.link)
+               ? grebe_mem_alloc(channel->host.mem, sizeof(struct grebe__state_report))
+               : &channel->state_report;
 }
 
 static void report_state(struct grebe_channel *channel, enum grebe_connectivity state)
 {
-    struct grebe__state_report *report =
-        grebe_mem_alloc(channel->host.mem, sizeof *report);
+    struct grebe__state_report *report = new_report(channel);
 
     if (report == NULL) {
+        /* Out of memory: better a merged report than a lost one. */
+        report = grebe_container_of(channel->state_reports.prev,
+                                    struct grebe__state_report, link);
         grebe__channel_log(channel, GREBE_LOG_ERROR,
                            "out of memory: the state watcher misses %s",
-                           grebe_connectivity_name(state));
+                           grebe_connectivity_name(report->state));
+        report->state = state;
         return;
     }
     grebe__effect_init(&report->completion, run_report);
@@ -62,6 +70,7 @@ void grebe__channel_set_watcher(struct grebe_channel *channel,
     }
     channel->on_state = on_state;
     channel->on_state_arg = arg;
+    channel->has_told_state = false;
 }
 
 void grebe__channel_set_state(struct grebe_channel *channel,
