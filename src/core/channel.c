@@ -50,6 +50,7 @@ static void init_parts(struct grebe_channel *channel)
     grebe__list_init(&channel->transports);
     grebe__list_init(&channel->picking);
     grebe__list_init(&channel->calls);
+    grebe__churn_init(&channel->churn, channel->host.mem);
     grebe__timer_init(&channel->idle_timer, on_idle_timer);
     grebe__effect_init(&channel->closed_effect, run_closed);
     channel->request_task.run = run_requests;
@@ -303,6 +304,7 @@ void grebe__channel_unref(struct grebe_channel *channel)
     GREBE_ASSERT(channel->is_idle && grebe__list_is_empty(&channel->calls));
     grebe__call_meter_free(channel->call_meter);
     grebe__meter_free(channel->host.meter);
+    grebe__churn_fini(&channel->churn);
     grebe__status_fini(&channel->resolver_error);
     grebe__service_config_unref(channel->config);
     grebe__service_config_unref(channel->default_config);

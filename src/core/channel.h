@@ -26,6 +26,7 @@
 
 #include "config/service_config.h"
 #include "core/backoff.h"
+#include "core/churn.h"
 #include "core/client_conn.h"
 #include "core/env.h"
 #include "core/resolver_conn.h"
@@ -111,6 +112,7 @@ struct grebe_channel {
     uint32_t health_told;           /* health_config.c: what the log has had already */
     struct grebe__effect health_effect; /* likewise: does anyone ask for health? */
     struct grebe__list transports; /* struct grebe__transport.link, draining ones too */
+    struct grebe__churn churn;     /* backends that only take connections */
 
     /* Picking. */
     struct grebe_picker *picker;          /* a reference; NULL: hold all calls */

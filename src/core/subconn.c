@@ -11,13 +11,6 @@
 #include "core/subconn_meter.h"
 #include "core/subconn_stream.h"
 
-enum {
-    /* A backend that accepts and drops connections without ever answering would be
-     * redialled without pause, because READY resets the backoff: after so many losses
-     * within so long, the next one counts as a failed attempt. */
-    CHURN_LIMIT = 10,
-};
-static const uint64_t churn_window_ns = UINT64_C(10000000000);
 static const uint64_t keepalive_ceiling_ns = UINT64_C(7200000000000);
 
 enum event {
@@ -380,38 +373,31 @@ static void slow_keepalive(struct grebe_channel *channel)
         *time_ns = keepalive_ceiling_ns;
 }
 
-static bool is_churning(struct grebe__subconn *subconn, bool has_answered)
-{
-    uint64_t now_ns = subconn->channel->host.env->now_ns;
-
-    if (has_answered || now_ns - subconn->churn_since_ns > churn_window_ns) {
-        subconn->n_churned = 0;
-        subconn->churn_since_ns = now_ns;
-    }
-    return !has_answered && ++subconn->n_churned > CHURN_LIMIT;
-}
-
 static void lose(struct grebe__subconn *subconn, const struct lost *lost)
 {
     const struct grebe__disconnect *why = lost->why;
-    bool has_answered = lost->transport->has_answered;
+    struct grebe_channel *channel = subconn->channel;
+    uint64_t now_ns = channel->host.env->now_ns;
+    bool is_churn = grebe__churn_lost(&channel->churn, lost->transport->address,
+                                      lost->transport->has_answered, now_ns);
 
     if (why->is_too_many_pings)
-        slow_keepalive(subconn->channel);
+        slow_keepalive(channel);
     grebe__status_copy(&subconn->last_error, &why->status);
-    subconn->last_error_ns = subconn->channel->host.env->now_ns;
+    subconn->last_error_ns = now_ns;
     detach(subconn, lost->transport);
-    if (subconn->n_transports > 0) {
+    if (subconn->n_transports > 0 && !is_churn) {
         start_another(subconn);
         return;
     }
-    if (subconn->attempt == GREBE__ATTEMPT_NONE && is_churning(subconn, has_answered)) {
-        subconn->n_churned = 0;
+    if (subconn->attempt == GREBE__ATTEMPT_NONE && is_churn) {
         grebe__status_copy(&subconn->round_error, &why->status);
         fail_round(subconn);
         return;
     }
-    grebe__channel_resolve_now(subconn->channel);
+    if (subconn->n_transports > 0)
+        return;
+    grebe__channel_resolve_now(channel);
     enter(subconn, state_of(subconn->attempt));
 }
 

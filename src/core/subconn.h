@@ -65,8 +65,6 @@ struct grebe__subconn {
     struct grebe__status round_error; /* the first of this round */
     struct grebe__status last_error;  /* the latest; OK if there was none */
     uint64_t last_error_ns;
-    uint64_t churn_since_ns; /* of connections lost before they answered anything: */
-    uint32_t n_churned;      /* when the counting began, and how many */
 };
 
 /* IDLE.  For the root client_conn of `channel`. */
