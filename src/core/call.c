@@ -555,11 +555,11 @@ void grebe__call_bounce(struct grebe_call *call)
 {
     struct grebe_status none = grebe_status_of(GREBE_STATUS_OK, "");
 
-    /* The picker that chose this subconn would choose it again: wait for the next. */
+    /* The picker that chose this subconn would choose it again. */
     grebe__call_pick_done(call, &none, false, false);
     end_attempt(call, GREBE_STATUS_UNAVAILABLE);
     begin_attempt(call);
-    grebe__call_wait_on(call, GREBE__CALL_PICKING, &call->channel->picking);
+    grebe__channel_pick_again(call->channel, call);
 }
 
 /* ---- The way there ------------------------------------------------------------------ */

@@ -101,6 +101,7 @@ struct grebe_call {
     struct grebe__list active; /* on channel->calls */
     struct grebe__timer timer; /* the deadline */
     struct grebe__call_pick pick;
+    uint64_t picker_number; /* of the picker that was asked last */
     struct grebe__call_attempt attempt;
     struct grebe__method_meter *meter; /* the channel's; NULL: nobody records */
     struct grebe__status pick_error; /* what the balancer last said, for wait_for_ready */

@@ -48,7 +48,7 @@ static void init_parts(struct grebe_channel *channel)
     grebe__list_init(&channel->state_report.link);
     grebe__list_init(&channel->subconns);
     grebe__list_init(&channel->transports);
-    grebe__list_init(&channel->picking);
+    grebe__channel_init_picking(channel);
     grebe__list_init(&channel->calls);
     grebe__churn_init(&channel->churn, channel->host.mem);
     grebe__timer_init(&channel->idle_timer, on_idle_timer);
@@ -302,6 +302,7 @@ void grebe__channel_unref(struct grebe_channel *channel)
         return;
     mem = channel->host.mem;
     GREBE_ASSERT(channel->is_idle && grebe__list_is_empty(&channel->calls));
+    grebe__effect_cancel(&channel->repick_effect);
     grebe__call_meter_free(channel->call_meter);
     grebe__meter_free(channel->host.meter);
     grebe__churn_fini(&channel->churn);

@@ -116,6 +116,8 @@ struct grebe_channel {
 
     /* Picking. */
     struct grebe_picker *picker;          /* a reference; NULL: hold all calls */
+    uint64_t picker_number;               /* one more with each */
+    struct grebe__effect repick_effect;   /* some that wait have not asked this one */
     uint32_t picker_faults;               /* enum of picking.c: told once a policy */
     struct grebe__list picking;           /* calls that wait for the next picker */
     struct grebe__list calls;             /* all that are not done */
@@ -219,11 +221,17 @@ void grebe__channel_stop_balancer(struct grebe_channel *channel);
 
 struct grebe_call;
 
+void grebe__channel_init_picking(struct grebe_channel *channel);
+
 /* Install a picker (a reference; NULL: hold calls) and ask it for all calls that wait. */
 void grebe__channel_set_picker(struct grebe_channel *channel,
                                struct grebe_picker *picker);
 
 /* Find a backend for `call`, now or when a picker gives one. */
 void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call);
+
+/* The pick of `call` came to nothing.  It waits for another picker than the one it asked:
+ * for the next, or, if that has come already, until this turn ends. */
+void grebe__channel_pick_again(struct grebe_channel *channel, struct grebe_call *call);
 
 #endif

@@ -105,6 +105,7 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
         return;
     }
+    call->picker_number = channel->picker_number;
     if (args.explanation != NULL)
         grebe__explanation_pick_begins(args.explanation);
     grebe_picker_pick(channel->picker, &args, &pick);
@@ -138,12 +139,45 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
+/* Those that wait, and have not asked the picker that there is. */
+static void run_repick(struct grebe__effect *effect)
+{
+    struct grebe_channel *channel =
+        grebe_container_of(effect, struct grebe_channel, repick_effect);
+    struct grebe__list waiting, *link;
+
+    grebe__list_init(&waiting);
+    grebe__list_splice(&waiting, &channel->picking);
+    while ((link = grebe__list_shift(&waiting)) != NULL) {
+        struct grebe_call *call = grebe__call_of_link(link);
+
+        if (call->picker_number == channel->picker_number)
+            grebe__list_append(&channel->picking, link);
+        else
+            grebe__channel_pick(channel, call);
+    }
+}
+
+void grebe__channel_init_picking(struct grebe_channel *channel)
+{
+    grebe__list_init(&channel->picking);
+    grebe__effect_init(&channel->repick_effect, run_repick);
+}
+
+void grebe__channel_pick_again(struct grebe_channel *channel, struct grebe_call *call)
+{
+    grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
+    if (call->picker_number != channel->picker_number)
+        grebe__env_do(channel->host.env, &channel->repick_effect);
+}
+
 void grebe__channel_set_picker(struct grebe_channel *channel, struct grebe_picker *picker)
 {
     struct grebe_picker *before = channel->picker;
     struct grebe__list waiting, *link;
 
     channel->picker = picker;
+    channel->picker_number++;
     grebe_picker_unref(before);
     grebe__list_init(&waiting);
     grebe__list_splice(&waiting, &channel->picking);

@@ -75,6 +75,27 @@ TEST(the_old_policy_serves_until_the_new_one_has_a_picker)
     channel_bench_fini(&b);
 }
 
+/* It waits for a stream on a subconn that goes with the old policy, when the new one has
+ * published its picker already and has nothing to add. */
+TEST(a_call_that_waits_for_a_stream_goes_on_with_the_new_policy)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_servers(&b, "a b");
+    sim_server_find(&b.sim, "a")->max_streams = 0;
+    b.service_config = round_robin;
+    channel_bench_connect(&b);
+    channel_bench_resolve(&b, "a");
+    call = channel_bench_call(&b, NULL);
+    expect_pending(call);
+    b.service_config = pick_first;
+    channel_bench_resolve(&b, "b");
+    expect_echo(call, "b");
+    channel_bench_fini(&b);
+}
+
 static int build_wrapped(struct grebe_client_conn *cc,
                          const struct grebe_build_options *options,
                          struct grebe_balancer **out)
@@ -297,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_follow_the_policy_that_the_config_names),
         cmocka_unit_test(the_old_policy_serves_until_the_new_one_has_a_picker),
+        cmocka_unit_test(a_call_that_waits_for_a_stream_goes_on_with_the_new_policy),
         cmocka_unit_test(a_policy_registered_over_a_built_in_is_the_one_that_runs),
         cmocka_unit_test(a_call_that_waits_through_an_empty_list_goes_to_the_new_backend),
         cmocka_unit_test(a_configuration_that_round_robin_does_not_know_is_accepted),
