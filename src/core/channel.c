@@ -19,6 +19,7 @@
 #include "resolver/target.h"
 
 static const uint64_t keepalive_floor_ns = UINT64_C(10000000000);
+static const uint64_t memory_retry_ns = UINT64_C(1000000000);
 
 void grebe__channel_log(struct grebe_channel *channel, enum grebe_log_level level,
                         const char *format, ...)
@@ -345,8 +346,8 @@ static void start_idle_timer(struct grebe_channel *channel, uint64_t from_ns)
                            from_ns + channel->idle_timeout_ns);
 }
 
-/* Without memory for a policy the channel stays idle, so that the next call tries again;
- * this one fails. */
+/* Without memory for a policy or a resolver the channel stays idle, so that the next call
+ * tries again; this one fails, or waits for another try if that is what it does. */
 static void fail_for_memory(struct grebe_channel *channel)
 {
     struct grebe_status status =
@@ -355,7 +356,11 @@ static void fail_for_memory(struct grebe_channel *channel)
     channel->has_resolved = true;
     grebe__channel_set_picker(channel, grebe_picker_failing(channel->host.mem, &status));
     grebe__channel_set_state(channel, GREBE_TRANSIENT_FAILURE);
+    grebe__env_start_timer(channel->host.env, &channel->idle_timer,
+                           grebe__env_after(channel->host.env, memory_retry_ns));
 }
+
+static void drop_epoch(struct grebe_channel *channel);
 
 void grebe__channel_exit_idle(struct grebe_channel *channel)
 {
@@ -371,7 +376,10 @@ void grebe__channel_exit_idle(struct grebe_channel *channel)
     grebe__channel_log(channel, GREBE_LOG_INFO, "Channel exiting idle mode");
     grebe__channel_set_state(channel, GREBE_CONNECTING);
     start_idle_timer(channel, channel->host.env->now_ns);
-    grebe__channel_start_resolver(channel);
+    if (grebe__channel_start_resolver(channel) == GREBE_ERR_NOMEM) {
+        drop_epoch(channel);
+        fail_for_memory(channel);
+    }
 }
 
 /* Drop everything that exit_idle built.  In this order: no update reaches a policy that is
@@ -402,7 +410,10 @@ static void on_idle_timer(struct grebe__timer *timer)
     struct grebe_channel *channel =
         grebe_container_of(timer, struct grebe_channel, idle_timer);
 
-    if (channel->n_calls > 0) {
+    if (channel->is_idle) {
+        if (channel->n_calls > 0) /* they wait for memory */
+            grebe__channel_exit_idle(channel);
+    } else if (channel->n_calls > 0) {
         start_idle_timer(channel, channel->host.env->now_ns);
     } else if (channel->was_used) {
         channel->was_used = false;

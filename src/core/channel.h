@@ -206,8 +206,9 @@ void grebe__channel_set_watcher(struct grebe_channel *channel,
 /* ---- resolution.c ------------------------------------------------------------------ */
 
 void grebe__channel_init_resolver(struct grebe_channel *channel);
-/* Build the resolver.  A failure is reported to the policy like an error of it. */
-void grebe__channel_start_resolver(struct grebe_channel *channel);
+/* Build the resolver.  A failure is reported to the policy like an error of it, but for
+ * GREBE_ERR_NOMEM, which is returned. */
+int grebe__channel_start_resolver(struct grebe_channel *channel);
 void grebe__channel_stop_resolver(struct grebe_channel *channel);
 /* A hint, passed on as an effect. */
 void grebe__channel_resolve_now(struct grebe_channel *channel);

@@ -108,6 +108,8 @@ static int choose_config(struct grebe_channel *channel,
             grebe__service_config_unref(config);
             return GREBE_OK;
         }
+        if (result == GREBE_ERR_NOMEM)
+            grebe_diag_set(diag, "%s", grebe_strerror(result));
         result = GREBE_ERR_BAD_RESOLVER_STATE;
     }
     if (channel->config == NULL && (result == GREBE_OK || channel->has_default_config))
@@ -285,7 +287,7 @@ void grebe__channel_init_resolver(struct grebe_channel *channel)
     grebe__status_init(&channel->resolver_error, channel->host.mem);
 }
 
-void grebe__channel_start_resolver(struct grebe_channel *channel)
+int grebe__channel_start_resolver(struct grebe_channel *channel)
 {
     struct grebe_resolver_options options = {
         .ignores_service_config = channel->ignores_resolver_service_config,
@@ -297,12 +299,13 @@ void grebe__channel_start_resolver(struct grebe_channel *channel)
 
     result = channel->resolver_builder->build(channel->target, &channel->resolver_conn,
                                               &options, &diag, &channel->resolver);
-    if (result == GREBE_OK)
-        return;
+    if (result == GREBE_OK || result == GREBE_ERR_NOMEM)
+        return result;
     if (diag.text[0] == '\0')
         grebe_diag_set(&diag, "%s", grebe_strerror(result));
     status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, diag.text);
     on_report_error(&channel->resolver_conn, &status);
+    return result;
 }
 
 void grebe__channel_stop_resolver(struct grebe_channel *channel)

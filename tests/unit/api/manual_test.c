@@ -545,7 +545,7 @@ TEST(error_without_memory_for_it_is_not_told)
     fini(&b);
 }
 
-TEST(out_of_memory_fails_the_build)
+TEST(out_of_memory_fails_the_build_and_the_next_call_has_another)
 {
     bool has_failed = true;
 
@@ -559,9 +559,9 @@ TEST(out_of_memory_fails_the_build)
         channel_bench_connect(&b.channel);
         has_failed = b.mem.has_failed;
         if (has_failed)
-            call_fails(&b, "out of memory");
-        else
-            call(&b, "a");
+            assert_int_equal(grebe__channel_get_state(b.channel.channel),
+                             GREBE_TRANSIENT_FAILURE);
+        call(&b, "a");
         fini(&b);
     }
 }
@@ -601,7 +601,7 @@ int main(void)
         cmocka_unit_test(list_of_addresses_without_memory_for_it_changes_nothing),
         cmocka_unit_test(out_of_memory_changes_nothing),
         cmocka_unit_test(error_without_memory_for_it_is_not_told),
-        cmocka_unit_test(out_of_memory_fails_the_build),
+        cmocka_unit_test(out_of_memory_fails_the_build_and_the_next_call_has_another),
         cmocka_unit_test(out_of_memory_makes_no_object),
     };
 

@@ -5,6 +5,8 @@
 
 #include "support/channel_bench.h"
 
+enum { ENOUGH = 1000 }; /* more than any script allocates */
+
 /* A channel that knows its backends from its target: nobody tells it twice. */
 static void open_fixed(struct channel_bench *b, const char *policy)
 {
@@ -52,10 +54,35 @@ TEST(a_watcher_misses_states_when_memory_is_short_but_not_the_last)
     assert_true(fail_at > 10);
 }
 
+/* ---- Messages ------------------------------------------------------------------------------------ */
+
+TEST(a_service_config_without_memory_says_so)
+{
+    struct channel_bench b;
+    uint32_t fail_at = 0;
+
+    do {
+        channel_bench_start(&b, NULL);
+        channel_bench_connect(&b);
+        b.service_config = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
+        b.log[0] = '\0';
+        b.mem.fail_at = b.mem.n_allocs + ++fail_at;
+        channel_bench_resolve(&b, "a");
+        if (channel_bench_logged(&b, "service config is not used"))
+            break;
+        channel_bench_fini(&b);
+    } while (fail_at < ENOUGH);
+    assert_true(channel_bench_logged(&b, "service config is not used: out of memory"));
+    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                  "error parsing service config: out of memory");
+    channel_bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watcher_misses_states_when_memory_is_short_but_not_the_last),
+        cmocka_unit_test(a_service_config_without_memory_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
