@@ -41,7 +41,10 @@ struct base_balancer {
     struct grebe_picker *picker;   /* a reference: what serves now */
     char *connection_error;        /* the last, or NULL */
     char *resolver_error;          /* since the last good update, or NULL */
+    struct grebe_timer *retry;     /* of building a picker, when memory was short */
 };
+
+static const uint64_t retry_ns = UINT64_C(1000000000);
 
 static struct base_balancer *of(struct grebe_balancer *base)
 {
@@ -107,8 +110,10 @@ static void rebuild_picker(struct base_balancer *b)
     if (picker == NULL) {
         grebe_client_conn_log(b->cc, GREBE_LOG_ERROR,
                               "out of memory: the last picker goes on serving");
+        grebe_timer_start(b->retry, grebe_client_conn_now_ns(b->cc) + retry_ns);
         return;
     }
+    grebe_timer_cancel(b->retry);
     grebe_picker_unref(b->picker);
     b->picker = picker;
 }
@@ -116,6 +121,14 @@ static void rebuild_picker(struct base_balancer *b)
 static void publish(struct base_balancer *b)
 {
     grebe_client_conn_update_state(b->cc, b->state, grebe_picker_ref(b->picker));
+}
+
+static void on_retry(void *arg)
+{
+    struct base_balancer *b = arg;
+
+    rebuild_picker(b);
+    publish(b);
 }
 
 /* ---- Subconns --------------------------------------------------------------------------- */
@@ -274,6 +287,7 @@ static void destroy(struct grebe_balancer *base)
     while (!grebe__list_is_empty(&b->members))
         free_member(member_of(b->members.next));
     grebe_address_map_free(b->by_address);
+    grebe_timer_destroy(b->retry);
     grebe_picker_unref(b->picker);
     if (b->options.free_arg != NULL)
         b->options.free_arg(b->options.arg);
@@ -300,7 +314,9 @@ int grebe_base_balancer_new(struct grebe_client_conn *cc,
     b = grebe_mem_zalloc(mem, sizeof *b);
     if (b == NULL)
         return GREBE_ERR_NOMEM;
-    if (grebe_address_map_new(mem, &b->by_address) != GREBE_OK) {
+    if (grebe_address_map_new(mem, &b->by_address) != GREBE_OK ||
+        grebe_timer_new(cc, on_retry, b, &b->retry) != GREBE_OK) {
+        grebe_address_map_free(b->by_address);
         grebe_mem_free(mem, b);
         return GREBE_ERR_NOMEM;
     }

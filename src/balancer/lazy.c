@@ -29,7 +29,10 @@ struct lazy {
     const struct grebe_balancer_builder *builder;
     struct grebe_client_conn *child; /* NULL: not built yet */
     struct kept kept;
+    struct grebe_timer *retry; /* of building it, when memory was short */
 };
+
+static const uint64_t retry_ns = UINT64_C(1000000000);
 
 static struct lazy *of(struct grebe_balancer *base)
 {
@@ -86,7 +89,8 @@ static void keep_error(struct lazy *lazy, const struct grebe_status *status)
 
 /* ---- The child ------------------------------------------------------------------------------ */
 
-static void tell_update(struct lazy *lazy)
+/* GREBE_ERR_NOMEM, or GREBE_OK for all that the child will have to live with. */
+static int tell_update(struct lazy *lazy)
 {
     const struct grebe_balancer_update update = {
         .endpoints = lazy->kept.endpoints,
@@ -97,7 +101,7 @@ static void tell_update(struct lazy *lazy)
     int result;
 
     if (!lazy->kept.has_update)
-        return;
+        return GREBE_OK;
     result = grebe_client_conn_update(lazy->child, &update);
     if (result == GREBE_ERR_BAD_RESOLVER_STATE)
         grebe_client_conn_resolve_now(lazy->cc);
@@ -105,6 +109,7 @@ static void tell_update(struct lazy *lazy)
         grebe_client_conn_log(lazy->cc, GREBE_LOG_WARNING,
                               "lazy: the update kept for %s is not taken: %s",
                               lazy->builder->name, grebe_strerror(result));
+    return result == GREBE_ERR_NOMEM ? result : GREBE_OK;
 }
 
 static void tell_error(struct lazy *lazy)
@@ -126,25 +131,44 @@ static void publish_failure(struct lazy *lazy, int error)
                                    grebe_picker_failing(lazy->mem, &status));
 }
 
-/* Without memory for it now, the next wish tries again. */
-static void build_child(struct lazy *lazy)
+static int new_child(struct lazy *lazy)
 {
     static const struct grebe_client_conn_ops passed_on = {0};
     int result = grebe_client_conn_new_child(lazy->cc, &passed_on, lazy, &lazy->child);
 
-    if (result == GREBE_OK) {
-        result = grebe_client_conn_build(lazy->child, lazy->builder);
-        if (result != GREBE_OK)
-            grebe_client_conn_close(lazy->child);
-    }
+    if (result != GREBE_OK)
+        return result;
+    result = grebe_client_conn_build(lazy->child, lazy->builder);
+    if (result == GREBE_OK)
+        result = tell_update(lazy);
+    if (result != GREBE_OK)
+        grebe_client_conn_close(lazy->child);
+    return result;
+}
+
+/* Without memory for it now, the next wish tries again, or, if none comes, a timer: calls
+ * that wait ask once for each picker. */
+static void build_child(struct lazy *lazy)
+{
+    int result = new_child(lazy);
+
     if (result != GREBE_OK) {
         lazy->child = NULL;
         publish_failure(lazy, result);
+        grebe_timer_start(lazy->retry, grebe_client_conn_now_ns(lazy->cc) + retry_ns);
         return;
     }
-    tell_update(lazy);
+    grebe_timer_cancel(lazy->retry);
     tell_error(lazy);
     forget(lazy);
+}
+
+static void on_retry(void *arg)
+{
+    struct lazy *lazy = arg;
+
+    if (lazy->child == NULL)
+        build_child(lazy);
 }
 
 /* ---- The picker before there is a child ----------------------------------------------------- */
@@ -227,6 +251,7 @@ static void destroy(struct grebe_balancer *base)
     struct lazy *lazy = of(base);
 
     grebe_client_conn_close(lazy->child);
+    grebe_timer_destroy(lazy->retry);
     forget(lazy);
     grebe_mem_free(lazy->mem, lazy);
 }
@@ -244,7 +269,7 @@ int grebe_lazy_new(struct grebe_client_conn *cc,
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
     struct lazy *lazy = grebe_mem_zalloc(mem, sizeof *lazy);
-    struct grebe_picker *picker;
+    struct grebe_picker *picker = NULL;
 
     if (lazy == NULL)
         return GREBE_ERR_NOMEM;
@@ -252,8 +277,10 @@ int grebe_lazy_new(struct grebe_client_conn *cc,
     lazy->cc = cc;
     lazy->mem = mem;
     lazy->builder = child;
-    picker = new_waking_picker(lazy);
+    if (grebe_timer_new(cc, on_retry, lazy, &lazy->retry) == GREBE_OK)
+        picker = new_waking_picker(lazy);
     if (picker == NULL) {
+        grebe_timer_destroy(lazy->retry);
         grebe_mem_free(mem, lazy);
         return GREBE_ERR_NOMEM;
     }

@@ -29,6 +29,8 @@
 static const uint64_t default_delay_ns = UINT64_C(250000000);
 static const uint64_t min_delay_ns = UINT64_C(100000000);
 static const uint64_t max_delay_ns = UINT64_C(2000000000);
+/* Until memory is asked for again. */
+static const uint64_t short_delay_ns = UINT64_C(1000000000);
 
 struct config {
     bool shuffles_address_list;
@@ -40,6 +42,7 @@ try {
     struct grebe__list link;
     struct grebe_address *address; /* a reference */
     struct grebe_subconn *subconn; /* ours until we shut it down */
+    struct grebe_picker *picker;   /* for when it is READY */
     enum grebe_connectivity state; /* as the subconn last said */
     bool has_failed;               /* in this pass */
     struct grebe_picker *error;    /* fails with the last one; NULL if there was none */
@@ -53,12 +56,13 @@ struct pick_first {
     uint32_t at;                   /* list.n: past the end */
     enum grebe_connectivity state; /* as published; CONNECTING before that */
     bool is_first_pass;
+    bool is_short;       /* of memory: an address could not be tried in this pass */
     bool wants_health;   /* READY waits for the health listener */
     uint32_t n_failures; /* after the first pass: since the last report */
     struct grebe__list tries;
     struct grebe_picker *error; /* fails with the latest error; NULL if there was none */
-    struct grebe_timer *timer;
-    uint64_t delay_ns; /* until the next address gets its chance too */
+    struct grebe_timer *timer;  /* of the next address, or of the next pass if is_short */
+    uint64_t delay_ns;          /* until the next address gets its chance too */
 };
 
 static void request_connection(struct pick_first *pf);
@@ -137,16 +141,7 @@ static void publish_error(struct pick_first *pf)
 
 static void publish_ready(struct pick_first *pf, struct try *winner)
 {
-    struct grebe_picker *picker = grebe_picker_fixed(pf->mem, winner->subconn);
-
-    if (picker == NULL) {
-        grebe_client_conn_log(pf->cc, GREBE_LOG_ERROR,
-                              "pick_first: out of memory, a connection is given up");
-        note_text(pf, "", "out of memory");
-        publish_error(pf);
-        return;
-    }
-    publish(pf, GREBE_READY, picker);
+    publish(pf, GREBE_READY, grebe_picker_ref(winner->picker));
 }
 
 /* ---- The picker of IDLE ------------------------------------------------------------------ */
@@ -230,6 +225,7 @@ static void drop_try(struct pick_first *pf, struct try *try)
     grebe__list_remove(&try->link);
     grebe_subconn_shutdown(try->subconn);
     grebe_address_unref(try->address);
+    grebe_picker_unref(try->picker);
     grebe_picker_unref(try->error);
     grebe_mem_free(pf->mem, try);
 }
@@ -265,6 +261,11 @@ static struct try *new_try(struct pick_first *pf, struct grebe_address *address)
     }
     try->address = grebe_address_ref(address);
     grebe__list_append(&pf->tries, &try->link);
+    try->picker = grebe_picker_fixed(pf->mem, try->subconn);
+    if (try->picker == NULL) {
+        drop_try(pf, try);
+        return NULL;
+    }
     return try;
 }
 
@@ -276,7 +277,8 @@ static void start_timer(struct pick_first *pf)
         grebe_timer_start(pf->timer, grebe_client_conn_now_ns(pf->cc) + pf->delay_ns);
 }
 
-/* The first pass ends when every address has failed; then each goes on by itself. */
+/* The first pass ends when every address has failed; then each goes on by itself, but for
+ * those that there was no memory for: they need another pass. */
 static void try_to_end_pass(struct pick_first *pf)
 {
     if (pf->at < pf->list.n)
@@ -291,6 +293,8 @@ static void try_to_end_pass(struct pick_first *pf)
         if (try_of(link)->state == GREBE_IDLE)
             grebe_subconn_connect(try_of(link)->subconn);
     }
+    if (pf->is_short)
+        grebe_timer_start(pf->timer, grebe_client_conn_now_ns(pf->cc) + short_delay_ns);
 }
 
 /* Dial list[at], or what comes after it if that is known to be down. */
@@ -304,7 +308,8 @@ static void request_connection(struct pick_first *pf)
             try = new_try(pf, address);
         if (try == NULL) {
             note_text(pf, "", "out of memory");
-            grebe_client_conn_resolve_now(pf->cc); /* its answer tries again */
+            grebe_client_conn_resolve_now(pf->cc); /* its answer may be sooner */
+            pf->is_short = true;
             continue;
         }
         if (try->state != GREBE_TRANSIENT_FAILURE) {
@@ -321,6 +326,7 @@ static void request_connection(struct pick_first *pf)
 static void start_pass(struct pick_first *pf)
 {
     pf->is_first_pass = true;
+    pf->is_short = false;
     pf->n_failures = 0;
     grebe__list_foreach (link, &pf->tries) {
         try_of(link)->has_failed = false;
@@ -332,6 +338,11 @@ static void on_timer(void *arg)
 {
     struct pick_first *pf = arg;
 
+    if (!pf->is_first_pass) {
+        pf->at = 0;
+        start_pass(pf);
+        return;
+    }
     pf->at++;
     request_connection(pf);
 }

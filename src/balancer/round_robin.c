@@ -79,8 +79,11 @@ struct round_robin {
     struct grebe_balancer base;
     struct grebe_client_conn *cc;
     struct grebe_endpoint_sharding *sharding;
-    char *resolver_error; /* since the last update, or NULL */
+    char *resolver_error;      /* since the last update, or NULL */
+    struct grebe_timer *retry; /* of making a picker, when memory was short */
 };
+
+static const uint64_t retry_ns = UINT64_C(1000000000);
 
 static struct round_robin *of(struct grebe_balancer *base)
 {
@@ -138,15 +141,26 @@ static void on_children(void *arg, struct grebe_client_conn *cc,
                         enum grebe_connectivity state,
                         const struct grebe_sharding_child *children, size_t n)
 {
+    struct round_robin *rr = arg;
     struct grebe_picker *picker =
-        n == 0 ? no_children(arg) : new_picker(cc, state, children, n);
+        n == 0 ? no_children(rr) : new_picker(cc, state, children, n);
 
     if (picker == NULL) {
         grebe_client_conn_log(cc, GREBE_LOG_ERROR,
                               "round_robin: out of memory, the last picker stays");
+        grebe_timer_start(rr->retry, grebe_client_conn_now_ns(cc) + retry_ns);
         return;
     }
+    grebe_timer_cancel(rr->retry);
     grebe_client_conn_update_state(cc, state, picker);
+}
+
+/* The children have been settled for a while, and are heard once more. */
+static void on_retry(void *arg)
+{
+    struct round_robin *rr = arg;
+
+    grebe_endpoint_sharding_settled(rr->sharding);
 }
 
 static const struct grebe_endpoint_sharding_ops sharding_ops = {
@@ -196,6 +210,7 @@ static void rr_destroy(struct grebe_balancer *base)
     struct round_robin *rr = of(base);
 
     grebe_endpoint_sharding_destroy(rr->sharding);
+    grebe_timer_destroy(rr->retry);
     keep_resolver_error(rr, NULL);
     grebe_mem_free(grebe_client_conn_mem(rr->cc), rr);
 }
@@ -223,8 +238,11 @@ static int rr_build(struct grebe_client_conn *cc,
     grebe_balancer_init(&rr->base, &rr_ops);
     how.ops = &sharding_ops;
     how.arg = rr;
-    result = grebe_endpoint_sharding_new(cc, &how, &rr->sharding);
+    result = grebe_timer_new(cc, on_retry, rr, &rr->retry);
+    if (result == GREBE_OK)
+        result = grebe_endpoint_sharding_new(cc, &how, &rr->sharding);
     if (result != GREBE_OK) {
+        grebe_timer_destroy(rr->retry);
         grebe_mem_free(grebe_client_conn_mem(cc), rr);
         return result;
     }

@@ -170,11 +170,34 @@ TEST(a_kept_update_that_the_child_rejects_asks_the_resolver_again)
     lb_bench_fini(&b);
 
     start(&b); /* other errors are not the resolver's business */
-    stubs.next_update_result = GREBE_ERR_NOMEM;
+    stubs.next_update_result = GREBE_ERR_INVALID;
     lb_bench_update(&b, "a", NULL);
     lb_bench_log(&b);
     lb_bench_exit_idle(&b);
     assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
+TEST(a_child_that_memory_was_short_for_is_built_again_a_second_later)
+{
+    struct lb_bench b;
+
+    start(&b);
+    stubs.next_update_result = GREBE_ERR_NOMEM;
+    lb_bench_update(&b, "a", NULL);
+    lb_bench_log(&b);
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: out of memory");
+    assert_string_equal(stub_log(), "x.build, x.update, x.destroy");
+    lb_bench_advance_ms(&b, 999);
+    assert_string_equal(stub_log(), "");
+    stubs.next_update_result = GREBE_OK;
+    lb_bench_advance_ms(&b, 1);
+    assert_string_equal(stub_log(), "x.build, x.update");
+    assert_string_equal(stub_at(1)->first_address, "a");
+    lb_bench_advance_ms(&b, 10000);
+    assert_string_equal(stub_log(), "");
     lb_bench_fini(&b);
 }
 
@@ -262,6 +285,7 @@ int main(void)
         cmocka_unit_test(an_error_alone_reaches_the_child),
         cmocka_unit_test(everything_passes_through_once_the_child_is_there),
         cmocka_unit_test(a_kept_update_that_the_child_rejects_asks_the_resolver_again),
+        cmocka_unit_test(a_child_that_memory_was_short_for_is_built_again_a_second_later),
         cmocka_unit_test(a_picker_may_outlive_its_lazy_policy),
         cmocka_unit_test(survives_each_allocation_failing),
         cmocka_unit_test(connect_builds_the_child_and_later_updates_reach_it),
