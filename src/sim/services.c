@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include <grebe/attr.h>
+#include <grebe/error.h>
 #include <grebe/status.h>
 #include <grpc/health/v1/health.pb-c.h>
-#include <xds/service/orca/v3/orca.pb-c.h>
 
 #include "base/assert.h"
 #include "messages/health.h"
 #include "messages/load_report.h"
+#include "sim/orca.h"
 
 enum { SERVICES_MAX = 4, NAME_MAX_BYTES = 64, LOAD_MAX_BYTES = 512 };
 
@@ -132,17 +133,7 @@ bool sim_server_is_watched(struct sim_server *server, const char *service)
 
 static uint64_t interval_of(const struct sim_request *request)
 {
-    Xds__Service__Orca__V3__OrcaLoadReportRequest *message =
-        xds__service__orca__v3__orca_load_report_request__unpack(NULL, request->length,
-                                                                 request->bytes);
-    uint64_t interval_ns = 0;
-
-    GREBE_ASSERT(message != NULL);
-    if (message->report_interval != NULL)
-        interval_ns = (uint64_t)message->report_interval->seconds * 1000000000 +
-                      (uint64_t)message->report_interval->nanos;
-    xds__service__orca__v3__orca_load_report_request__free_unpacked(message, NULL);
-    return interval_ns;
+    return sim_orca_interval_ns(request->bytes, request->length);
 }
 
 static void push_report(struct sim_request *request)
@@ -178,37 +169,16 @@ void sim_server_set_load_bytes(struct sim_server *server, const void *bytes,
         memcpy(services->load, bytes, length);
 }
 
-/* Names are kept, values too; what the protocol says of their ranges is for clients. */
 void sim_server_set_load(struct sim_server *server, const struct grebe_load_report *load,
                          uint64_t min_interval_ns)
 {
-    enum { METRICS_MAX = 8 };
-    Xds__Data__Orca__V3__OrcaLoadReport__NamedMetricsEntry entries[METRICS_MAX];
-    Xds__Data__Orca__V3__OrcaLoadReport__NamedMetricsEntry *pointers[METRICS_MAX];
-    Xds__Data__Orca__V3__OrcaLoadReport report;
-    unsigned char bytes[LOAD_MAX_BYTES];
+    unsigned char *bytes;
+    size_t length;
+    int result = sim_orca_write(NULL, load, &bytes, &length);
 
-    GREBE_ASSERT(load->n_named_metrics <= METRICS_MAX && load->n_utilization == 0 &&
-                 load->n_request_cost == 0);
-    xds__data__orca__v3__orca_load_report__init(&report);
-    report.cpu_utilization = load->cpu_utilization;
-    report.mem_utilization = load->mem_utilization;
-    report.application_utilization = load->application_utilization;
-    report.rps_fractional = load->rps;
-    report.eps = load->eps;
-    report.n_named_metrics = load->n_named_metrics;
-    report.named_metrics = pointers;
-    for (size_t i = 0; i < load->n_named_metrics; i++) {
-        xds__data__orca__v3__orca_load_report__named_metrics_entry__init(&entries[i]);
-        entries[i].key = (char *)(uintptr_t)load->named_metrics[i].name; /* only read */
-        entries[i].value = load->named_metrics[i].value;
-        pointers[i] = &entries[i];
-    }
-    GREBE_ASSERT(xds__data__orca__v3__orca_load_report__get_packed_size(&report) <=
-                 sizeof bytes);
-    sim_server_set_load_bytes(server, bytes,
-                              xds__data__orca__v3__orca_load_report__pack(&report, bytes),
-                              min_interval_ns);
+    GREBE_ASSERT(result == GREBE_OK);
+    sim_server_set_load_bytes(server, bytes, length, min_interval_ns);
+    grebe_mem_free(NULL, bytes);
 }
 
 void sim_services_add_trailer(struct sim_request *request)
