@@ -88,6 +88,10 @@ void grebe__subconn_stream_fail(struct grebe__subconn_stream *stream, int code,
 
 void grebe__subconn_stream_close(struct grebe__subconn_stream *stream)
 {
+    if (stream->on_close != NULL) {
+        stream->on_close(stream);
+        stream->on_close = NULL;
+    }
     if (stream->subconn == NULL)
         return;
     cancel(stream, GREBE_STATUS_CANCELLED);

@@ -66,6 +66,11 @@ struct grebe__subconn_stream {
     struct grebe__outgoing outgoing;
     struct grebe_metadata headers, trailers;
     struct grebe__stream stream;
+
+    /* Of a bench that has no connection to open it on, and has taken it as opened:
+     * _close() says so and does nothing else.  NULL: it is where it should be. */
+    void (*on_close)(struct grebe__subconn_stream *stream);
+    void *bench; /* the bench's */
 };
 
 void grebe__subconn_stream_init(struct grebe__subconn_stream *stream,
