@@ -95,6 +95,7 @@ static void on_destroy(struct grebe_subconn *base)
     }
     subconn->is_overdrawn = true;
     subconn->base.refs = UINT32_MAX / 4;
+    subconn->base.address = NULL; /* given up just now */
     tell_overdrawn(subconn);
 }
 
@@ -103,6 +104,7 @@ static const struct grebe__subconn_ops subconn_ops = {
     .update_addresses = on_update_addresses,
     .shutdown = on_shutdown,
     .destroy = on_destroy,
+    .open_stream = lab__open_stream,
 };
 
 struct lab_subconn *lab__subconn_of(struct lab *lab, struct grebe_subconn *subconn)
@@ -163,6 +165,8 @@ static int on_new_subconn(void *arg, const struct grebe_subconn_options *options
     subconn = grebe_mem_zalloc(lab->options.mem, sizeof *subconn);
     if (subconn == NULL)
         return GREBE_ERR_NOMEM;
+    grebe__list_init(&subconn->link);
+    grebe__list_init(&subconn->streams);
     subconn->lab = lab;
     subconn->id = lab->n_subconns;
     if (set_addresses(subconn, options->addresses, options->n_addresses) != GREBE_OK) {
@@ -170,7 +174,6 @@ static int on_new_subconn(void *arg, const struct grebe_subconn_options *options
         return GREBE_ERR_NOMEM;
     }
     grebe__subconn_init(&subconn->base, &subconn_ops, options);
-    grebe__list_init(&subconn->link);
     grebe__list_append(&lab->live, &subconn->link);
     grebe_subconn_ref(&subconn->base);
     lab->n_subconns++;
@@ -250,6 +253,7 @@ static void release_live(struct lab_subconn *subconn)
 {
     lab__violate(subconn->lab, LAB_RULE_UNBALANCED_REFERENCE, subconn,
                  "the client_conn it was made with was never closed");
+    grebe_address_unref(subconn->base.address);
     free_subconn(subconn);
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <grebe/balancer.h>
+#include <grebe/metrics.h>
 
 struct lab_subconn;
 struct lab_tally;
@@ -23,13 +24,15 @@ enum lab_event_kind {
     LAB_UPDATE_ADDRESSES, /* it has others now */
     LAB_SHUTDOWN,         /* the policy gave it up */
     LAB_WATCH_HEALTH,     /* a health listener waits */
-    LAB_STATE,            /* `state`: published by the policy at the root */
-    LAB_RESOLVE_NOW,      /* it wants names to be resolved again */
-    LAB_PICK,             /* `pick`: one call was given a picker's answer */
-    LAB_PICKS,            /* `tally`: many calls were */
-    LAB_LOG,              /* `log` */
-    LAB_CLOSE,            /* the policy is destroyed; effects of that follow */
-    LAB_VIOLATION,        /* `violation`: the policy broke its contract */
+    LAB_PRODUCER,    /* `producer`: a stream to its backend is wanted, or no longer */
+    LAB_STATE,       /* `state`: published by the policy at the root */
+    LAB_RESOLVE_NOW, /* it wants names to be resolved again */
+    LAB_PICK,        /* `pick`: one call was given a picker's answer */
+    LAB_PICKS,       /* `tally`: many calls were */
+    LAB_METRIC,      /* `metric`: something was recorded */
+    LAB_LOG,         /* `log` */
+    LAB_CLOSE,       /* the policy is destroyed; effects of that follow */
+    LAB_VIOLATION,   /* `violation`: the policy broke its contract */
 };
 
 /* What the contract of grebe/balancer.h forbids. */
@@ -50,6 +53,15 @@ enum lab_rule {
 /* "call_after_close" and so on. */
 const char *lab_rule_name(enum lab_rule rule);
 
+/* What was added, recorded or set, and in which series. */
+struct lab_metric {
+    const struct grebe_instrument *instrument;
+    const char *const *values; /* of its labels, then of its optional ones */
+    bool is_integer;
+    int64_t integer;
+    double number;
+};
+
 struct lab_event {
     enum lab_event_kind kind;
     uint64_t at_ns; /* since the start */
@@ -59,6 +71,12 @@ struct lab_event {
             const char *error; /* NULL if the result is GREBE_OK */
         } update;
         const struct lab_subconn *subconn;
+        struct {
+            const struct lab_subconn *subconn;
+            const char *kind; /* "orca", "health", else the method */
+            bool is_on;
+            uint64_t interval_ns; /* that the stream asks for; 0: none */
+        } producer;
         struct {
             enum grebe_connectivity state;
             bool is_answer_known; /* without asking the picker */
@@ -71,6 +89,7 @@ struct lab_event {
             const struct grebe_status *status; /* FAIL, DROP */
         } pick;
         const struct lab_tally *tally;
+        struct lab_metric metric;
         struct {
             enum grebe_log_level level;
             const char *message;

@@ -25,6 +25,11 @@ struct lab_subconn *lab__subconn_of(struct lab *lab, struct grebe_subconn *subco
  * others. */
 void lab__release_subconns(struct lab *lab);
 
+/* ---- streams.c: what producers of a subconn open ------------------------------------ */
+
+/* For grebe__subconn_ops. */
+int lab__open_stream(struct grebe_subconn *base, struct grebe__subconn_stream *stream);
+
 /* ---- picks.c: calls ---------------------------------------------------------------- */
 
 void lab__calls_init(struct lab *lab);

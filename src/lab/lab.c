@@ -149,7 +149,9 @@ int lab_init(struct lab *lab, const struct lab_options *options)
     grebe__list_init(&lab->live);
     grebe__list_init(&lab->retired);
     lab__calls_init(lab);
-    result = build_root(lab);
+    result = lab__recorder_start(lab);
+    if (result == GREBE_OK)
+        result = build_root(lab);
     if (result != GREBE_OK)
         lab_fini(lab);
     return result;
@@ -192,6 +194,7 @@ void lab_fini(struct lab *lab)
     sim_settle(&lab->sim);
     lab__release_subconns(lab);
     tell_of_left(lab);
+    lab__recorder_stop(lab);
     sim_fini(&lab->sim);
     lab_mem_reclaim(&lab->mem);
 }

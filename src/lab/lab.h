@@ -16,6 +16,9 @@
  * The lab also watches the contract of grebe/balancer.h.  What a policy does against it is
  * an event too, and lab_fini() looks for what was not given back.
  *
+ * lab/reader.h drives a lab from a script and lab/writer.h writes down its events; what
+ * they are made of stands here.
+ *
  * Memory      The policy, and whatever it is given, is served from `mem`, which counts.
  *             The lab's own memory comes from where that has it.  When it is short itself
  *             it notes `is_short_of_memory`: from then on something is missing.
@@ -33,6 +36,7 @@
 #include "core/client_conn.h"
 #include "lab/event.h"
 #include "lab/mem.h"
+#include "lab/recorder.h"
 #include "sim/sim.h"
 
 struct lab_options {
@@ -55,8 +59,9 @@ struct lab_subconn {
     struct lab *lab;
     struct grebe__list link; /* on lab->live, or on lab->retired once it is shut down */
     uint32_t id;             /* from 0, in order of creation */
-    bool is_released;        /* the lab has given up its reference */
-    bool is_overdrawn;       /* somebody else gave that up */
+    struct grebe__list streams; /* that are open: grebe__subconn_stream */
+    bool is_released;           /* the lab has given up its reference */
+    bool is_overdrawn;          /* somebody else gave that up */
     size_t n_addresses;
     struct grebe_address **addresses; /* n references */
 };
@@ -71,6 +76,7 @@ struct lab {
     struct sim sim;
     struct lab_mem mem; /* the policy's */
     struct grebe__lb_host host;
+    struct lab_recorder recorder;
     struct lab_options options;
     uint64_t start_ns;
     struct grebe_client_conn *root; /* NULL when it is closed */
@@ -125,6 +131,10 @@ void lab_subconn(struct lab_subconn *subconn, enum grebe_connectivity state,
 /* The same for its health listener.  False: there is none. */
 bool lab_health(struct lab_subconn *subconn, enum grebe_connectivity state,
                 const struct grebe_status *error);
+
+/* A load report, as bytes, comes out of band: to all streams that wait for one.  False:
+ * there are none. */
+bool lab_report_load(struct lab_subconn *subconn, const void *bytes, size_t length);
 
 /* What a call asks its picker for.  All zero but `method` is fine. */
 struct lab_call {

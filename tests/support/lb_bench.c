@@ -117,6 +117,8 @@ static void on_event(void *arg, const struct lab_event *event)
         break;
     case LAB_UPDATE:
     case LAB_PICKS:
+    case LAB_PRODUCER:
+    case LAB_METRIC:
     case LAB_LOG:
     case LAB_CLOSE:
         break;

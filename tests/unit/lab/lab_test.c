@@ -67,6 +67,13 @@ static void note(struct notes *notes, const struct lab_event *event)
         grebe__text_printf(&notes->text, "picks %u %u", (unsigned)event->tally->first_id,
                            event->tally->n);
         break;
+    case LAB_PRODUCER:
+        grebe__text_printf(&notes->text, "%s %s", event->producer.kind,
+                           event->producer.is_on ? "on" : "off");
+        break;
+    case LAB_METRIC:
+        grebe__text_printf(&notes->text, "%s", event->metric.instrument->name);
+        break;
     case LAB_LOG:
         grebe__text_printf(&notes->text, "log %s", event->log.message);
         break;
