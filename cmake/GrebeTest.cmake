@@ -35,15 +35,15 @@ function(grebe_test_properties path timeout serial labels environment)
     ENVIRONMENT "${grebe_test_environment};${environment}")
 endfunction()
 
-# grebe_test(name SOURCES file... [FULL] [PUBLIC] [SERIAL] [TIMEOUT seconds] [ARGS arg...]
+# grebe_test(name SOURCES file... [FULL] [PUBLIC] [TOOL] [SERIAL] [TIMEOUT seconds] [ARGS arg...]
 #            [LIBRARIES target...] [LABELS label...] [ENVIRONMENT variable=value...])
 #
 # A cmocka program with everything of tests/support at hand.  It is linked to the core's
 # layers (add LIBRARIES grebe_sim to run them); FULL links all layers, for white-box tests of
 # h2, io and api; PUBLIC links libgrebe.so and shows include/ alone, as an application would
-# have it.
+# have it; TOOL links the parts of the tool, and what they see is what it shows.
 function(grebe_test name)
-  cmake_parse_arguments(arg "FULL;PUBLIC;SERIAL" "TIMEOUT"
+  cmake_parse_arguments(arg "FULL;PUBLIC;TOOL;SERIAL" "TIMEOUT"
                         "SOURCES;LIBRARIES;LABELS;ARGS;ENVIRONMENT" ${ARGN})
   grebe_test_path(path ${name})
   string(REPLACE "/" "_" target ${path})
@@ -51,6 +51,8 @@ function(grebe_test name)
   grebe_compile(${target})
   if(arg_PUBLIC)
     target_link_libraries(${target} PRIVATE grebe)
+  elseif(arg_TOOL)
+    target_link_libraries(${target} PRIVATE grebe_tool_parts)
   elseif(arg_FULL)
     target_link_libraries(${target} PRIVATE test_support grebe_all)
   else()

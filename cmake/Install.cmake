@@ -34,8 +34,6 @@ install(DIRECTORY include/grebe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 if(TARGET grebe_tool)
-  file(RELATIVE_PATH to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
-  set_target_properties(grebe_tool PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
   install(TARGETS grebe_tool)
   install(FILES docs/man/grebe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL)
 endif()
