@@ -10,7 +10,7 @@ import resource
 
 from harness import Case, SOURCE, TOOL, main, run, start
 
-VERBS = ["call", "bench", "backend", "resolve", "demo"]
+VERBS = ["call", "bench", "backend", "resolve", "lab", "demo"]
 
 
 class Cli(Case):

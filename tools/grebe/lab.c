@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lab.c -- grebe lab: one policy, driven by a script, on a virtual clock. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grebe/error.h>
+
+#include "lab/session.h"
+#include "options.h"
+#include "verbs.h"
+
+struct lab_args {
+    struct operands operands;
+    const char *format;
+    bool is_colourless;
+};
+
+static const struct option_spec output_table[] = {
+    {OPTION_CHOICE, 'o', "output", offsetof(struct lab_args, format), "json", "json", 0,
+     "there is but one: an object a line"},
+    {OPTION_FLAG, '\0', "no-color", offsetof(struct lab_args, is_colourless), NULL, NULL,
+     0, "for symmetry: there are no colours"},
+    {.kind = OPTION_END},
+};
+
+static const struct option_group groups[] = {
+    {"Output", output_table, 0},
+    {NULL, NULL, 0},
+};
+
+static const struct option_example examples[] = {
+    {"grebe lab script.jsonl", "what the policy does, event by event"},
+    {"generate | grebe lab | grep '\"ev\":\"state\"'",
+     "a script from elsewhere; the states that the policy publishes"},
+    {"grebe lab tests/lab/round_robin_rotation.jsonl",
+     "one of the scripts that grebe itself is tested with"},
+    {NULL, NULL},
+};
+
+/* ---- Lines -------------------------------------------------------------------------- */
+
+struct lines {
+    FILE *stream;
+    char *text;
+    size_t length, size;
+};
+
+enum lines_result { LINES_ONE, LINES_END, LINES_TOO_LONG, LINES_NOMEM, LINES_ERROR };
+
+static bool has_room(struct lines *lines, size_t max)
+{
+    size_t size = lines->size == 0 ? 4096 : lines->size * 2;
+    char *text;
+
+    if (lines->length < lines->size)
+        return true;
+    text = realloc(lines->text, size > max ? max : size);
+    if (text == NULL)
+        return false;
+    lines->text = text;
+    lines->size = size > max ? max : size;
+    return true;
+}
+
+/* The next line without its newline; the last needs none. */
+static enum lines_result lines_next(struct lines *lines)
+{
+    size_t max = lab_session_line_max();
+    int c;
+
+    lines->length = 0;
+    while ((c = getc(lines->stream)) != EOF && c != '\n') {
+        if (lines->length == max)
+            return LINES_TOO_LONG;
+        if (!has_room(lines, max))
+            return LINES_NOMEM;
+        lines->text[lines->length++] = (char)c;
+    }
+    if (ferror(lines->stream))
+        return LINES_ERROR;
+    return c == EOF && lines->length == 0 ? LINES_END : LINES_ONE;
+}
+
+/* ---- Running ------------------------------------------------------------------------ */
+
+static struct lab_session *interrupted; /* what SIGINT stops */
+
+/* Once: the second SIGINT ends the program. */
+static void on_sigint(int number)
+{
+    (void)number;
+    lab_session_stop(interrupted);
+}
+
+/* No SA_RESTART: a read that waits for the next line ends. */
+static void catch_sigint(struct lab_session *session)
+{
+    struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
+
+    interrupted = session;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void write_event(void *arg, const char *line, size_t length)
+{
+    fwrite(line, 1, length, arg);
+}
+
+static int complain(unsigned long number, const char *what)
+{
+    fflush(stdout); /* the events so far come first */
+    fprintf(stderr, "grebe lab: line %lu: %s\n", number, what);
+    return EXIT_USAGE;
+}
+
+static int fail(const char *what)
+{
+    fflush(stdout);
+    fprintf(stderr, "grebe lab: %s\n", what);
+    return EXIT_FAILED;
+}
+
+/* Hands over line by line, until the end or a fault. */
+static int read_script(struct lab_session *session, struct lines *lines)
+{
+    struct grebe_diag diag;
+    char text[64];
+
+    for (unsigned long number = 1;; number++) {
+        enum lines_result result = lines_next(lines);
+        int error;
+
+        if (lab_session_is_stopped(session) || result == LINES_END)
+            return EXIT_FINE;
+        switch (result) {
+        case LINES_TOO_LONG:
+            snprintf(text, sizeof text, "it has more than %zu bytes",
+                     lab_session_line_max());
+            return complain(number, text);
+        case LINES_NOMEM:
+            return fail("out of memory");
+        case LINES_ERROR:
+            return complain(number, strerror(errno));
+        default:
+            break;
+        }
+        error = lab_session_line(session, lines->text, lines->length, &diag);
+        if (error == GREBE_ERR_NOMEM)
+            return fail("out of memory");
+        if (error != GREBE_OK)
+            return complain(number, diag.text);
+        if (fflush(stdout) != 0)
+            return fail("the events could not be written");
+        if (lab_session_is_stopped(session))
+            return EXIT_FINE;
+    }
+}
+
+static int end(struct lab_session *session)
+{
+    uint32_t n_violations;
+
+    if (lab_session_end(session, &n_violations) != GREBE_OK)
+        return fail("out of memory");
+    return n_violations > 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+static int run_script(FILE *stream)
+{
+    const struct lab_session_options options = {.write = write_event, .arg = stdout};
+    struct lab_session *session = lab_session_new(&options);
+    struct lines lines = {.stream = stream};
+    int code;
+
+    if (session == NULL)
+        return fail("out of memory");
+    catch_sigint(session);
+    code = read_script(session, &lines);
+    if (code == EXIT_FINE)
+        code = end(session);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    lab_session_destroy(session);
+    free(lines.text);
+    return code;
+}
+
+static int run(void *arg)
+{
+    const struct lab_args *args = arg;
+    const char *path = args->operands.items[0];
+    FILE *stream;
+    int code;
+
+    if (path == NULL || strcmp(path, "-") == 0)
+        return run_script(stdin);
+    stream = fopen(path, "r");
+    if (stream == NULL)
+        return options_complain("lab", "%s: %s", path, strerror(errno));
+    code = run_script(stream);
+    fclose(stream);
+    return code;
+}
+
+const struct verb lab_verb = {
+    .name = "lab",
+    .operands = "[SCRIPT]",
+    .summary = "drive one policy by a script, on a virtual clock",
+    .text =
+        "Reads a script, one JSON object a line, from a file or stdin, does to a policy "
+        "what it says, and prints what the policy does, one JSON object a line. No "
+        "sockets and no sleeping: the same script prints the same bytes everywhere. "
+        "Empty lines and lines that start with # say nothing.\n\n"
+        "Each line of a script says in \"do\" what happens:\n"
+        "start -- first line, if any: seed (1), target, health_checks (false: a health "
+        "listener hears READY at once)\n"
+        "update -- endpoints: a list of {addresses, weight, hash_key, locality: {region, "
+        "zone, sub_zone}, path, health}; config: as loadBalancingConfig in a service "
+        "config; without it the last one stays, pick_first at first\n"
+        "resolver_error -- error\n"
+        "subconn -- address, state, error: the newest live subconn with that address "
+        "changes its state\n"
+        "health -- address, state, error: its health listener hears this\n"
+        "pick -- n (1), method, metadata, hash, done (\"now\" or \"hold\"), status, load, "
+        "latency_ms: n calls ask the picker; with \"hold\" they stay open\n"
+        "done -- id, status, load, latency_ms: an open call ends\n"
+        "oob -- address, load: an out-of-band load report comes\n"
+        "advance -- ms: the clock moves, each timer runs at its time\n"
+        "exit_idle, close -- without fields\n\n"
+        "Each line that is printed has t (ms since the start) and ev:\n"
+        "update -- result: ok or error; error\n"
+        "new_subconn -- id, addresses\n"
+        "connect, shutdown -- id, address\n"
+        "update_addresses -- id, addresses\n"
+        "producer -- id, kind, on, interval_ms\n"
+        "state -- state; picks: complete, queue, fail or drop, where that is known "
+        "without asking the picker\n"
+        "resolve_now, close -- without fields\n"
+        "pick -- id; kind: complete, queue, fail or drop; address or status. For n > 1 "
+        "there is one line: id of the first, n, kinds, counts, sequence (of the first "
+        "100)\n"
+        "metric -- name, value, labels\n"
+        "log -- level, message\n"
+        "violation -- rule, message, and id and address if it is about a subconn: the "
+        "policy did what it may not\n\n"
+        "Exits with 1 if there was a violation, with 2 and the number of the line if the "
+        "script is wrong.",
+    .groups = groups,
+    .examples = examples,
+    .args_size = sizeof(struct lab_args),
+    .run = run,
+};
