@@ -39,7 +39,8 @@ struct grebe_call_options {
     int64_t timeout_ns;               /* from now; 0: none; negative: already over */
     struct grebe_metadata *metadata;  /* referenced; NULL: none */
     enum grebe_choice wait_for_ready; /* wait instead of failing while no backend is up */
-    const char *authority;            /* copied; NULL: the connection's */
+    const char *authority; /* copied; NULL: the connection's.  Over TLS the backend's
+                            * certificate has to be for it, too: else UNAVAILABLE */
     const char *content_subtype; /* "proto" gives application/grpc+proto; NULL: bare */
     uint32_t max_receive_bytes;  /* 0: the channel's */
     uint32_t max_send_bytes;     /* 0: the channel's */

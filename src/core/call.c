@@ -505,6 +505,28 @@ static void count_attempt(struct grebe_call *call,
                                           call->times.picked_ns);
 }
 
+/* No other connection of this backend would have it, either. */
+static void fail_unstarted(struct grebe_call *call,
+                           const struct grebe__transport *transport, int error)
+{
+    int code = error == GREBE_ERR_TOO_LARGE ? GREBE_STATUS_INTERNAL
+               : error == GREBE_ERR_TLS     ? GREBE_STATUS_UNAVAILABLE
+                                            : GREBE_STATUS_RESOURCE_EXHAUSTED;
+
+    enter(call, GREBE__CALL_WAITING); /* there is no stream to cancel */
+    explain_attempt(call, code);
+    if (error == GREBE_ERR_TOO_LARGE)
+        grebe__call_finish(call, code,
+                           "header list size to send violates the maximum size set by %s",
+                           transport->peer);
+    else if (error == GREBE_ERR_TLS)
+        grebe__call_finish(call, code,
+                           "the certificate of %s is not for the call's authority, %s",
+                           transport->peer, grebe__stream_authority(&call->stream));
+    else
+        grebe__call_finish(call, code, "out of memory");
+}
+
 void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *transport)
 {
     struct grebe__stream *stream = &call->stream;
@@ -532,23 +554,10 @@ void grebe__call_start_stream(struct grebe_call *call, struct grebe__transport *
         return;
     }
     count_attempt(call, transport);
-    switch (result) {
-    case GREBE_OK:
+    if (result == GREBE_OK)
         feed(call);
-        return;
-    case GREBE_ERR_TOO_LARGE:
-        enter(call, GREBE__CALL_WAITING); /* there is no stream to cancel */
-        explain_attempt(call, GREBE_STATUS_INTERNAL);
-        grebe__call_finish(call, GREBE_STATUS_INTERNAL,
-                           "header list size to send violates the maximum size set by %s",
-                           transport->peer);
-        return;
-    default:
-        enter(call, GREBE__CALL_WAITING);
-        explain_attempt(call, GREBE_STATUS_RESOURCE_EXHAUSTED);
-        grebe__call_finish(call, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory");
-        return;
-    }
+    else
+        fail_unstarted(call, transport, result);
 }
 
 void grebe__call_bounce(struct grebe_call *call)

@@ -96,6 +96,17 @@ struct grebe__stream {
     alignas(max_align_t) unsigned char state[GREBE__STREAM_STATE_BYTES];
 };
 
+/* The call's own before the pick's (gRFC A81); NULL: the connection's. */
+static inline const char *grebe__stream_authority(const struct grebe__stream *stream)
+{
+    const struct grebe_metadata_entry *picked;
+
+    if (stream->authority != NULL || stream->additional == NULL)
+        return stream->authority;
+    picked = grebe_metadata_get(stream->additional, ":authority");
+    return picked == NULL ? NULL : picked->value;
+}
+
 /* ---- Transport: one connection ------------------------------------------------------ */
 
 struct grebe__disconnect {
@@ -117,8 +128,9 @@ struct grebe__transport_listener {
 
 struct grebe__transport_ops {
     /* Open a stream.  GREBE_OK: events will come.  GREBE_ERR_CLOSED: draining,
-     * closed, no room, or out of stream ids: choose another.  GREBE_ERR_TOO_LARGE: the
-     * peer does not take header lists of this size.  GREBE_ERR_NOMEM. */
+     * closed, no room, or out of stream ids: choose another.  GREBE_ERR_TLS: the peer's
+     * certificate is not for grebe__stream_authority().  GREBE_ERR_TOO_LARGE: the peer
+     * does not take header lists of this size.  GREBE_ERR_NOMEM. */
     int (*start)(struct grebe__transport *transport, struct grebe__stream *stream);
     void (*send)(struct grebe__stream *stream, struct grebe__outgoing *outgoing);
     /* The request side ends after what was sent. */

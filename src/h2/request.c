@@ -180,24 +180,14 @@ static void add_metadata(struct grebe__request *request,
     }
 }
 
-/* A call's own authority goes before a pick's (gRFC A81), a pick's before the
- * connection's. */
 static void add_authority(struct grebe__request *request,
                           const struct grebe__request_base *base,
                           const struct grebe__stream *stream)
 {
-    const struct grebe_metadata_entry *picked;
+    const char *authority = grebe__stream_authority(stream);
 
-    if (stream->authority != NULL) {
-        add_own(request, ":authority", stream->authority, strlen(stream->authority),
-                COPY_NONE);
-        return;
-    }
-    picked = stream->additional == NULL
-                 ? NULL
-                 : grebe_metadata_get(stream->additional, ":authority");
-    if (picked != NULL)
-        add_own(request, ":authority", picked->value, picked->value_length, COPY_NONE);
+    if (authority != NULL)
+        add_own(request, ":authority", authority, strlen(authority), COPY_NONE);
     else
         add_own(request, ":authority", base->authority, base->authority_length,
                 COPY_NONE);

@@ -37,7 +37,7 @@
 struct grebe__h2;
 struct grebe__h2_pipe;
 
-/* What the carrier does for a session.  Both may be called from inside any function of
+/* What the carrier does for a session.  The first two may be called from inside any function of
  * this header or of the transport: the carrier takes a note, and acts when that function
  * has returned. */
 struct grebe__h2_pipe_ops {
@@ -45,6 +45,8 @@ struct grebe__h2_pipe_ops {
     void (*wants_write)(struct grebe__h2_pipe *pipe);
     /* The session is over: see End above.  Once. */
     void (*finish)(struct grebe__h2_pipe *pipe);
+    /* May a call go to `authority`, which is not the session's?  NULL: any may. */
+    bool (*covers)(struct grebe__h2_pipe *pipe, const char *authority);
 };
 
 /* Embedded in the carrier; lives until lost() is called. */

@@ -40,6 +40,14 @@ static uint64_t left_of(uint64_t deadline_ns, uint64_t now_ns)
     return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
+static bool may_go_here(struct grebe__h2 *h2, const struct grebe__stream *stream)
+{
+    const char *authority = grebe__stream_authority(stream);
+
+    return authority == NULL || h2->pipe->ops->covers == NULL ||
+           h2->pipe->ops->covers(h2->pipe, authority);
+}
+
 static int start(struct grebe__transport *transport, struct grebe__stream *stream)
 {
     struct grebe__h2 *h2 = grebe__h2_of(transport);
@@ -50,6 +58,8 @@ static int start(struct grebe__transport *transport, struct grebe__stream *strea
 
     if (!h2->is_ready || !grebe__transport_has_room(transport))
         return GREBE_ERR_CLOSED;
+    if (!may_go_here(h2, stream))
+        return GREBE_ERR_TLS;
     grebe__h2_stream_init(stream);
     if (left_ns == 0) {
         attach(h2, stream);

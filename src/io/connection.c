@@ -468,9 +468,18 @@ static void finish(struct grebe__h2_pipe *pipe)
         grebe__loop_want_write(connection->loop, &connection->writer);
 }
 
+/* Without TLS a server is whatever it is called. */
+static bool covers(struct grebe__h2_pipe *pipe, const char *authority)
+{
+    struct grebe__connection *connection = of_pipe(pipe);
+
+    return connection->tls == NULL || grebe__tls_covers(connection->tls, authority);
+}
+
 static const struct grebe__h2_pipe_ops pipe_ops = {
     .wants_write = wants_write,
     .finish = finish,
+    .covers = covers,
 };
 
 /* ---- Events ----------------------------------------------------------------------- */

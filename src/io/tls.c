@@ -21,6 +21,7 @@ struct grebe__tls {
     bool is_flooded;
     uint32_t n_messages; /* after the handshake, since the moment below */
     uint64_t counted_since_ns;
+    char *covered; /* the last other authority that was found covered, or NULL */
     char reason[192];
 };
 
@@ -133,16 +134,44 @@ bool grebe__tls_server_name(const char *authority, char name[256], bool *is_ip)
 }
 
 /* SAN only: no common name, no "f*.example.com" (RFC 9525 6.3). */
+enum {
+    NAME_RULES =
+        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+};
+
 static bool expect_name(struct grebe__tls *tls, char *name, bool is_ip)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(tls->ssl);
 
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    X509_VERIFY_PARAM_set_hostflags(param, NAME_RULES);
     if (is_ip)
         return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
     return SSL_set_tlsext_host_name(tls->ssl, name) == 1 &&
            X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+}
+
+static bool is_certified(const struct grebe__tls *tls, const char *name, bool is_ip)
+{
+    X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
+
+    return is_ip ? X509_check_ip_asc(certificate, name, 0) == 1
+                 : X509_check_host(certificate, name, 0, NAME_RULES, NULL) == 1;
+}
+
+bool grebe__tls_covers(struct grebe__tls *tls, const char *authority)
+{
+    char name[256];
+    bool is_ip;
+
+    if (SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_NONE ||
+        (tls->covered != NULL && strcmp(tls->covered, authority) == 0))
+        return true;
+    if (!grebe__tls_server_name(authority, name, &is_ip) ||
+        !is_certified(tls, name, is_ip))
+        return false;
+    grebe_mem_free(tls->mem, tls->covered);
+    tls->covered = grebe_mem_strdup(tls->mem, authority);
+    return true;
 }
 
 /* ---- What the peer sends after the handshake -------------------------------------- */
@@ -212,6 +241,7 @@ void grebe__tls_destroy(struct grebe__tls *tls)
         return;
     SSL_free(tls->ssl);
     grebe_credentials_unref(&tls->credentials->base);
+    grebe_mem_free(tls->mem, tls->covered);
     grebe_mem_free(tls->mem, tls);
 }
 

@@ -68,6 +68,10 @@ enum grebe__tls_result grebe__tls_write(struct grebe__tls *tls, struct grebe__tl
                                         const struct iovec *pieces, size_t n,
                                         unsigned char record[GREBE__TLS_RECORD]);
 
+/* May calls go to `authority` ("host:443") on this session?  If the certificate of the peer
+ * is for that name, too, or nobody looks at certificates.  After the handshake. */
+bool grebe__tls_covers(struct grebe__tls *tls, const char *authority);
+
 /* Tell the peer that no more will come, as far as `out` has room. */
 void grebe__tls_close(struct grebe__tls *tls, struct grebe__tls_io *io);
 

@@ -145,8 +145,13 @@ static int close_world(void **state)
 
 static struct grebe_call *echo(struct world *w, bool waits_for_ready)
 {
-    struct client_request request = {"/grebe.test.Echo/Unary", "hello",        5, NULL,
-                                     5000 * CLIENT_MS,         waits_for_ready};
+    struct client_request request = {
+        .method = "/grebe.test.Echo/Unary",
+        .message = "hello",
+        .message_length = 5,
+        .timeout_ns = 5000 * CLIENT_MS,
+        .waits_for_ready = waits_for_ready,
+    };
 
     return client_call(w->channel, &request);
 }

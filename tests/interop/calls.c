@@ -20,7 +20,8 @@
 static void unary_echoes(void **state)
 {
     struct world *w = *state;
-    struct client_request request = {ECHO "Unary", "hello", 5, NULL, 0, false};
+    struct client_request request = {
+        .method = ECHO "Unary", .message = "hello", .message_length = 5};
     struct grebe_call *call;
 
     world_open(w, 1, NULL);
@@ -152,7 +153,8 @@ static void large_messages_arrive_whole(void **state)
         message[i] = (unsigned char)(i * 2654435761u >> 24);
     world_open(w, 1, NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct client_request request = {ECHO "Unary", message, sizes[i], NULL, 0, false};
+        struct client_request request = {
+            .method = ECHO "Unary", .message = message, .message_length = sizes[i]};
         struct grebe_call *call = client_call(w->channel, &request);
         const void *response;
         size_t length;
@@ -191,6 +193,7 @@ struct tls_case {
     const char *server_name;
     bool server_wants_certificate;
     bool has_certificate;
+    const char *authority; /* of the call; NULL: the connection's */
     int code;
     const char *message; /* a part of it */
 };
@@ -221,7 +224,8 @@ static void check_tls(struct world *w, const struct tls_case *c)
     w->channel = client_open(world_target(w, 1), NULL, credentials);
     grebe_credentials_unref(credentials);
 
-    call = client_call(w->channel, &(struct client_request){.method = ECHO "Who"});
+    call = client_call(w->channel, &(struct client_request){.method = ECHO "Who",
+                                                            .authority = c->authority});
     client_expect(call, c->code, c->message);
     grebe_call_unref(call);
 }
@@ -241,6 +245,20 @@ static void tls_with_a_wrong_name_fails(void **state)
     check_tls(*state, &(struct tls_case){.server_name = "coot.test",
                                          .code = GREBE_STATUS_UNAVAILABLE,
                                          .message = "mismatch"});
+}
+
+static void tls_serves_calls_for_all_names_of_the_certificate(void **state)
+{
+    check_tls(*state,
+              &(struct tls_case){.server_name = "grebe.test", .authority = "localhost"});
+}
+
+static void tls_fails_calls_for_other_names(void **state)
+{
+    check_tls(*state, &(struct tls_case){.server_name = "grebe.test",
+                                         .authority = "coot.test",
+                                         .code = GREBE_STATUS_UNAVAILABLE,
+                                         .message = "is not for the call's authority"});
 }
 
 static void mtls_serves(void **state)
@@ -361,6 +379,8 @@ int run_calls(void)
         CASE(tls_serves),
         CASE(tls_by_address_serves),
         CASE(tls_with_a_wrong_name_fails),
+        CASE(tls_serves_calls_for_all_names_of_the_certificate),
+        CASE(tls_fails_calls_for_other_names),
         CASE(mtls_serves),
         CASE(mtls_without_a_certificate_fails),
         CASE(plaintext_to_a_tls_port_fails),

@@ -266,6 +266,34 @@ TEST(peers_are_trusted_by_chain_and_name)
     }
 }
 
+static const struct {
+    const char *authority;
+    bool is_covered;
+} others[] = {
+    {"grebe.test:443", true},    {"a.wild.test", true},
+    {"b.wild.test:80", true},    {"[::1]:1", true},
+    {"other.test", false},       {"wild.test", false},
+    {"foo.partial.test", false}, {"127.0.0.2", false},
+    {"server", false},           {"", false},
+};
+
+/* gRFC A81: what one call may be addressed to beside the name that was verified. */
+TEST(a_certificate_covers_all_its_names_and_no_others)
+{
+    struct grebe_tls_options options = trusting("ca.pem");
+    struct bench bench;
+
+    init_bench(&bench, "server", &options);
+    open_bench(&bench, "grebe.test:443");
+    expect_ready(&bench);
+    for (size_t round = 0; round < 2; round++)
+        for (size_t i = 0; i < GREBE_ARRAY_LEN(others); i++)
+            for (size_t again = 0; again < 2; again++)
+                assert_int_equal(grebe__tls_covers(bench.tls, others[i].authority),
+                                 others[i].is_covered);
+    free_bench(&bench);
+}
+
 TEST(the_systems_roots_do_not_know_the_tests)
 {
     struct bench bench;
@@ -285,6 +313,7 @@ TEST(verification_can_be_skipped)
     init_bench(&bench, "expired", &options);
     open_bench(&bench, "other.test");
     expect_ready(&bench);
+    assert_true(grebe__tls_covers(bench.tls, "third.test"));
     free_bench(&bench);
 }
 
@@ -685,6 +714,7 @@ int main(void)
         cmocka_unit_test(the_name_to_verify_is_the_authority_without_port),
         cmocka_unit_test(a_name_that_no_certificate_can_have_is_refused),
         cmocka_unit_test(peers_are_trusted_by_chain_and_name),
+        cmocka_unit_test(a_certificate_covers_all_its_names_and_no_others),
         cmocka_unit_test(the_systems_roots_do_not_know_the_tests),
         cmocka_unit_test(verification_can_be_skipped),
         cmocka_unit_test(dns_names_are_sent_as_sni_and_addresses_are_not),

@@ -31,6 +31,7 @@ static struct grebe_call_options call_options(const struct client_request *reque
     options.timeout_ns =
         request->timeout_ns == 0 ? 20000 * CLIENT_MS : request->timeout_ns;
     options.metadata = request->metadata;
+    options.authority = request->authority;
     options.wait_for_ready = request->waits_for_ready ? GREBE_YES : GREBE_DEFAULT;
     return options;
 }

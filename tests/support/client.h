@@ -27,6 +27,7 @@ struct client_request {
     struct grebe_metadata *metadata; /* given up to the call; may be NULL */
     int64_t timeout_ns;              /* 0: 20 s, more than any test waits for */
     bool waits_for_ready;
+    const char *authority; /* NULL: the connection's */
 };
 
 /* Call, wait, return the call for the caller to unref. */

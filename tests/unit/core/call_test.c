@@ -386,15 +386,19 @@ TEST(stream_that_cannot_be_opened_ends_the_call)
     } cases[] = {
         {GREBE_ERR_TOO_LARGE, GREBE_STATUS_INTERNAL,
          "header list size to send violates the maximum size set by "},
+        {GREBE_ERR_TLS, GREBE_STATUS_UNAVAILABLE,
+         "the certificate of a is not for the call's authority, db.example"},
         {GREBE_ERR_NOMEM, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct grebe__transport_ops ops;
+        struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
         struct grebe__transport *transport;
         struct channel_bench b;
         struct grebe_call *call;
 
+        options.authority = "db.example";
         scripted_start(&b, GREBE_PICK_COMPLETE);
         transport = grebe__subconn_oldest(
             grebe_container_of(script.subconn, struct grebe__subconn, base));
@@ -402,7 +406,7 @@ TEST(stream_that_cannot_be_opened_ends_the_call)
         ops.start = refuse_start;
         transport->ops = &ops;
         start_result = cases[i].result;
-        call = channel_bench_call(&b, NULL);
+        call = channel_bench_call(&b, &options);
         assert_int_equal(script.n_done, 1);
         assert_int_equal(script.done_code, cases[i].code);
         assert_false(script.done_sent || script.done_received);

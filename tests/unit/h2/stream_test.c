@@ -206,6 +206,53 @@ TEST(deadline_that_has_passed_never_starts)
     bench_close(&b);
 }
 
+static bool covers_shop(struct grebe__h2_pipe *pipe, const char *authority)
+{
+    (void)pipe;
+    return strcmp(authority, "shop.example") == 0;
+}
+
+/* gRFC A81: the carrier, who has seen the certificate, is asked about names that are not
+ * the session's, a call's as well as a pick's. */
+TEST(a_call_goes_only_to_whom_the_carrier_knows)
+{
+    static const struct {
+        const char *of_call, *of_pick;
+        int result;
+    } cases[] = {
+        {NULL, NULL, GREBE_OK},
+        {"shop.example", "bank.example", GREBE_OK},
+        {"bank.example", "shop.example", GREBE_ERR_TLS},
+        {NULL, "shop.example", GREBE_OK},
+        {NULL, "bank.example", GREBE_ERR_TLS},
+    };
+    struct grebe__h2_pipe_ops ops;
+    struct bench b;
+
+    bench_open(&b);
+    ops = *b.pipe.ops;
+    ops.covers = covers_shop;
+    b.pipe.ops = &ops;
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(cases); i++) {
+        struct call *call = &b.calls[i];
+        struct grebe_metadata *picked = grebe_metadata_new(NULL);
+
+        if (cases[i].of_pick != NULL)
+            assert_int_equal(grebe_metadata_add(picked, ":authority", cases[i].of_pick,
+                                                strlen(cases[i].of_pick)),
+                             GREBE_OK);
+        call->stream.authority = cases[i].of_call;
+        call->stream.additional = picked;
+        assert_int_equal(call_start(call), cases[i].result);
+        if (cases[i].result == GREBE_OK)
+            call_cancel(call);
+        grebe_metadata_unref(picked);
+    }
+    bench_flush(&b);
+    assert_int_equal(b.transport->n_streams, 0);
+    bench_close(&b);
+}
+
 TEST(header_list_beyond_the_limit_stays_here)
 {
     struct bench b;
@@ -855,6 +902,7 @@ int main(void)
         cmocka_unit_test(half_close_rides_on_what_is_queued),
         cmocka_unit_test(one_batch_holds_all_calls_of_a_turn),
         cmocka_unit_test(deadline_that_has_passed_never_starts),
+        cmocka_unit_test(a_call_goes_only_to_whom_the_carrier_knows),
         cmocka_unit_test(header_list_beyond_the_limit_stays_here),
         cmocka_unit_test(answers_have_ends),
         cmocka_unit_test(trailers_only_has_no_headers),
