@@ -4,6 +4,8 @@
 tests/lab."""
 
 import json
+import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -23,6 +25,25 @@ class Lab(Case):
         for words in (["lab"], ["lab", "-"], ["lab", "-o", "json", "--no-color"]):
             done = run(*words, stdin=UPDATE)
             self.assertEqual((done.returncode, done.stdout), (0, from_file.stdout))
+
+    def test_policy_comes_from_a_shared_object(self):
+        plugin = pathlib.Path(os.environ["GREBE_BINARY_DIR"], "tests/plugin/sticky.so")
+        lines = [{"do": "update", "config": [{"sticky": {"header": "session"}}], "endpoints":
+                  [{"addresses": [f"10.0.0.{i}:80"]} for i in range(4)]}]
+        for state in ("CONNECTING", "READY"):
+            lines += [{"do": "subconn", "address": f"10.0.0.{i}:80", "state": state}
+                      for i in range(4)]
+        lines += [{"do": "pick", "n": 50, "metadata": {"session": name}}
+                  for name in ("alice", "bob", "carol", "dave", "eve")]
+        script = "\n".join(map(json.dumps, lines)).encode()
+        done = run("lab", "--load", plugin, stdin=script)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        picks = [event["counts"] for event in map(json.loads, done.stdout.splitlines())
+                 if event["ev"] == "pick"]
+        self.assertEqual([list(counts.values()) for counts in picks], [[50]] * 5)
+        self.assertGreater(len({address for counts in picks for address in counts}), 1)
+        done = run("lab", "--load", "absent.so", stdin=script)
+        self.check_usage(done, "grebe lab: --load: ./absent.so: cannot open")
 
     def test_last_line_needs_no_newline(self):
         self.assertEqual(run("lab", stdin=UPDATE.strip()).stdout, run("lab", stdin=UPDATE).stdout)

@@ -9,12 +9,14 @@
 
 #include "lab/session.h"
 #include "options.h"
+#include "plugins.h"
 #include "verbs.h"
 
 struct lab_args {
     struct operands operands;
     const char *format;
     bool is_colourless;
+    struct plugin_args plugins;
 };
 
 static const struct option_spec output_table[] = {
@@ -26,6 +28,7 @@ static const struct option_spec output_table[] = {
 };
 
 static const struct option_group groups[] = {
+    {"Plug-ins", plugin_options, offsetof(struct lab_args, plugins)},
     {"Output", output_table, 0},
     {NULL, NULL, 0},
 };
@@ -36,6 +39,7 @@ static const struct option_example examples[] = {
      "a script from elsewhere; the states that the policy publishes"},
     {"grebe lab tests/lab/round_robin_rotation.jsonl",
      "one of the scripts that grebe itself is tested with"},
+    {"grebe lab --load ./sticky.so script.jsonl", "a policy of yours"},
     {NULL, NULL},
 };
 
@@ -192,9 +196,11 @@ static int run(void *arg)
 {
     const struct lab_args *args = arg;
     const char *path = args->operands.items[0];
+    int code = plugins_load("lab", &args->plugins);
     FILE *stream;
-    int code;
 
+    if (code != EXIT_FINE)
+        return code;
     if (path == NULL || strcmp(path, "-") == 0)
         return run_script(stdin);
     stream = fopen(path, "r");

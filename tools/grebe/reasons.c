@@ -187,9 +187,9 @@ static json_t *resolver_json(const struct grebe_failure_resolver *resolver)
 
 static json_t *address_json(const struct grebe_failure_address *address)
 {
-    return json_pack("{s:s, s:s, s:s*, s:o*, s:o*}", "address", address->address, "state",
-                     grebe_connectivity_name(address->state), "last_error",
-                     address->last_error, "error_age_us",
+    return json_pack("{s:s, s:s, s:s*, s:s*, s:o*, s:o*}", "address", address->address,
+                     "state", grebe_connectivity_name(address->state), "health",
+                     address->health, "last_error", address->last_error, "error_age_us",
                      address->last_error != NULL ? us(address->error_age_ns) : NULL,
                      "next_attempt_us",
                      address->has_next_attempt ? us(address->next_attempt_ns) : NULL);
