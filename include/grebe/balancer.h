@@ -52,7 +52,9 @@
 
 GREBE_BEGIN_DECLS
 
-#define GREBE_BALANCER_API 1 /* grows when a struct that a policy fills does */
+/* Grows when a struct that a policy fills does.
+ *   2  wants_load_report in struct grebe_pick */
+#define GREBE_BALANCER_API 2
 
 struct grebe_balancer;
 struct grebe_client_conn;
@@ -76,19 +78,22 @@ enum grebe_pick_kind {
 struct grebe_done_info {
     const struct grebe_status *status;     /* of the attempt; code OK if all is well */
     const struct grebe_metadata *trailers; /* NULL if there were none */
-    const struct grebe_load_report *server_load; /* what the backend said of its load */
-    uint64_t now_ns;                             /* the loop's clock */
-    uint64_t latency_ns;                         /* from the pick to now */
-    bool bytes_sent;                             /* a stream was created */
-    bool bytes_received;                         /* the backend answered something */
-    bool is_discarded; /* not a success, not a failure: it lost to another attempt */
+    const struct grebe_load_report
+        *server_load;    /* grebe/load_report.h; NULL: the pick did
+                                                  * not want one, or there was none */
+    uint64_t now_ns;     /* the loop's clock */
+    uint64_t latency_ns; /* from the pick to now */
+    bool bytes_sent;     /* a stream was created */
+    bool bytes_received; /* the backend answered something */
+    bool is_discarded;   /* not a success, not a failure: it lost to another attempt */
 };
 
 typedef void (*grebe_pick_done_fn)(void *arg, const struct grebe_done_info *info);
 
 struct grebe_pick {
     enum grebe_pick_kind kind;
-    struct grebe_subconn *subconn;     /* COMPLETE: borrowed from the picker */
+    bool wants_load_report;        /* COMPLETE: on_done is for the backend's load, too */
+    struct grebe_subconn *subconn; /* COMPLETE: borrowed from the picker */
     const struct grebe_status *status; /* FAIL, DROP: borrowed from the picker */
     struct grebe_metadata *metadata;   /* COMPLETE: added to this attempt; may be NULL */
     grebe_pick_done_fn on_done; /* COMPLETE: runs exactly once, at once if the subconn */

@@ -8,6 +8,7 @@
 #include "base/ref.h"
 #include "core/call_meter.h"
 #include "core/explanation.h"
+#include "core/server_load.h"
 #include "core/subconn.h"
 
 /* What is kept for repeating an attempt, five bytes of framing for each message
@@ -158,6 +159,22 @@ static void end_attempt(struct grebe_call *call, int code)
 
 /* ---- The end ------------------------------------------------------------------------ */
 
+/* With what the backend said of its load, if it did. */
+static void tell_with_load(struct grebe_call *call, const struct grebe__call_pick *pick,
+                           struct grebe_done_info *info)
+{
+    struct grebe__load_report report;
+
+    if (!grebe__server_load_read(call->channel, &call->trailers, grebe_call_peer(call),
+                                 &report)) {
+        pick->on_done(pick->on_done_arg, info);
+        return;
+    }
+    info->server_load = &report.view;
+    pick->on_done(pick->on_done_arg, info);
+    grebe__load_report_fini(&report);
+}
+
 void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *status,
                            bool has_sent, bool has_received)
 {
@@ -178,7 +195,10 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
             .bytes_received = has_received,
         };
 
-        pick.on_done(pick.on_done_arg, &info);
+        if (pick.wants_load_report)
+            tell_with_load(call, &pick, &info);
+        else
+            pick.on_done(pick.on_done_arg, &info);
     }
     grebe_metadata_unref(pick.metadata);
     grebe_subconn_unref(pick.subconn);

@@ -58,6 +58,7 @@ struct grebe__call_pick {
     void *on_done_arg;
     struct grebe_metadata *metadata; /* a reference, or NULL */
     uint64_t at_ns;
+    bool wants_load_report;
 };
 
 /* What is measured of the attempt that runs, or ran last. */

@@ -122,6 +122,8 @@ struct grebe_channel {
     struct grebe__list picking;           /* calls that wait for the next picker */
     struct grebe__list calls;             /* all that are not done */
     struct grebe__call_meter *call_meter; /* NULL: nobody records */
+    uint64_t load_quiet_until_ns;         /* server_load.c: no complaints before this, */
+    uint32_t n_bad_loads;                 /* and how many there would have been */
 
     /* Requests, from any thread. */
     uint32_t requests; /* atomic, of grebe__channel_request; request_task is on its way

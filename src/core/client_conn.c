@@ -619,6 +619,7 @@ void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivi
     subconn->on_health = NULL;
     grebe__effect_cancel(&subconn->health_effect);
     subconn->is_on_offer = state == GREBE_READY;
+    subconn->lacks_load_reports = false;
     grebe__subconn_close_producers(subconn);
     tell(subconn, state, error);
     if (state == GREBE_SHUTDOWN) {

@@ -117,9 +117,10 @@ struct grebe_subconn {
     uint32_t refs;                     /* one until SHUTDOWN is delivered */
     enum grebe_connectivity delivered; /* the last state the policy heard of */
     bool is_shutting_down;             /* asked for */
-    bool is_on_offer;       /* health listener may be registered: READY heard */
-    bool is_overdrawn;      /* atomic: more references were given up than taken */
-    bool is_telling_health; /* on_health is on the stack */
+    bool is_on_offer;        /* health listener may be registered: READY heard */
+    bool is_overdrawn;       /* atomic: more references were given up than taken */
+    bool is_telling_health;  /* on_health is on the stack */
+    bool lacks_load_reports; /* orca.c: it said so, in the state that it is in */
     struct grebe_client_conn *owner; /* referenced */
     struct grebe__list owner_link;
     struct grebe__list producers;  /* producer.c's; closed before each change of state */

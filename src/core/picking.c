@@ -4,6 +4,9 @@
  *
  * Source: grpc-go pickerWrapper; gRFC A54 for what a picker's error may say.
  */
+#include <assert.h>
+#include <stddef.h>
+
 #include "base/assert.h"
 #include "core/call.h"
 #include "core/explanation.h"
@@ -50,6 +53,16 @@ static void refuse(struct grebe_channel *channel, struct grebe_call *call,
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
+/* Where the wish is written there was padding before API 2, and padding may be anything. */
+static_assert(offsetof(struct grebe_pick, subconn) == sizeof(void *),
+              "a picker of API 1 fills the same struct");
+
+static bool wants_load_report(const struct grebe_channel *channel,
+                              const struct grebe_pick *pick)
+{
+    return channel->picker->api >= 2 && pick->wants_load_report;
+}
+
 static void accept(struct grebe_channel *channel, struct grebe_call *call,
                    const struct grebe_pick *pick)
 {
@@ -70,6 +83,7 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
         .on_done_arg = pick->on_done_arg,
         .metadata = pick->metadata == NULL ? NULL : grebe_metadata_ref(pick->metadata),
         .at_ns = channel->host.env->now_ns,
+        .wants_load_report = wants_load_report(channel, pick),
     };
     call->attempt.labels = subconn->labels;
     transport = grebe__subconn_transport(subconn);

@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 
+#include "core/subconn_stream.h"
+#include "sim/orca.h"
 #include "support/lb_bench.h"
 
 int example_main(int argc, char *argv[]);
@@ -309,6 +311,83 @@ TEST(a_slow_backend_is_left_alone_until_its_measurement_is_old)
 }
 #endif
 
+#ifdef EXAMPLE_reported_load_picker
+static struct grebe_subconn *subconn_of(const struct lb_bench *b, const char *address)
+{
+    return &lab_find_subconn(&b->lab, address)->base;
+}
+
+static void say(struct lb_bench *b, const char *address, double cpu, double application)
+{
+    const struct grebe_load_report report = {.cpu_utilization = cpu,
+                                             .application_utilization = application};
+    unsigned char *bytes;
+    size_t length;
+
+    assert_int_equal(sim_orca_write(NULL, &report, &bytes, &length), GREBE_OK);
+    assert_true(lab_report_load(lab_find_subconn(&b->lab, address), bytes, length));
+    grebe_mem_free(NULL, bytes);
+}
+
+/* At which load reports are wanted; 0: they are not. */
+static uint64_t interval_of(const struct lb_bench *b, const char *address)
+{
+    const struct lab_subconn *subconn = lab_find_subconn(&b->lab, address);
+    const struct grebe__subconn_stream *stream;
+
+    if (grebe__list_is_empty(&subconn->streams))
+        return 0;
+    stream =
+        grebe_container_of(subconn->streams.next, struct grebe__subconn_stream, link);
+    return sim_orca_interval_ns(stream->request, stream->request_length);
+}
+
+TEST(calls_go_where_least_is_going_on)
+{
+    struct grebe_pick open[10] = {{0}};
+    unsigned n_of_a = 0;
+    struct lb_bench b;
+
+    start(&b, "a=R b=R");
+    assert_int_equal(interval_of(&b, "a"), SECOND);
+    say(&b, "a", 0.9, 0.19); /* the application's word counts more */
+    say(&b, "b", 0.79, 0);
+    assert_int_equal(lb_bench_count(&b, 10, "a"), 10);
+    /* Calls that are open count: 0.2 of n + 1 against 0.8 of n + 1. */
+    for (unsigned i = 0; i < 10; i++) {
+        grebe_picker_pick(b.lab.picker, &(struct grebe_pick_args){.random = i}, &open[i]);
+        assert_true(open[i].wants_load_report);
+        n_of_a += open[i].subconn == subconn_of(&b, "a");
+    }
+    assert_int_equal(n_of_a, 8);
+    for (unsigned i = 0; i < 10; i++) {
+        const struct grebe_load_report full = {.cpu_utilization = 1};
+        const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+        const struct grebe_done_info info = {
+            .status = &ok,
+            .server_load = open[i].subconn == subconn_of(&b, "a") ? &full : NULL};
+
+        open[i].on_done(open[i].on_done_arg, &info);
+    }
+    assert_int_equal(lb_bench_count(&b, 10, "b"), 10);
+    lb_bench_fini(&b);
+}
+
+TEST(a_backend_is_listened_to_while_it_is_ready)
+{
+    struct lb_bench b;
+
+    start(&b, "c=R d=R");
+    lb_bench_subconn(&b, "c", GREBE_IDLE, NULL);
+    assert_int_equal(interval_of(&b, "c"), 0);
+    assert_int_equal(interval_of(&b, "d"), SECOND);
+    lb_bench_subconn(&b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "c", GREBE_READY, NULL);
+    assert_int_equal(interval_of(&b, "c"), SECOND);
+    lb_bench_fini(&b);
+}
+#endif
+
 static void script(struct lb_bench *b)
 {
     lb_bench_update(b, "a b", NULL);
@@ -351,6 +430,10 @@ int main(void)
 #endif
 #ifdef EXAMPLE_load_aware_picker
         cmocka_unit_test(a_slow_backend_is_left_alone_until_its_measurement_is_old),
+#endif
+#ifdef EXAMPLE_reported_load_picker
+        cmocka_unit_test(calls_go_where_least_is_going_on),
+        cmocka_unit_test(a_backend_is_listened_to_while_it_is_ready),
 #endif
         cmocka_unit_test(survives_each_allocation_of_the_library_failing),
     };

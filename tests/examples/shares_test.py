@@ -48,6 +48,12 @@ class Shares(Case):
             found = shares("load_aware_picker", target, 500)
             self.assertGreater(found[fast.address], 450)
 
+    def test_reported_load_picker_believes_what_is_said(self):
+        with Backend("--orca", "cpu=0.1") as idle, Backend("--orca", "app=0.9") as busy:
+            target = f"ipv4:{busy.address},{idle.address}"
+            found = shares("reported_load_picker", target, 500)
+            self.assertEqual(found, {idle.address: 500})
+
     def test_custom_balancer_stays_with_the_first_that_answers(self):
         with Backend(count=2) as backend:
             # Nobody listens on port 1.

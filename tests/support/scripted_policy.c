@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/scripted_policy.h"
 
+#include <grebe/load_report.h>
 #include <grebe/registry.h>
 
 #include "support/test.h"
@@ -16,6 +17,7 @@ static void on_done(void *arg, const struct grebe_done_info *info)
     script.done_received = info->bytes_received;
     script.done_had_trailers = info->trailers != NULL;
     script.done_had_load = info->server_load != NULL;
+    script.done_cpu = info->server_load == NULL ? 0 : info->server_load->cpu_utilization;
     script.done_latency_ns = info->latency_ns;
 }
 
@@ -32,6 +34,7 @@ static void scripted_pick(struct grebe_picker *picker, const struct grebe_pick_a
     out->kind = script.kind;
     out->status = script.no_status != NULL ? NULL : &script.status;
     out->metadata = script.metadata;
+    out->wants_load_report = script.wants_load_report;
     out->on_done = on_done;
     out->subconn = script.picks != NULL ? script.picks : script.subconn;
     if (script.picks_nothing)
@@ -53,6 +56,8 @@ void scripted_publish(struct channel_bench *b, enum grebe_connectivity state)
     struct grebe_picker *picker = grebe_mem_alloc(NULL, sizeof *picker);
 
     grebe_picker_init(picker, &picker_ops);
+    if (script.api != 0)
+        picker->api = script.api;
     if (b != NULL)
         grebe__env_enter(&b->sim.env);
     grebe_client_conn_update_state(script.cc, state, picker);

@@ -21,10 +21,13 @@ struct script {
     const struct grebe_status *no_status; /* not NULL: the status is left out */
     struct grebe_subconn *picks;          /* not NULL: instead of its own */
     bool picks_nothing;                   /* COMPLETE without a subconn */
+    bool wants_load_report;
+    uint32_t api; /* of its pickers; 0: the current one */
     /* What happened. */
     uint32_t n_picks, n_done;
     int done_code;
     bool done_sent, done_received, done_had_trailers, done_had_load;
+    double done_cpu; /* of the load */
     uint64_t done_latency_ns;
     char picked_method[64];
     const struct grebe_metadata *picked_metadata; /* to compare */
