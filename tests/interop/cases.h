@@ -9,5 +9,6 @@
 
 int run_calls(void);
 int run_health(void);
+int run_orca(void);
 
 #endif

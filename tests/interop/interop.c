@@ -18,5 +18,5 @@ int main(int argc, char *argv[])
     }
     world_certificates = argv[1];
     world_command = (const char *const *)argv + 2;
-    return run_calls() + run_health() == 0 ? 0 : 1;
+    return run_calls() + run_health() + run_orca() == 0 ? 0 : 1;
 }

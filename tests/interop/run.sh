@@ -28,6 +28,7 @@ prepare_py() {
     server="/usr/bin/python3 $here/py/server.py"
     # Calls that reach grpcio after stop() and before its GOAWAY has left are cancelled.
     export GREBE_STOP_GAP_MS=40
+    export GREBE_PEER_HAS_NO_ORCA="grpcio for Python has no load reports"
 }
 
 prepare_js() {

@@ -48,7 +48,8 @@ void call_free(struct call *call)
     deadline_cancel(&connection->loop->deadlines, &call->deadline);
     nghttp2_session_consume_connection(connection->session, call->n_unreturned);
     bytes_fini(&call->body, &connection->loop->slab);
-    call_load_free(call);
+    if (call->load != NULL)
+        call_load_free(call);
     slab_free(&connection->loop->slab, call);
     if (had_place)
         work_end(connection->server);

@@ -129,7 +129,7 @@ static int check(struct call *call, const ProtobufCMessage *request)
 }
 
 const struct service health_check = {
-    .path = "/grpc.health.v1.Health/Check",
+    SERVICE_PATH("/grpc.health.v1.Health/Check"),
     .request = &grpc__health__v1__health_check_request__descriptor,
     .is_on = is_on,
     .start = check,
@@ -166,7 +166,7 @@ static int list(struct call *call, const ProtobufCMessage *request)
 }
 
 const struct service health_list = {
-    .path = "/grpc.health.v1.Health/List",
+    SERVICE_PATH("/grpc.health.v1.Health/List"),
     .request = &grpc__health__v1__health_list_request__descriptor,
     .is_on = is_on,
     .start = list,
@@ -190,7 +190,7 @@ static int watch(struct call *call, const ProtobufCMessage *request)
 }
 
 const struct service health_watch = {
-    .path = "/grpc.health.v1.Health/Watch",
+    SERVICE_PATH("/grpc.health.v1.Health/Watch"),
     .request = &grpc__health__v1__health_check_request__descriptor,
     .is_on = is_on,
     .start = watch,

@@ -116,7 +116,7 @@ static int start(struct call *call, const ProtobufCMessage *message)
 }
 
 const struct service load_report_stream = {
-    .path = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics",
+    SERVICE_PATH("/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"),
     .request = &xds__service__orca__v3__orca_load_report_request__descriptor,
     .is_on = is_on,
     .start = start,

@@ -23,7 +23,7 @@ const struct service *service_find(const char *path, size_t length)
     };
 
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
-        if (strlen(services[i]->path) == length &&
+        if (services[i]->path_length == length &&
             memcmp(services[i]->path, path, length) == 0)
             return services[i];
     return NULL;

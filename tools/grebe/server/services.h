@@ -15,8 +15,12 @@
 struct call;
 struct server;
 
+/* A literal and its length: every call is compared with it. */
+#define SERVICE_PATH(text) .path = (text), .path_length = sizeof(text) - 1
+
 struct service {
     const char *path; /* "/grpc.health.v1.Health/Check" */
+    size_t path_length;
     const ProtobufCMessageDescriptor *request;
     bool (*is_on)(const struct server *server);
     /* The request is borrowed, and of the type above.  0, or nghttp2's error. */
