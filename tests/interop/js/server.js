@@ -152,6 +152,9 @@ const options = {
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
 };
+if (flags.orca) {
+  options["grpc.server_call_metric_recording"] = 1;
+}
 if (flags["max-age"]) {
   options["grpc.max_connection_age_ms"] = Number(flags["max-age"]);
 }
