@@ -292,6 +292,34 @@ class Failures(Case):
             self.fail_at("deadline_over_before_it_began", [backend.address],
                          "--max-time", "1ns")
 
+    # -- There, but not well ----
+
+    def fail_unhealthy(self, name, service, *words):
+        config = {"loadBalancingConfig": [{"round_robin": {}}],
+                  "healthCheckConfig": {"serviceName": service}}
+        with Backend("--health", "my.Service=NOT_SERVING") as backend:
+            self.fail_at(name, [backend.address], "--service-config", json.dumps(config),
+                         *words)
+
+    def test_every_backend_is_unhealthy(self):
+        self.fail_unhealthy("every_backend_is_unhealthy", "my.Service")
+
+    def test_health_is_asked_of_an_unknown_service(self):
+        self.fail_unhealthy("health_is_asked_of_an_unknown_service", "no.Service")
+
+    def test_deadline_while_every_backend_is_unhealthy(self):
+        self.fail_unhealthy("deadline_while_every_backend_is_unhealthy", "my.Service",
+                            "--wait-for-ready", "--max-time", "0.3s")
+
+    # -- No file ----
+
+    def test_no_such_file(self):
+        self.fail("no_such_file", ["--plaintext", f"file:{self.folder}/absent.json", ECHO])
+
+    def test_file_is_no_list(self):
+        (self.folder / "list.json").write_text('{"endpoints": [{"addresses": [7]}]}')
+        self.fail("file_is_no_list", ["--plaintext", f"file:{self.folder}/list.json", ECHO])
+
     # -- The server's word ----
 
     def test_server_says_no(self):
