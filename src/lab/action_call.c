@@ -180,7 +180,7 @@ int lab__do_pick(struct lab_reader *reader, const struct grebe_json *line,
     int error = read_calls(line, &call, &n, &holds, diag);
 
     if (error == GREBE_OK)
-        error = read_metadata(reader->options.mem, line, &metadata, diag);
+        error = read_metadata(reader->lab.host.mem, line, &metadata, diag);
     if (error != GREBE_OK)
         return error;
     error = read_outcome(reader, line, &load, &outcome, diag);

@@ -24,8 +24,9 @@ enum lab_event_kind {
     LAB_UPDATE_ADDRESSES, /* it has others now */
     LAB_SHUTDOWN,         /* the policy gave it up */
     LAB_WATCH_HEALTH,     /* a health listener waits */
-    LAB_PRODUCER,    /* `producer`: a stream to its backend is wanted, or no longer */
-    LAB_STATE,       /* `state`: published by the policy at the root */
+    LAB_PRODUCER, /* `producer`: a stream to its backend is wanted, or wanted otherwise than
+                   * before, or no longer wanted */
+    LAB_STATE,    /* `state`: published by the policy at the root */
     LAB_RESOLVE_NOW, /* it wants names to be resolved again */
     LAB_PICK,        /* `pick`: one call was given a picker's answer */
     LAB_PICKS,       /* `tally`: many calls were */

@@ -110,8 +110,8 @@ static inline uint64_t lab_now_ns(const struct lab *lab)
 
 /* ---- Events in: not after lab_close(), but for the last two ----------------------- */
 
-/* Returns what the policy did.  `update` and all it points at, but for the endpoints'
- * own references, is borrowed; a config is valid as long as grebe/balancer.h says. */
+/* Returns what the policy said to it.  Borrowed; but a config stays valid for as long as
+ * grebe/balancer.h has it. */
 int lab_update(struct lab *lab, const struct grebe_balancer_update *update);
 /* One that does not reach the policy, say because its config is wrong. */
 void lab_refuse_update(struct lab *lab, int result, const char *error);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls: where the picker sends them, and how they end. */
+#include <string.h>
+
 #include "base/hash.h"
 #include "lab/internal.h"
-
-#include <string.h>
 
 struct lab_open_call {
     uint64_t id;
@@ -11,6 +11,7 @@ struct lab_open_call {
     uint64_t at_ns;
     grebe_pick_done_fn on_done; /* may be NULL */
     void *on_done_arg;
+    bool wants_load_report;
 };
 
 /* ---- Maps --------------------------------------------------------------------------- */
@@ -41,14 +42,13 @@ static const struct grebe__map_ops by_text = {.hash = hash_text, .equal = is_sam
 
 /* ---- Asking ------------------------------------------------------------------------- */
 
-/* What a picker may say is for core/picking.c to judge; the lab says what is wrong with
- * it, and goes on as the channel does. */
 static const struct grebe_status no_reason = {
     .code = GREBE_STATUS_UNAVAILABLE,
     .message = "the balancer did not say why",
     .message_length = sizeof "the balancer did not say why" - 1,
 };
 
+/* What a picker may not say is told, and taken as a channel takes it (core/picking.c). */
 static void judge(struct lab *lab, struct grebe_pick *pick)
 {
     const struct lab_subconn *subconn;
@@ -119,7 +119,7 @@ static void end(struct lab *lab, const struct lab_open_call *call,
     uint64_t now_ns = lab->sim.env.now_ns;
     const struct grebe_done_info info = {
         .status = &outcome->status,
-        .server_load = outcome->load,
+        .server_load = call->wants_load_report ? outcome->load : NULL,
         .now_ns = now_ns,
         .latency_ns = outcome->has_latency ? outcome->latency_ns : now_ns - call->at_ns,
         .bytes_sent = true,
@@ -159,19 +159,27 @@ static int keep_open(struct lab *lab, const struct lab_open_call *call)
     return GREBE_ERR_NOMEM;
 }
 
+/* A picker of API 1 does not know that it may want one. */
+static bool wants_load_report(const struct lab *lab, const struct grebe_pick *pick)
+{
+    return lab->picker->api >= 2 && pick->wants_load_report;
+}
+
 static int begin(struct lab *lab, uint64_t id, const struct grebe_pick *pick,
                  const struct lab_outcome *outcome)
 {
-    const struct lab_open_call call = {
+    struct lab_open_call call;
+
+    if (pick->kind != GREBE_PICK_COMPLETE)
+        return GREBE_OK;
+    call = (struct lab_open_call){
         .id = id,
         .subconn = pick->subconn,
         .at_ns = lab->sim.env.now_ns,
         .on_done = pick->on_done,
         .on_done_arg = pick->on_done_arg,
+        .wants_load_report = wants_load_report(lab, pick),
     };
-
-    if (pick->kind != GREBE_PICK_COMPLETE)
-        return GREBE_OK;
     if (outcome == NULL)
         return keep_open(lab, &call);
     end(lab, &call, outcome);

@@ -10,6 +10,11 @@
 #include "messages/load_report.h"
 #include "sim/orca.h"
 
+static struct grebe__subconn_stream *stream_of(struct grebe__list *link)
+{
+    return grebe_container_of(link, struct grebe__subconn_stream, link);
+}
+
 static bool is_for_load(const struct grebe__subconn_stream *stream)
 {
     return strcmp(stream->method, GREBE__LOAD_REPORT_STREAM) == 0;
@@ -36,10 +41,24 @@ static void tell(const struct grebe__subconn_stream *stream, bool is_on)
     lab__emit(subconn->lab, event);
 }
 
+static bool has_another(const struct grebe__subconn_stream *stream)
+{
+    const struct lab_subconn *subconn = stream->bench;
+
+    grebe__list_foreach (link, &subconn->streams) {
+        if (strcmp(stream_of(link)->method, stream->method) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A producer that changes what it asks for opens the next stream before it closes the last:
+ * it is on all the time. */
 static void on_close(struct grebe__subconn_stream *stream)
 {
     grebe__list_remove(&stream->link);
-    tell(stream, false);
+    if (!has_another(stream))
+        tell(stream, false);
 }
 
 int lab__open_stream(struct grebe_subconn *base, struct grebe__subconn_stream *stream)
@@ -61,8 +80,7 @@ static bool deliver(struct lab_subconn *subconn, const void *bytes, size_t lengt
     bool has_listener = false;
 
     grebe__list_foreach (link, &subconn->streams) {
-        struct grebe__subconn_stream *stream =
-            grebe_container_of(link, struct grebe__subconn_stream, link);
+        struct grebe__subconn_stream *stream = stream_of(link);
 
         if (!is_for_load(stream))
             continue;

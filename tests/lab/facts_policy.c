@@ -61,8 +61,9 @@ static struct grebe_series *series_of_calls(struct grebe_client_conn *cc)
 struct facts {
     struct grebe_balancer base;
     struct grebe_client_conn *cc;
-    struct grebe_subconn *subconn;   /* NULL before the first update */
-    struct grebe_feed *load, *other; /* while that is READY */
+    struct grebe_subconn *subconn;       /* NULL before the first update */
+    struct grebe_orca_watch *watches[2]; /* while that is READY, each ten seconds and */
+    struct grebe_feed *feed;             /* each twenty; and another stream */
 };
 
 static struct facts *of(struct grebe_balancer *base)
@@ -134,6 +135,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
     grebe_series_add(series_of_calls(picker->cc), 1);
     out->kind = GREBE_PICK_COMPLETE;
     out->subconn = picker->subconn;
+    out->wants_load_report = strcmp(args->method, "/lab.Lab/NoLoad") != 0;
     out->on_done = on_done;
     out->on_done_arg = grebe_client_conn_ref(picker->cc);
 }
@@ -194,21 +196,17 @@ static void tell(const struct facts *facts, const struct grebe_endpoint *endpoin
 
 /* ---- Streams ------------------------------------------------------------------------ */
 
-static bool on_report(void *arg, const void *bytes, size_t length)
+static void on_report(void *arg, const struct grebe_load_report *report)
 {
-    const struct facts *facts = arg;
-
-    (void)bytes;
-    grebe_client_conn_log(facts->cc, GREBE_LOG_INFO, "report: %zu bytes", length);
-    return true;
+    tell_load(((const struct facts *)arg)->cc, report);
 }
 
-static bool on_other(void *arg, const void *bytes, size_t length)
+static bool on_message(void *arg, const void *bytes, size_t length)
 {
     const struct facts *facts = arg;
 
     (void)bytes, (void)length;
-    grebe_client_conn_log(facts->cc, GREBE_LOG_ERROR, "a report where none was wanted");
+    grebe_client_conn_log(facts->cc, GREBE_LOG_ERROR, "a message where none can come");
     return true;
 }
 
@@ -218,36 +216,28 @@ static bool on_end(void *arg, const struct grebe_feed_end *end)
     return false;
 }
 
-static void start(struct facts *facts, struct grebe_feed_options *options,
-                  struct grebe_feed **out)
-{
-    options->on_end = on_end;
-    options->arg = facts;
-    if (grebe_feed_start(facts->subconn, options, out) != GREBE_OK)
-        *out = NULL;
-}
-
-/* Load reports, one each ten seconds; and a stream of another kind. */
+/* Load reports, at two intervals; and a stream of another kind. */
 static void start_streams(struct facts *facts)
 {
-    static const unsigned char request[] = {0x0a, 0x02, 0x08, 0x0a};
-    struct grebe_feed_options load = GREBE_FEED_OPTIONS_INIT;
-    struct grebe_feed_options other = GREBE_FEED_OPTIONS_INIT;
+    struct grebe_feed_options options = GREBE_FEED_OPTIONS_INIT;
 
-    load.method = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics";
-    load.request = request;
-    load.request_length = sizeof request;
-    load.on_message = on_report;
-    start(facts, &load, &facts->load);
-    other.method = "/facts.Facts/Watch";
-    other.on_message = on_other;
-    start(facts, &other, &facts->other);
+    for (size_t i = 0; i < 2; i++)
+        if (grebe_orca_watch(facts->subconn, (i + 1) * UINT64_C(10000000000), on_report,
+                             facts, &facts->watches[i]) != GREBE_OK)
+            facts->watches[i] = NULL;
+    options.method = "/facts.Facts/Watch";
+    options.on_message = on_message;
+    options.on_end = on_end;
+    options.arg = facts;
+    if (grebe_feed_start(facts->subconn, &options, &facts->feed) != GREBE_OK)
+        facts->feed = NULL;
 }
 
 static void stop_streams(struct facts *facts)
 {
-    grebe_feed_stop(&facts->load);
-    grebe_feed_stop(&facts->other);
+    for (size_t i = 0; i < 2; i++)
+        grebe_orca_stop(&facts->watches[i]);
+    grebe_feed_stop(&facts->feed);
 }
 
 /* ---- Balancer ----------------------------------------------------------------------- */
@@ -298,13 +288,20 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
     return connect_to(facts, update->endpoints[0]);
 }
 
+/* The shorter interval is not wanted any more. */
+static void exit_idle(struct grebe_balancer *base)
+{
+    grebe_orca_stop(&of(base)->watches[0]);
+}
+
 static void destroy(struct grebe_balancer *base)
 {
     stop_streams(of(base));
     grebe_mem_free(grebe_client_conn_mem(of(base)->cc), of(base));
 }
 
-static const struct grebe_balancer_ops ops = {.update = update, .destroy = destroy};
+static const struct grebe_balancer_ops ops = {
+    .update = update, .exit_idle = exit_idle, .destroy = destroy};
 
 static int build(struct grebe_client_conn *cc, const struct grebe_build_options *options,
                  struct grebe_balancer **out)

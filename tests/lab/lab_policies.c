@@ -14,6 +14,7 @@
 int register_custom_balancer(void);
 int register_least_request_picker(void);
 int register_load_aware_picker(void);
+int register_reported_load_picker(void);
 int register_round_robin_picker(void);
 int register_weighted_round_robin_picker(void);
 
@@ -33,8 +34,8 @@ int shares_main(const char *policy, build_fn build, int argc, char *argv[])
 static void register_examples(void)
 {
     if (register_custom_balancer() != 0 || register_least_request_picker() != 0 ||
-        register_load_aware_picker() != 0 || register_round_robin_picker() != 0 ||
-        register_weighted_round_robin_picker() != 0)
+        register_load_aware_picker() != 0 || register_reported_load_picker() != 0 ||
+        register_round_robin_picker() != 0 || register_weighted_round_robin_picker() != 0)
         abort();
 }
 
