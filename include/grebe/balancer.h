@@ -95,7 +95,7 @@ struct grebe_pick {
     bool wants_load_report;        /* COMPLETE: on_done is for the backend's load, too */
     struct grebe_subconn *subconn; /* COMPLETE: borrowed from the picker */
     const struct grebe_status *status; /* FAIL, DROP: borrowed from the picker */
-    struct grebe_metadata *metadata;   /* COMPLETE: added to this attempt; may be NULL */
+    struct grebe_metadata *metadata;   /* COMPLETE: borrowed, for this attempt; or NULL */
     grebe_pick_done_fn on_done; /* COMPLETE: runs exactly once, at once if the subconn */
     void *on_done_arg;          /* turns out not to be READY; may be NULL */
 };

@@ -123,11 +123,15 @@ GREBE_API int grebe_channel_wait_for_state_change(struct grebe_channel *channel,
                                                   enum grebe_connectivity source,
                                                   int64_t timeout_ns);
 
-/* Every state from now on, in order, none twice, on the loop's thread, SHUTDOWN last.  One
- * watcher for each channel; NULL ends it. */
+/* Hear every state, in order, none twice, on the loop's thread, SHUTDOWN last.  It begins
+ * with the present one, unless that is the IDLE in which the channel was made.  Any number
+ * of watchers; the same function with the same argument is one.  GREBE_ERR_NOMEM. */
 typedef void (*grebe_channel_state_fn)(void *arg, enum grebe_connectivity state);
 GREBE_API int grebe_channel_watch_state(struct grebe_channel *channel,
                                         grebe_channel_state_fn on_state, void *arg);
+/* That watcher hears nothing more once this has returned.  One that never was: no-op. */
+GREBE_API int grebe_channel_unwatch_state(struct grebe_channel *channel,
+                                          grebe_channel_state_fn on_state, void *arg);
 
 /* Drop resolver, balancer and connections until the next call.  Ignored while calls are
  * in flight. */

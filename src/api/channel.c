@@ -186,21 +186,39 @@ struct watch {
     struct grebe_channel *channel;
     grebe_channel_state_fn on_state;
     void *arg;
+    int result;
 };
 
-static void set_watcher(void *arg)
+static void begin_watch(void *arg)
 {
     struct watch *watch = arg;
 
-    grebe__channel_set_watcher(watch->channel, watch->on_state, watch->arg);
+    watch->result =
+        grebe__channel_watch_state(watch->channel, watch->on_state, watch->arg);
+}
+
+static void end_watch(void *arg)
+{
+    const struct watch *watch = arg;
+
+    grebe__channel_unwatch_state(watch->channel, watch->on_state, watch->arg);
 }
 
 int grebe_channel_watch_state(struct grebe_channel *channel,
                               grebe_channel_state_fn on_state, void *arg)
 {
     struct watch watch = {.channel = channel, .on_state = on_state, .arg = arg};
+    int result = grebe__loop_call(loop_of(channel), begin_watch, &watch);
 
-    return grebe__loop_call(loop_of(channel), set_watcher, &watch);
+    return result == GREBE_OK ? watch.result : result;
+}
+
+int grebe_channel_unwatch_state(struct grebe_channel *channel,
+                                grebe_channel_state_fn on_state, void *arg)
+{
+    struct watch watch = {.channel = channel, .on_state = on_state, .arg = arg};
+
+    return grebe__loop_call(loop_of(channel), end_watch, &watch);
 }
 
 /* ---- Questions ---------------------------------------------------------------------------- */

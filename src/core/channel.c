@@ -45,8 +45,7 @@ static void on_root_freed(struct grebe__lb_host *host);
 static void init_parts(struct grebe_channel *channel)
 {
     grebe__list_init(&channel->state_waiters);
-    grebe__list_init(&channel->state_reports);
-    grebe__list_init(&channel->state_report.link);
+    grebe__list_init(&channel->state_watchers);
     grebe__list_init(&channel->subconns);
     grebe__list_init(&channel->transports);
     grebe__channel_init_picking(channel);
@@ -304,6 +303,7 @@ void grebe__channel_unref(struct grebe_channel *channel)
     mem = channel->host.mem;
     GREBE_ASSERT(channel->is_idle && grebe__list_is_empty(&channel->calls));
     grebe__effect_cancel(&channel->repick_effect);
+    grebe__channel_drop_watchers(channel);
     grebe__call_meter_free(channel->call_meter);
     grebe__meter_free(channel->host.meter);
     grebe__churn_fini(&channel->churn);

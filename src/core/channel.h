@@ -39,14 +39,6 @@ struct grebe__state_waiter {
     void (*on_change)(struct grebe__state_waiter *waiter);
 };
 
-/* A state for the watcher, on its way to the application. */
-struct grebe__state_report {
-    struct grebe__effect completion;
-    struct grebe__list link; /* on channel->state_reports until it is told */
-    struct grebe_channel *channel;
-    enum grebe_connectivity state;
-};
-
 struct grebe_channel {
     uint32_t refs;
     struct grebe__lb_host host; /* env, allocator, log, what policies may know */
@@ -75,13 +67,9 @@ struct grebe_channel {
 
     /* Connectivity. */
     enum grebe_connectivity state; /* atomic for readers */
+    bool has_changed_state;        /* it is not, or not any more, the first IDLE */
     struct grebe__list state_waiters;
-    grebe_channel_state_fn on_state;
-    void *on_state_arg;
-    struct grebe__list state_reports;        /* on their way, oldest first */
-    struct grebe__state_report state_report; /* the usual one: no allocation */
-    bool has_told_state;                     /* the watcher was told, and last this: */
-    enum grebe_connectivity told_state;
+    struct grebe__list state_watchers; /* of connectivity.c */
 
     /* Idle mode. */
     bool is_idle, is_closed;
@@ -202,8 +190,12 @@ const char *grebe__channel_authority_of(const struct grebe_channel *channel,
 void grebe__channel_set_state(struct grebe_channel *channel,
                               enum grebe_connectivity state);
 enum grebe_connectivity grebe__channel_get_state(const struct grebe_channel *channel);
-void grebe__channel_set_watcher(struct grebe_channel *channel,
-                                grebe_channel_state_fn on_state, void *arg);
+int grebe__channel_watch_state(struct grebe_channel *channel,
+                               grebe_channel_state_fn on_state, void *arg);
+void grebe__channel_unwatch_state(struct grebe_channel *channel,
+                                  grebe_channel_state_fn on_state, const void *arg);
+/* For the end of the channel. */
+void grebe__channel_drop_watchers(struct grebe_channel *channel);
 
 /* ---- resolution.c ------------------------------------------------------------------ */
 

@@ -3,75 +3,144 @@
 #include "base/assert.h"
 #include "core/channel.h"
 
+struct watcher;
+
+struct report {
+    struct grebe__effect completion;
+    struct grebe__list link; /* on watcher->reports until it is told */
+    struct watcher *watcher;
+    enum grebe_connectivity state;
+};
+
+/* Who hears every state. */
+struct watcher {
+    struct grebe__list link; /* on channel->state_watchers */
+    struct grebe_channel *channel;
+    grebe_channel_state_fn on_state;
+    void *arg;
+    bool has_told; /* on_state() was called, with told_state last */
+    enum grebe_connectivity told_state;
+    struct grebe__list reports; /* on their way, oldest first */
+    struct report usual;        /* needs no allocation */
+};
+
 enum grebe_connectivity grebe__channel_get_state(const struct grebe_channel *channel)
 {
     return __atomic_load_n(&channel->state, __ATOMIC_ACQUIRE);
 }
 
-static void drop_report(struct grebe__state_report *report)
+/* ---- Watchers ---------------------------------------------------------------------- */
+
+static void drop_report(struct report *report)
 {
-    struct grebe_channel *channel = report->channel;
+    struct watcher *watcher = report->watcher;
 
     grebe__effect_cancel(&report->completion);
     grebe__list_remove(&report->link);
-    if (report != &channel->state_report)
-        grebe_mem_free(channel->host.mem, report);
+    if (report != &watcher->usual)
+        grebe_mem_free(watcher->channel->host.mem, report);
 }
 
 static void run_report(struct grebe__effect *completion)
 {
-    struct grebe__state_report *report =
-        grebe_container_of(completion, struct grebe__state_report, completion);
-    struct grebe_channel *channel = report->channel;
+    struct report *report = grebe_container_of(completion, struct report, completion);
+    struct watcher *watcher = report->watcher;
     enum grebe_connectivity state = report->state;
 
     drop_report(report);
-    if (channel->has_told_state && channel->told_state == state)
+    if (watcher->has_told && watcher->told_state == state)
         return; /* merged reports may have come to nothing */
-    channel->has_told_state = true;
-    channel->told_state = state;
-    channel->on_state(channel->on_state_arg, state);
+    watcher->has_told = true;
+    watcher->told_state = state;
+    watcher->on_state(watcher->arg, state);
 }
 
-static struct grebe__state_report *new_report(struct grebe_channel *channel)
+static struct report *new_report(struct watcher *watcher)
 {
-    return grebe__list_is_linked(&channel->state_report.link)
-               ? grebe_mem_alloc(channel->host.mem, sizeof(struct grebe__state_report))
-               : &channel->state_report;
+    return grebe__list_is_linked(&watcher->usual.link)
+               ? grebe_mem_alloc(watcher->channel->host.mem, sizeof(struct report))
+               : &watcher->usual;
 }
 
-static void report_state(struct grebe_channel *channel, enum grebe_connectivity state)
+static void report_state(struct watcher *watcher, enum grebe_connectivity state)
 {
-    struct grebe__state_report *report = new_report(channel);
+    struct report *report = new_report(watcher);
 
     if (report == NULL) {
         /* Out of memory: better a merged report than a lost one. */
-        report = grebe_container_of(channel->state_reports.prev,
-                                    struct grebe__state_report, link);
-        grebe__channel_log(channel, GREBE_LOG_ERROR,
-                           "out of memory: the state watcher misses %s",
+        report = grebe_container_of(watcher->reports.prev, struct report, link);
+        grebe__channel_log(watcher->channel, GREBE_LOG_ERROR,
+                           "out of memory: a state watcher misses %s",
                            grebe_connectivity_name(report->state));
         report->state = state;
         return;
     }
     grebe__effect_init(&report->completion, run_report);
     grebe__list_init(&report->link);
-    grebe__list_append(&channel->state_reports, &report->link);
-    report->channel = channel;
+    grebe__list_append(&watcher->reports, &report->link);
+    report->watcher = watcher;
     report->state = state;
-    grebe__env_finish(channel->host.env, &report->completion);
+    grebe__env_finish(watcher->channel->host.env, &report->completion);
 }
 
-void grebe__channel_set_watcher(struct grebe_channel *channel,
-                                grebe_channel_state_fn on_state, void *arg)
+static struct watcher *find(struct grebe_channel *channel,
+                            grebe_channel_state_fn on_state, const void *arg)
 {
-    grebe__list_foreach_safe (link, &channel->state_reports) {
-        drop_report(grebe_container_of(link, struct grebe__state_report, link));
+    grebe__list_foreach (link, &channel->state_watchers) {
+        struct watcher *watcher = grebe_container_of(link, struct watcher, link);
+
+        if (watcher->on_state == on_state && watcher->arg == arg)
+            return watcher;
     }
-    channel->on_state = on_state;
-    channel->on_state_arg = arg;
-    channel->has_told_state = false;
+    return NULL;
 }
+
+int grebe__channel_watch_state(struct grebe_channel *channel,
+                               grebe_channel_state_fn on_state, void *arg)
+{
+    struct watcher *watcher;
+
+    if (find(channel, on_state, arg) != NULL)
+        return GREBE_OK;
+    watcher = grebe_mem_alloc(channel->host.mem, sizeof *watcher);
+    if (watcher == NULL)
+        return GREBE_ERR_NOMEM;
+    *watcher = (struct watcher){.channel = channel, .on_state = on_state, .arg = arg};
+    grebe__list_init(&watcher->link);
+    grebe__list_init(&watcher->reports);
+    grebe__list_init(&watcher->usual.link);
+    grebe__list_append(&channel->state_watchers, &watcher->link);
+    if (channel->has_changed_state)
+        report_state(watcher, channel->state);
+    return GREBE_OK;
+}
+
+static void drop_watcher(struct watcher *watcher)
+{
+    grebe__list_foreach_safe (link, &watcher->reports) {
+        drop_report(grebe_container_of(link, struct report, link));
+    }
+    grebe__list_remove(&watcher->link);
+    grebe_mem_free(watcher->channel->host.mem, watcher);
+}
+
+void grebe__channel_unwatch_state(struct grebe_channel *channel,
+                                  grebe_channel_state_fn on_state, const void *arg)
+{
+    struct watcher *watcher = find(channel, on_state, arg);
+
+    if (watcher != NULL)
+        drop_watcher(watcher);
+}
+
+void grebe__channel_drop_watchers(struct grebe_channel *channel)
+{
+    grebe__list_foreach_safe (link, &channel->state_watchers) {
+        drop_watcher(grebe_container_of(link, struct watcher, link));
+    }
+}
+
+/* ---- Changes ----------------------------------------------------------------------- */
 
 void grebe__channel_set_state(struct grebe_channel *channel,
                               enum grebe_connectivity state)
@@ -81,10 +150,12 @@ void grebe__channel_set_state(struct grebe_channel *channel,
     if (channel->state == state || channel->state == GREBE_SHUTDOWN)
         return;
     __atomic_store_n(&channel->state, state, __ATOMIC_RELEASE);
+    channel->has_changed_state = true;
     grebe__channel_log(channel, GREBE_LOG_DEBUG, "Channel Connectivity change to %s",
                        grebe_connectivity_name(state));
-    if (channel->on_state != NULL)
-        report_state(channel, state);
+    grebe__list_foreach (link_of_watcher, &channel->state_watchers) {
+        report_state(grebe_container_of(link_of_watcher, struct watcher, link), state);
+    }
     grebe__list_init(&waiters);
     grebe__list_splice(&waiters, &channel->state_waiters);
     while ((link = grebe__list_shift(&waiters)) != NULL) {

@@ -195,6 +195,50 @@ TEST(many_threads_may_wait_for_a_state)
     grebe_channel_destroy(channel);
 }
 
+struct watch {
+    int n_ready, n_shutdown, n_after; /* what it heard; after it left */
+    bool has_left;
+};
+
+static void note_state(void *arg, enum grebe_connectivity state)
+{
+    struct watch *watch = arg;
+
+    watch->n_ready += state == GREBE_READY;
+    watch->n_shutdown += state == GREBE_SHUTDOWN;
+    watch->n_after += watch->has_left;
+}
+
+static void *watch_for_a_while(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < CALLS; i++) {
+        struct watch watch = {0};
+
+        assert_int_equal(grebe_channel_watch_state(channel, note_state, &watch),
+                         GREBE_OK);
+        assert_int_equal(grebe_channel_connect(channel), GREBE_OK);
+        assert_int_equal(grebe_channel_unwatch_state(channel, note_state, &watch),
+                         GREBE_OK);
+        watch.has_left = true;
+        assert_int_equal(watch.n_after + watch.n_shutdown, 0);
+    }
+    return NULL;
+}
+
+TEST(threads_watch_the_states_each_for_itself)
+{
+    struct watch watch = {0};
+
+    channel = backend_open(&backend, NULL);
+    assert_int_equal(grebe_channel_watch_state(channel, note_state, &watch), GREBE_OK);
+    run_in_threads(watch_for_a_while);
+    wait_until_ready(NULL);
+    grebe_channel_destroy(channel);
+    assert_int_equal(watch.n_ready, 1);
+    assert_int_equal(watch.n_shutdown, 1);
+}
+
 static void *use_own_channel(void *arg)
 {
     (void)arg;
@@ -265,6 +309,7 @@ int main(void)
         cmocka_unit_test(every_call_is_done_once_whoever_cancels_it),
         cmocka_unit_test(many_threads_may_wait_for_one_call),
         cmocka_unit_test(many_threads_may_wait_for_a_state),
+        cmocka_unit_test(threads_watch_the_states_each_for_itself),
         cmocka_unit_test(channels_of_different_threads_know_nothing_of_each_other),
         cmocka_unit_test(calls_race_with_idle_mode_and_all_succeed),
     };

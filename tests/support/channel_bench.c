@@ -117,8 +117,13 @@ int channel_bench_open(struct channel_bench *bench, const char *target)
     };
     int result = grebe__channel_new(&params, &bench->diag, &bench->channel);
 
-    if (result == GREBE_OK)
-        grebe__channel_set_watcher(bench->channel, on_state, bench);
+    if (result != GREBE_OK)
+        return result;
+    result = grebe__channel_watch_state(bench->channel, on_state, bench);
+    if (result != GREBE_OK) {
+        grebe__channel_unref(bench->channel);
+        bench->channel = NULL;
+    }
     return result;
 }
 

@@ -325,7 +325,7 @@ static int run_with_channel(struct load *load)
     bench->is_cut = true;
     bench_unexpect(bench);
     if (load->channel != NULL)
-        grebe_channel_watch_state(load->channel, NULL, NULL);
+        grebe_channel_unwatch_state(load->channel, on_state, load);
     grebe_channel_destroy(load->channel);
     close_handles(load);
     return is_started && !load->is_broken ? EXIT_FINE : EXIT_FAILED;

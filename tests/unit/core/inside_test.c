@@ -104,9 +104,9 @@ TEST(what_is_asked_for_later_comes_later)
     struct channel_bench b;
 
     start(&b, "to CONNECTING", start_and_cancel);
-    grebe__channel_set_watcher(b.channel, on_state, NULL);
+    assert_int_equal(grebe__channel_watch_state(b.channel, on_state, NULL), GREBE_OK);
     channel_bench_connect(&b);
-    grebe__channel_set_watcher(b.channel, NULL, NULL);
+    grebe__channel_unwatch_state(b.channel, on_state, NULL);
     expect_status(plan.call, GREBE_STATUS_CANCELLED, "context canceled");
     channel_bench_fini(&b);
 }

@@ -114,7 +114,8 @@ TEST(loss_is_counted_before_anybody_hears_of_it)
     expect(&f, FAILED, T " 1");
     expect(&f, SUCCEEDED, T " 1");
     watch.figures = &f;
-    grebe__channel_set_watcher(b.channel, note_figures, &watch);
+    assert_int_equal(grebe__channel_watch_state(b.channel, note_figures, &watch),
+                     GREBE_OK);
     sim_server_goaway(sim_server_find(&b.sim, "a"), 0, false);
     sim_settle(&b.sim);
     assert_string_equal(watch.at_idle, T " 1");

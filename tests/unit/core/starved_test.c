@@ -162,7 +162,7 @@ TEST(a_watcher_misses_states_when_memory_is_short_but_not_the_last)
     do {
         memset(&heard, 0, sizeof heard);
         open_fixed(&b, "pick_first");
-        grebe__channel_set_watcher(b.channel, on_state, NULL);
+        assert_int_equal(grebe__channel_watch_state(b.channel, on_state, NULL), GREBE_OK);
         b.mem.fail_at = b.mem.n_allocs + ++fail_at;
         channel_bench_connect(&b);
         sim_server_kill(sim_server_find(&b.sim, "10.0.0.1:443"), "reset");
