@@ -43,6 +43,12 @@ static const struct option_spec behaviour_options[] = {
      "MAX_CONCURRENT_STREAMS of a connection; 0: 100000"},
     {OPTION_DURATION, '\0', "max-age", AT(max_age_ns), "TIME", NULL, 0,
      "connections older than this, +- 10 %, are drained; 0: never"},
+    {OPTION_DURATION, '\0', "drain-timeout", AT(drain_timeout_ns), "TIME", "30s", 0,
+     "calls that run longer after SIGTERM are lost"},
+    {.kind = OPTION_END},
+};
+
+static const struct option_spec report_options[] = {
     {OPTION_LIST, '\0', "health", AT(health), "SERVICE=STATUS", NULL, 0,
      "serve grpc.health.v1.Health; STATUS is SERVING, NOT_SERVING or UNKNOWN; SIGUSR1 "
      "makes all services NOT_SERVING, SIGUSR2 takes that back; may be repeated"},
@@ -54,14 +60,13 @@ static const struct option_spec behaviour_options[] = {
      "util.NAME, cost.NAME"},
     {OPTION_DURATION, '\0', "orca-interval", AT(orca_interval_ns), "TIME", "30s",
      NS_PER_MS, "between two reports of a stream, unless its client wants fewer"},
-    {OPTION_DURATION, '\0', "drain-timeout", AT(drain_timeout_ns), "TIME", "30s", 0,
-     "calls that run longer after SIGTERM are lost"},
     {.kind = OPTION_END},
 };
 
 static const struct option_group groups[] = {
     {"Listeners", listener_options, 0},
     {"Behaviour", behaviour_options, 0},
+    {"Health and load", report_options, 0},
     {"Output", output_options, AT(output)},
     {NULL, NULL, 0},
 };
