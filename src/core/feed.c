@@ -43,11 +43,11 @@ struct grebe_feed {
     struct grebe_feed_options options; /* text and bytes are behind this struct */
     enum state state;
     bool is_stopped;
-    bool has_message;    /* this stream brought one that made sense */
-    bool is_moving;      /* to another connection: on_open need not know */
-    bool has_told_pace;  /* in the log */
-    unsigned n_failures; /* streams in a row without a message */
-    unsigned n_churned;  /* reopened at once since churn_since_ns */
+    bool has_message;                   /* this stream brought one that made sense */
+    bool is_moving;                     /* to another connection: on_open need not know */
+    bool has_told_pace, has_told_churn; /* in the log */
+    unsigned n_failures;                /* streams in a row without a message */
+    unsigned n_churned;                 /* reopened at once since churn_since_ns */
     uint64_t churn_since_ns;
     uint64_t due_ns; /* when the next message would be on time, at pace_ns each */
     struct grebe__effect effect; /* to open it; to free it, once it is stopped */
@@ -74,8 +74,11 @@ static const char *peer_of(const struct grebe_feed *feed)
     return feed->stream.peer == NULL ? "" : grebe_address_text(feed->stream.peer);
 }
 
-static void warn(const struct grebe_feed *feed, const char *what)
+static void warn_once(const struct grebe_feed *feed, bool *has_told, const char *what)
 {
+    if (*has_told)
+        return;
+    *has_told = true;
     grebe_client_conn_log(feed->subconn->owner, GREBE_LOG_WARNING, "%s: %s %s",
                           peer_of(feed), feed->options.method, what);
 }
@@ -101,10 +104,8 @@ static void ask_for_next(struct grebe_feed *feed)
         grebe__subconn_stream_receive(&feed->stream);
         return;
     }
-    if (!feed->has_told_pace)
-        warn(feed,
-             "sends messages faster than they are of use: they are read more slowly");
-    feed->has_told_pace = true;
+    warn_once(feed, &feed->has_told_pace,
+              "sends messages faster than they are of use: they are read more slowly");
     grebe__env_start_timer(env, &feed->timer, env->now_ns + pause_ns);
 }
 
@@ -164,7 +165,8 @@ static void open_again(struct grebe_feed *feed)
     if (!feed->has_message) {
         back_off(feed);
     } else if (is_churning(feed)) {
-        warn(feed, "ends all the time: it is left alone for a while");
+        warn_once(feed, &feed->has_told_churn,
+                  "ends all the time: it is left alone for a while");
         back_off(feed);
     } else {
         open_soon(feed);
