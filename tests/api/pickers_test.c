@@ -20,11 +20,13 @@
 #include <grebe/balancer_group.h>
 #include <grebe/base_balancer.h>
 #include <grebe/lazy.h>
+#include <grebe/load_report.h>
 #include <grebe/parent.h>
 
 #include "balancer/pick_first.h"
 #include "balancer/round_robin.h"
 #include "core/client_conn.h"
+#include "core/subconn_stream.h"
 #include "sim/sim.h"
 
 enum {
@@ -105,6 +107,7 @@ struct fake {
     enum grebe_connectivity state; /* the main thread's */
     bool is_asked;                 /* to connect */
     bool is_closed;
+    struct grebe__list streams; /* that its backend would answer on */
 };
 
 static struct {
@@ -114,7 +117,7 @@ static struct {
     int n_roots;                      /* atomic: not yet freed */
     struct fake *fakes[MAX_SUBCONNS]; /* the open ones */
     size_t n_fakes;
-    uint32_t n_published;
+    uint32_t n_published, n_reports;
 } channel;
 
 static struct fake *of(struct grebe_subconn *base)
@@ -151,11 +154,25 @@ static void fake_destroy(struct grebe_subconn *base)
     grebe_mem_free(&mem, of(base));
 }
 
+static void forget_stream(struct grebe__subconn_stream *stream)
+{
+    grebe__list_remove(&stream->link);
+}
+
+static int fake_open_stream(struct grebe_subconn *base,
+                            struct grebe__subconn_stream *stream)
+{
+    stream->on_close = forget_stream;
+    grebe__list_append(&of(base)->streams, &stream->link);
+    return GREBE_OK;
+}
+
 static const struct grebe__subconn_ops fake_ops = {
     .connect = fake_connect,
     .update_addresses = fake_update,
     .shutdown = fake_shutdown,
     .destroy = fake_destroy,
+    .open_stream = fake_open_stream,
 };
 
 static int new_subconn(void *arg, const struct grebe_subconn_options *options,
@@ -166,6 +183,7 @@ static int new_subconn(void *arg, const struct grebe_subconn_options *options,
     (void)arg;
     assert_true(channel.n_fakes < MAX_SUBCONNS);
     grebe__subconn_init(&fake->base, &fake_ops, options);
+    grebe__list_init(&fake->streams);
     channel.fakes[channel.n_fakes++] = fake;
     *out = &fake->base;
     return GREBE_OK;
@@ -309,8 +327,28 @@ static void change_subconn(void)
     grebe__env_leave(&channel.sim.env);
 }
 
+/* A load report comes, to whoever listens. */
+static void report(void)
+{
+    static const char half_busy[] = "\x09\0\0\0\0\0\0\xe0\x3f";
+    struct grebe__subconn_stream *stream;
+    struct fake *fake;
+
+    if (channel.n_fakes == 0)
+        return;
+    fake = channel.fakes[below((uint32_t)channel.n_fakes)];
+    if (grebe__list_is_empty(&fake->streams))
+        return;
+    stream = grebe_container_of(fake->streams.next, struct grebe__subconn_stream, link);
+    grebe__env_enter(&channel.sim.env);
+    stream->listener->on_message(stream, half_busy, sizeof half_busy - 1);
+    grebe__env_leave(&channel.sim.env);
+    channel.n_reports++;
+}
+
 static void happen(config_fn config, uint32_t n)
 {
+    report();
     if (n % EVENTS_PER_ROUND == 0)
         resolve(config == NULL ? NULL : config(n / EVENTS_PER_ROUND));
     else
@@ -338,10 +376,13 @@ static void count(int *counter)
 static void complete(struct call *call)
 {
     struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_load_report load = {.cpu_utilization = 0.25};
     struct grebe_done_info info = {.status = &ok, .bytes_sent = true};
 
     if (call == NULL)
         return;
+    if (call->pick.wants_load_report)
+        info.server_load = &load;
     if (call->pick.on_done != NULL) {
         call->pick.on_done(call->pick.on_done_arg, &info);
         count(&n_done);
@@ -687,6 +728,10 @@ static const void *config_of_switch(uint32_t n)
     return switch_configs[n / 2 % 2];
 }
 
+/* ---- An example, which hears of load on the loop and on every thread: reported_load.c ------ */
+
+extern const struct grebe_balancer_builder reported_load;
+
 /* ---- The test ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -700,6 +745,7 @@ static const struct {
     {&base_balancer, NULL},
     {&lazy, NULL},
     {&group, NULL},
+    {&reported_load, NULL},
 };
 
 static void live(config_fn config)
@@ -745,10 +791,11 @@ static void exercise(const struct grebe_balancer_builder *builder, config_fn con
         pthread_join(threads[i], NULL);
     pthread_barrier_destroy(&round_begins);
     pthread_barrier_destroy(&round_ends);
-    print_message("# %s: %u pickers, %d picks, %d of them sent\n", builder->name,
-                  channel.n_published, n_picks, n_sent);
+    print_message("# %s: %u pickers, %u reports, %d picks, %d of them sent\n",
+                  builder->name, channel.n_published, channel.n_reports, n_picks, n_sent);
     assert_int_equal(n_picks, THREADS * ROUNDS * PICKS_PER_ROUND);
     assert_true(n_sent > 0);
+    assert_true(builder != &reported_load || channel.n_reports > 0);
     expect_everything_back(n_blocks_before);
 }
 
