@@ -23,6 +23,7 @@
 #include "io/address.h"
 #include "io/dns_order.h"
 #include "io/dns_records.h"
+#include "io/dns_socket.h"
 #include "io/loop.h"
 
 /* What a question asks for, in numbers of the protocol. */
@@ -48,6 +49,7 @@ struct server {
     ares_channel channel;
     struct timespec read_at; /* when the system's configuration had last changed */
     uint32_t n_queries;
+    unsigned reads_left; /* in this turn: io/dns_socket.h */
     struct grebe__timer timer;
     struct grebe__list sockets;
 };
@@ -120,6 +122,7 @@ static void on_socket(uv_poll_t *handle, int status, int events)
         return;
     }
     grebe__env_enter(&loop->env);
+    server->reads_left = GREBE__DNS_READS;
     ares_process_fd(server->channel,
                     has_error || (events & UV_READABLE) ? fd : ARES_SOCKET_BAD,
                     has_error || (events & UV_WRITABLE) ? fd : ARES_SOCKET_BAD);
@@ -213,6 +216,7 @@ static bool open_channel(struct server *server)
                           ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
         ARES_SUCCESS)
         return false;
+    grebe__dns_socket_use(server->channel, &server->reads_left);
     if (server->text == NULL ||
         ares_set_servers_ports_csv(server->channel, server->text) == ARES_SUCCESS)
         return true;

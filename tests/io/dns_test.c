@@ -11,6 +11,7 @@
  *   texts     TXT: "one", "two" in one record and "three" in another
  *   nothing   NOERROR without answers     nxdomain, servfail, refused    what they say
  *   silent    no answer at all            garbage      promises what it does not hold
+ *   long      does not fit; over TCP it is never answered
  */
 #include "support/test.h"
 
@@ -24,6 +25,7 @@
 #include "base/text.h"
 #include "core/dns.h"
 #include "io/dns.h"
+#include "io/dns_socket.h"
 #include "io/loop.h"
 #include "support/mem.h"
 
@@ -33,22 +35,44 @@ enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_TXT = 16, TYPE_AAAA = 28, TYPE_SRV = 33 
 enum { NOERROR = 0, SERVFAIL = 2, NXDOMAIN = 3, REFUSED = 5 };
 
 struct server {
-    int fd;
+    int fd, listener;
     char text[64]; /* "127.0.0.1:1234" */
     unsigned n_queries;
 };
 
-static struct server new_server(void)
+/* A port that is free for UDP may be taken for TCP. */
+static bool try_server(struct server *server)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    struct server server = {.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)};
 
-    assert_int_equal(bind(server.fd, (struct sockaddr *)&address, sizeof address), 0);
-    getsockname(server.fd, (struct sockaddr *)&address, &length);
-    snprintf(server.text, sizeof server.text, "127.0.0.1:%u", ntohs(address.sin_port));
+    *server = (struct server){
+        .fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
+        .listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
+    };
+    assert_int_equal(bind(server->fd, (struct sockaddr *)&address, sizeof address), 0);
+    getsockname(server->fd, (struct sockaddr *)&address, &length);
+    snprintf(server->text, sizeof server->text, "127.0.0.1:%u", ntohs(address.sin_port));
+    return bind(server->listener, (struct sockaddr *)&address, length) == 0 &&
+           listen(server->listener, 64) == 0;
+}
+
+static struct server new_server(void)
+{
+    struct server server;
+
+    while (!try_server(&server)) {
+        close(server.fd);
+        close(server.listener);
+    }
     return server;
+}
+
+static void close_server(struct server *server)
+{
+    close(server->fd);
+    close(server->listener);
 }
 
 /* A message in the making: the query it answers comes first. */
@@ -149,7 +173,7 @@ static void answer(struct server *server, const unsigned char *query, size_t len
         return;
     put(&reply, query, end); /* without what follows the question */
     code = fill(&reply, label, query[end - 3]);
-    reply.bytes[2] |= 0x80;
+    reply.bytes[2] |= strcmp(label, "long") == 0 ? 0x82 : 0x80;
     reply.bytes[3] = (unsigned char)(0x80 | code);
     reply.bytes[6] = 0;
     reply.bytes[7] = (unsigned char)reply.n_answers;
@@ -343,7 +367,7 @@ TEST(answers_and_failures_are_told_apart)
         assert_string_equal(inquiry.error, error);
     }
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 TEST(there_is_a_limit_to_answers)
@@ -357,7 +381,7 @@ TEST(there_is_a_limit_to_answers)
     assert_string_equal(inquiry.answers, "10.2.0.1 60, 10.2.0.2 60, 10.2.0.3 60");
     assert_int_equal(inquiry.n_left_out, 2);
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 /* "Not to be kept" is something known: it must be told from "unknown". */
@@ -374,7 +398,7 @@ TEST(a_ttl_of_zero_is_a_ttl)
         settle(&inquiry, &server);
         assert_int_equal(inquiry.first_ttl_ns, 1);
         grebe_loop_unref(loop);
-        close(server.fd);
+        close_server(&server);
     }
 }
 
@@ -405,7 +429,7 @@ TEST(both_families_are_asked_for)
     assert_non_null(strstr(inquiry.answers, "2001:db8::1 90"));
     assert_int_equal(server.n_queries, 2);
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 TEST(the_systems_resolver_knows_the_hosts_file)
@@ -420,7 +444,7 @@ TEST(the_systems_resolver_knows_the_hosts_file)
     assert_non_null(strstr(inquiry.answers, "127.0.0.1 0"));
     assert_int_equal(server.n_queries, 0);
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 TEST(a_server_that_is_not_there_is_a_failure)
@@ -429,9 +453,9 @@ TEST(a_server_that_is_not_there_is_a_failure)
     struct grebe_loop *loop = new_loop(NULL);
     struct inquiry inquiry;
 
-    close(server.fd);
+    close_server(&server);
     ask(&inquiry, loop, "a.grebe.test", server.text);
-    server.fd = -1;
+    server.fd = server.listener = -1;
     settle(&inquiry, &server);
     assert_int_equal(inquiry.outcome, GREBE__LOOKUP_FAILED);
     grebe_loop_unref(loop);
@@ -449,7 +473,7 @@ TEST(a_server_needs_an_address)
     assert_string_equal(inquiry.error,
                         "lookup a.grebe.test: the DNS server is not an IP address");
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 TEST(a_cancelled_lookup_says_nothing)
@@ -472,7 +496,7 @@ TEST(a_cancelled_lookup_says_nothing)
     assert_int_equal(cancelled_at_once.n_done, 0);
     assert_int_equal(other.n_done, 1);
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 TEST(many_lookups_share_a_server)
@@ -492,7 +516,7 @@ TEST(many_lookups_share_a_server)
                          i % 2 == 0 ? GREBE__LOOKUP_FOUND : GREBE__LOOKUP_NOT_FOUND);
     }
     grebe_loop_unref(loop);
-    close(server.fd);
+    close_server(&server);
 }
 
 /* Each of them needs memory and sockets of its own: no more than a few are kept. */
@@ -519,6 +543,82 @@ TEST(servers_come_and_go)
     grebe_loop_unref(loop);
 }
 
+/* The end of a stream, and then a reset: whoever writes now gets SIGPIPE, unless he asks
+ * for it not to come. */
+static void hang_up(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    shutdown(fd, SHUT_WR);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+}
+
+TEST(a_server_that_hangs_up_ends_no_process)
+{
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry first, second;
+    char bytes[512];
+    int fd;
+
+    /* The first question has arrived over TCP. */
+    ask_for(&first, loop, GREBE__LOOKUP_TXT, "long.grebe.test", server.text);
+    while ((fd = accept(server.listener, NULL, NULL)) < 0) {
+        grebe_loop_turn(loop, 1);
+        serve(&server);
+    }
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+        grebe_loop_turn(loop, 1);
+
+    /* The second one is about to be written when the connection breaks. */
+    server.n_queries = 0;
+    ask_for(&second, loop, GREBE__LOOKUP_TXT, "long.grebe.test", server.text);
+    while (server.n_queries == 0) {
+        grebe_loop_turn(loop, 0);
+        serve(&server);
+    }
+    grebe_loop_turn(loop, 0); /* reads that the answer does not fit */
+    hang_up(fd);
+    settle(&first, &server);
+    if (second.n_done == 0)
+        settle(&second, &server);
+    assert_int_equal(first.outcome, GREBE__LOOKUP_FAILED);
+    assert_int_equal(second.outcome, GREBE__LOOKUP_FAILED);
+    grebe_loop_unref(loop);
+    close_server(&server);
+}
+
+/* What a server sends in between waits for the next turn, so that others have theirs. */
+TEST(a_flood_is_read_in_portions)
+{
+    enum { N_PORTIONS = 3, N = (N_PORTIONS - 1) * GREBE__DNS_READS };
+    struct server server = new_server();
+    struct grebe_loop *loop = new_loop(NULL);
+    struct inquiry inquiry;
+    struct sockaddr_storage from;
+    socklen_t length = sizeof from;
+    unsigned char query[512];
+    ssize_t n;
+
+    ask_for(&inquiry, loop, GREBE__LOOKUP_TXT, "texts.grebe.test", server.text);
+    while ((n = recvfrom(server.fd, query, sizeof query, 0, (struct sockaddr *)&from,
+                         &length)) <= 0)
+        grebe_loop_turn(loop, 1);
+    for (unsigned i = 0; i < N; i++)
+        sendto(server.fd, "flood", 5, 0, (struct sockaddr *)&from, length);
+    answer(&server, query, (size_t)n, (struct sockaddr *)&from, length);
+    for (unsigned turn = 0; turn < N_PORTIONS; turn++) {
+        assert_int_equal(inquiry.n_done, 0);
+        grebe_loop_turn(loop, 0);
+    }
+    settle(&inquiry, &server);
+    assert_string_equal(inquiry.answers, "onetwo 60, three 50");
+    assert_int_equal(server.n_queries, 0); /* it was not asked again */
+    grebe_loop_unref(loop);
+    close_server(&server);
+}
+
 TEST(a_loop_may_end_before_its_lookups)
 {
     struct server server = new_server();
@@ -533,7 +633,7 @@ TEST(a_loop_may_end_before_its_lookups)
     grebe_loop_unref(loop);
     assert_int_equal(waiting.n_done, 0);
     assert_int_equal(mem.n_live, 0);
-    close(server.fd);
+    close_server(&server);
 }
 
 /* Whichever allocation fails: one answer, and nothing left behind. */
@@ -564,7 +664,7 @@ TEST(out_of_memory_is_an_answer_too)
         assert_int_equal(first.n_done + second.n_done + third.n_done, 3);
         assert_int_equal(mem.n_live, 0);
     }
-    close(server.fd);
+    close_server(&server);
 }
 
 int main(void)
@@ -581,6 +681,8 @@ int main(void)
         cmocka_unit_test(a_cancelled_lookup_says_nothing),
         cmocka_unit_test(many_lookups_share_a_server),
         cmocka_unit_test(servers_come_and_go),
+        cmocka_unit_test(a_server_that_hangs_up_ends_no_process),
+        cmocka_unit_test(a_flood_is_read_in_portions),
         cmocka_unit_test(a_loop_may_end_before_its_lookups),
         cmocka_unit_test(out_of_memory_is_an_answer_too),
     };
