@@ -73,12 +73,17 @@ static void choose_retry(struct dns *dns)
     dns->retry_ns = grebe__env_after(dns->env, delay_ns);
 }
 
+/* No TTL is believed beyond this: a slip of the hand must not bind clients for 68 years. */
+static const uint64_t longest_ttl_ns = UINT64_C(86400000000000); /* a day */
+
 /* How long an answer may be used; UINT64_MAX: for ever. */
 static uint64_t lifetime_ns(const struct dns *dns, uint64_t ttl_ns)
 {
     const struct grebe__dns_options *options = options_of(dns);
-    uint64_t life_ns = ttl_ns == 0 || options->ignores_ttl ? UINT64_MAX : ttl_ns;
+    uint64_t life_ns = ttl_ns < longest_ttl_ns ? ttl_ns : longest_ttl_ns;
 
+    if (ttl_ns == 0 || options->ignores_ttl)
+        life_ns = UINT64_MAX;
     if (life_ns > options->max_interval_ns)
         life_ns = options->max_interval_ns;
     return life_ns > options->min_interval_ns ? life_ns : options->min_interval_ns;

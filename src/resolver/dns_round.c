@@ -166,6 +166,17 @@ static void warn_of_backends(struct grebe__dns_round *round)
              backends->n_failed, round->question.host);
 }
 
+/* Worth a word only where there are backends that do without. */
+static void tell_txt_error(struct grebe__dns_round *round)
+{
+    if (round->txt_error[0] == '\0')
+        return;
+    if (grebe__resolver_conn_dns(round->conn)->reports_txt_errors)
+        round->config_error = round->txt_error;
+    else
+        warn(round, WARN_TXT_FAILED, "no service config: %s", round->txt_error);
+}
+
 /* There are backends, or balancers to ask for them. */
 static void collect(struct grebe__dns_round *round)
 {
@@ -189,19 +200,17 @@ static void collect(struct grebe__dns_round *round)
     }
     note_ttl(round, round->backends.ttl_ns);
     warn_of_backends(round);
+    tell_txt_error(round);
     name_sources(round);
     finish(round, GREBE__LOOKUP_FOUND);
 }
 
 static void give_up_config(struct grebe__dns_round *round, const char *error)
 {
-    if (grebe__resolver_conn_dns(round->conn)->reports_txt_errors) {
-        snprintf(round->txt_error, sizeof round->txt_error,
-                 "dns: TXT record lookup error: %s", error);
-        round->config_error = round->txt_error;
-    } else {
-        warn(round, WARN_TXT_FAILED, "no service config: %s", error);
-    }
+    bool is_reported = grebe__resolver_conn_dns(round->conn)->reports_txt_errors;
+
+    snprintf(round->txt_error, sizeof round->txt_error, "%s%s",
+             is_reported ? "dns: TXT record lookup error: " : "", error);
 }
 
 /* The backends are known, and something else is not yet. */
@@ -429,7 +438,7 @@ static void drop_result(struct grebe__dns_round *round)
     round->attributes = NULL;
     round->config_error = NULL;
     round->ttl_ns = 0;
-    round->error[0] = round->source[0] = '\0';
+    round->error[0] = round->txt_error[0] = round->source[0] = '\0';
 }
 
 void grebe__dns_round_start(struct grebe__dns_round *round)
