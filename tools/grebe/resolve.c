@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resolve.c -- grebe resolve: what a resolver gives, and when it will ask again. */
+/* resolve.c -- grebe resolve: what a resolver gives, where it has it from, and when it will
+ * ask again.
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <grebe/grebe.h>
 #include <grebe/resolve.h>
@@ -10,6 +13,7 @@
 #include "host.h"
 #include "output.h"
 #include "plugins.h"
+#include "resolve_list.h"
 #include "term.h"
 #include "units.h"
 #include "verbs.h"
@@ -18,8 +22,8 @@ struct resolve_args {
     struct operands operands;
     struct output_args output;
     bool watches;
-    bool ignores_ttl;
-    uint64_t timeout_ns;
+    bool ignores_ttl, ignores_txt, ignores_srv;
+    uint64_t timeout_ns, min_interval_ns, max_interval_ns;
     struct plugin_args plugins;
 };
 
@@ -27,16 +31,29 @@ struct resolve_args {
 
 static const struct option_spec resolve_options[] = {
     {OPTION_FLAG, 'w', "watch", AT(watches), NULL, NULL, 0,
-     "go on, and print every change, until SIGINT"},
+     "go on, and print every update and every error, until SIGINT"},
     {OPTION_DURATION, '\0', "timeout", AT(timeout_ns), "TIME", "30s", 1,
      "for the first answer"},
+    {.kind = OPTION_END},
+};
+
+static const struct option_spec dns_options[] = {
     {OPTION_FLAG, '\0', "ignore-ttl", AT(ignores_ttl), NULL, NULL, 0,
      "do not ask again when the answer's TTL ends"},
+    {OPTION_DURATION, '\0', "min-interval", AT(min_interval_ns), "TIME", "30s", 0,
+     "between one resolution and the next, however short the TTL is"},
+    {OPTION_DURATION, '\0', "max-interval", AT(max_interval_ns), "TIME", NULL, 1,
+     "ask again after this at the latest, however long the TTL is"},
+    {OPTION_FLAG, '\0', "no-txt", AT(ignores_txt), NULL, NULL, 0,
+     "do not ask for a service config"},
+    {OPTION_FLAG, '\0', "no-srv", AT(ignores_srv), NULL, NULL, 0,
+     "_service._proto.NAME is a host like any other"},
     {.kind = OPTION_END},
 };
 
 static const struct option_group groups[] = {
     {"Resolve", resolve_options, 0},
+    {"DNS", dns_options, 0},
     {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options, AT(output)},
     {NULL, NULL, 0},
@@ -44,6 +61,7 @@ static const struct option_group groups[] = {
 
 static const struct option_example examples[] = {
     {"grebe resolve dns:///api.example.com:443", "endpoints, service config, TTL"},
+    {"grebe resolve dns:///_grpc._tcp.example.com", "a service: ports and weights"},
     {"grebe resolve dns://127.0.0.1:5353/my.service:80 --watch",
      "every change, asking that DNS server"},
     {"grebe resolve ipv4:10.0.0.1:80,10.0.0.2:80 -o json", "for a program"},
@@ -53,23 +71,194 @@ static const struct option_example examples[] = {
 struct resolving {
     struct host host;
     const struct resolve_args *args;
-    struct grebe_resolver_watch *watch;
+    struct grebe_resolver_watch *watch; /* NULL while it is made */
     uv_timer_t timeout;
     uint64_t began_ns;
-    bool has_answer; /* of either kind */
-    bool has_failed; /* the last answer was an error, or no endpoints */
+    bool has_answer;          /* of either kind */
+    bool has_failed;          /* the last answer was an error, or no endpoints */
+    bool has_state;           /* there was an update before, */
+    struct resolve_list last; /* with these endpoints, */
+    char *last_config;        /* and this service config; NULL: none */
 };
 
-/* ---- Attributes -------------------------------------------------------------------- */
+/* ---- Changes ----------------------------------------------------------------------- */
 
-/* What an endpoint says beside its addresses, as far as there is a name for it. */
-static uint32_t weight_of(const struct grebe_endpoint *endpoint)
+/* An update beside the one before. */
+struct change {
+    struct resolve_list now;
+    size_t n_added, n_removed;
+    bool is_first, has_new_config;
+};
+
+static bool is_same_text(const char *a, const char *b)
 {
-    void *weight = grebe_attributes_get(grebe_endpoint_attributes(endpoint),
-                                        &GREBE_ATTRIBUTE_WEIGHT);
-
-    return weight == NULL ? 1 : (uint32_t)(uintptr_t)weight;
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
+
+static bool compare(const struct resolving *r, const struct grebe_resolver_state *state,
+                    struct change *change)
+{
+    bool is_done = resolve_list_init(&change->now, state);
+
+    change->is_first = !r->has_state;
+    change->n_added = resolve_list_n_missing(&change->now, &r->last);
+    change->n_removed = resolve_list_n_missing(&r->last, &change->now);
+    change->has_new_config = !is_same_text(state->service_config, r->last_config);
+    return is_done;
+}
+
+static void remember(struct resolving *r, const struct grebe_resolver_state *state,
+                     struct change *change)
+{
+    resolve_list_free(&r->last);
+    r->last = change->now;
+    free(r->last_config);
+    r->last_config = state->service_config == NULL ? NULL : strdup(state->service_config);
+    r->has_state = true;
+}
+
+/* From now to a moment on the loop's clock; 0 if there is none or it is over. */
+static uint64_t until_ns(uint64_t moment_ns)
+{
+    uint64_t now_ns = grebe_now_ns();
+
+    return moment_ns > now_ns ? moment_ns - now_ns : 0;
+}
+
+static uint64_t age_ns(const struct resolving *r)
+{
+    return grebe_now_ns() - r->began_ns;
+}
+
+/* ---- Table ------------------------------------------------------------------------- */
+
+static void print_time(FILE *out)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    char text[16];
+
+    strftime(text, sizeof text, "%H:%M:%S", localtime_r(&now, &parts));
+    fprintf(out, "%s  ", text);
+}
+
+static void print_head(const struct resolving *r,
+                       const struct grebe_resolver_state *state, const char *scheme,
+                       const struct change *change)
+{
+    struct term term = term_of(stdout, r->args->output.is_colourless);
+    char buf[UNITS_TEXT];
+
+    if (r->args->watches)
+        print_time(stdout);
+    if (change->is_first)
+        printf("%s%s%s  ", term_style(&term, TERM_BOLD), r->args->operands.items[0],
+               term_style(&term, TERM_PLAIN));
+    printf("%zu endpoint%s", state->n_endpoints, state->n_endpoints == 1 ? "" : "s");
+    if (change->is_first) {
+        printf(", resolver %s", scheme);
+        if (state->source != NULL)
+            printf(" (%s)", state->source);
+        printf(", %s\n", units_format_duration(age_ns(r), buf));
+        return;
+    }
+    if (change->n_added + change->n_removed > 0)
+        printf(", %zu new, %zu gone", change->n_added, change->n_removed);
+    else
+        printf(", unchanged");
+    if (state->source != NULL)
+        printf(" (%s)", state->source);
+    putchar('\n');
+}
+
+/* All of the first update; of later ones what is new and what is gone. */
+static void print_endpoints(const struct resolving *r,
+                            const struct grebe_resolver_state *state,
+                            const struct change *change)
+{
+    struct term term = term_of(stdout, r->args->output.is_colourless);
+    char line[RESOLVE_LINE];
+
+    for (size_t i = 0; i < state->n_endpoints; i++) {
+        resolve_line(state->endpoints[i], line);
+        if (change->is_first)
+            printf("  %3zu  %s\n", i + 1, line);
+        else if (!resolve_list_has(&r->last, line))
+            printf("  %s  +  %s%s\n", term_style(&term, TERM_GREEN), line,
+                   term_style(&term, TERM_PLAIN));
+    }
+    for (size_t i = 0; i < r->last.n; i++)
+        if (!resolve_list_has(&change->now, r->last.lines[i]))
+            printf("  %s  -  %s%s\n", term_style(&term, TERM_RED), r->last.lines[i],
+                   term_style(&term, TERM_PLAIN));
+}
+
+static void print_balancers(const struct grebe_resolver_state *state)
+{
+    const struct grebe_endpoint *balancers =
+        grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_BALANCERS);
+    char buf[RESOLVE_LINE];
+
+    if (balancers != NULL)
+        printf("  balancers       %s\n", resolve_addresses(balancers, buf));
+}
+
+static void print_config(const struct resolving *r,
+                         const struct grebe_resolver_state *state,
+                         const struct change *change)
+{
+    struct term term = term_of(stdout, r->args->output.is_colourless);
+
+    if (state->service_config != NULL && (change->is_first || change->has_new_config))
+        printf("  service config  %s\n", state->service_config);
+    if (state->service_config == NULL && !change->is_first && change->has_new_config)
+        printf("  service config  none any more\n");
+    if (state->service_config_error != NULL)
+        printf("  service config  %serror: %s%s\n", term_style(&term, TERM_RED),
+               state->service_config_error, term_style(&term, TERM_PLAIN));
+}
+
+static void print_times(const struct grebe_resolver_state *state)
+{
+    uint64_t wait_ns = until_ns(state->next_refresh_ns);
+    char buf[UNITS_TEXT];
+
+    if (state->ttl_ns > 0)
+        printf("  TTL             %s\n",
+               units_format_duration(state->ttl_ns == 1 ? 0 : state->ttl_ns, buf));
+    if (wait_ns > 0)
+        printf("  next refresh    in %s\n", units_format_duration(wait_ns, buf));
+}
+
+static void print_state(const struct resolving *r,
+                        const struct grebe_resolver_state *state, const char *scheme,
+                        const struct change *change)
+{
+    print_head(r, state, scheme, change);
+    print_endpoints(r, state, change);
+    print_balancers(state);
+    print_config(r, state, change);
+    print_times(state);
+    fflush(stdout);
+}
+
+static void print_error(const struct resolving *r, const struct grebe_status *error)
+{
+    uint64_t wait_ns = until_ns(grebe_resolver_watch_next_ns(r->watch));
+    char name[24], buf[UNITS_TEXT];
+
+    if (r->args->watches)
+        print_time(stderr);
+    else
+        fprintf(stderr, "grebe resolve: %s: ", r->args->operands.items[0]);
+    fprintf(stderr, "%s: ", grebe_status_code_name(error->code, name));
+    term_print_escaped(stderr, error->message, error->message_length);
+    if (r->args->watches && wait_ns > 0)
+        fprintf(stderr, "; next attempt in %s", units_format_duration(wait_ns, buf));
+    fputc('\n', stderr);
+}
+
+/* ---- JSON -------------------------------------------------------------------------- */
 
 static const char *network_of(const struct grebe_address *address)
 {
@@ -79,92 +268,29 @@ static const char *network_of(const struct grebe_address *address)
     return network == NULL ? "tcp" : network;
 }
 
-/* Until the next refresh; 0 if there is none or it is due. */
-static uint64_t refresh_ns(const struct grebe_resolver_state *state)
+static json_t *addresses_json(const struct grebe_endpoint *endpoint)
 {
-    uint64_t now_ns = grebe_now_ns();
+    json_t *addresses = json_array();
 
-    return state->next_refresh_ns > now_ns ? state->next_refresh_ns - now_ns : 0;
-}
+    for (size_t i = 0; i < grebe_endpoint_n_addresses(endpoint); i++) {
+        const struct grebe_address *address = grebe_endpoint_address(endpoint, i);
 
-/* ---- Table ------------------------------------------------------------------------- */
-
-static void print_endpoint(const struct grebe_endpoint *endpoint, size_t i)
-{
-    size_t n = grebe_endpoint_n_addresses(endpoint);
-
-    for (size_t k = 0; k < n; k++) {
-        const struct grebe_address *address = grebe_endpoint_address(endpoint, k);
-        const char *server_name = grebe_address_server_name(address);
-
-        if (k == 0)
-            printf("  %3zu  ", i + 1);
-        else
-            printf("       ");
-        printf("%-24s %s", grebe_address_text(address), network_of(address));
-        if (k == 0 && weight_of(endpoint) != 1)
-            printf("  weight %u", weight_of(endpoint));
-        if (server_name != NULL)
-            printf("  server name %s", server_name);
-        putchar('\n');
+        json_array_append_new(addresses, json_pack("{s:s, s:s, s:s?}", "address",
+                                                   grebe_address_text(address), "network",
+                                                   network_of(address), "server_name",
+                                                   grebe_address_server_name(address)));
     }
-    if (n == 0)
-        printf("  %3zu  (no addresses)\n", i + 1);
-}
-
-static void print_state(const struct resolving *r,
-                        const struct grebe_resolver_state *state, const char *scheme)
-{
-    struct term term = term_of(stdout, r->args->output.is_colourless);
-    char buf[UNITS_TEXT];
-
-    printf("%s%s%s  %zu endpoint%s, resolver %s, %s\n", term_style(&term, TERM_BOLD),
-           r->args->operands.items[0], term_style(&term, TERM_PLAIN), state->n_endpoints,
-           state->n_endpoints == 1 ? "" : "s", scheme,
-           units_format_duration(grebe_now_ns() - r->began_ns, buf));
-    for (size_t i = 0; i < state->n_endpoints; i++)
-        print_endpoint(state->endpoints[i], i);
-    if (state->service_config != NULL)
-        printf("  service config  %s\n", state->service_config);
-    if (state->service_config_error != NULL)
-        printf("  service config  %serror: %s%s\n", term_style(&term, TERM_RED),
-               state->service_config_error, term_style(&term, TERM_PLAIN));
-    if (state->ttl_ns > 0)
-        printf("  TTL             %s\n", units_format_duration(state->ttl_ns, buf));
-    if (refresh_ns(state) > 0)
-        printf("  next refresh    in %s\n",
-               units_format_duration(refresh_ns(state), buf));
-    fflush(stdout);
-}
-
-static void print_error(const struct resolving *r, const struct grebe_status *error)
-{
-    char name[24];
-
-    fprintf(stderr, "grebe resolve: %s: %s: ", r->args->operands.items[0],
-            grebe_status_code_name(error->code, name));
-    term_print_escaped(stderr, error->message, error->message_length);
-    fputc('\n', stderr);
-}
-
-/* ---- JSON -------------------------------------------------------------------------- */
-
-static json_t *address_json(const struct grebe_address *address)
-{
-    return json_pack("{s:s, s:s, s:s?}", "address", grebe_address_text(address),
-                     "network", network_of(address), "server_name",
-                     grebe_address_server_name(address));
+    return addresses;
 }
 
 static json_t *endpoint_json(const struct grebe_endpoint *endpoint)
 {
-    json_t *addresses = json_array();
+    void *weight = grebe_attributes_get(grebe_endpoint_attributes(endpoint),
+                                        &GREBE_ATTRIBUTE_WEIGHT);
 
-    for (size_t i = 0; i < grebe_endpoint_n_addresses(endpoint); i++)
-        json_array_append_new(addresses,
-                              address_json(grebe_endpoint_address(endpoint, i)));
-    return json_pack("{s:o, s:{s:i}}", "addresses", addresses, "attributes", "weight",
-                     (int)weight_of(endpoint));
+    return json_pack("{s:o, s:{s:I}}", "addresses", addresses_json(endpoint),
+                     "attributes", "weight",
+                     weight == NULL ? (json_int_t)1 : (json_int_t)(uintptr_t)weight);
 }
 
 /* An object of its own if it is JSON, else the text. */
@@ -180,52 +306,82 @@ static json_t *service_config_json(const char *text)
 
 static json_t *seconds_json(uint64_t ns)
 {
-    return ns == 0 ? json_null() : json_real(units_s(ns));
+    return ns == 0 ? json_null() : json_real(units_s(ns == 1 ? 0 : ns));
+}
+
+static json_t *balancers_json(const struct grebe_resolver_state *state)
+{
+    const struct grebe_endpoint *balancers =
+        grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_BALANCERS);
+
+    return balancers == NULL ? json_array() : addresses_json(balancers);
 }
 
 static json_t *state_json(const struct resolving *r,
-                          const struct grebe_resolver_state *state, const char *scheme)
+                          const struct grebe_resolver_state *state, const char *scheme,
+                          const struct change *change)
 {
     json_t *endpoints = json_array();
 
     for (size_t i = 0; i < state->n_endpoints; i++)
         json_array_append_new(endpoints, endpoint_json(state->endpoints[i]));
-    return json_pack("{s:i, s:s, s:s, s:o, s:o, s:s?, s:o, s:o, s:n}", "version", 1,
-                     "target", r->args->operands.items[0], "scheme", scheme, "endpoints",
-                     endpoints, "service_config",
-                     service_config_json(state->service_config), "service_config_error",
-                     state->service_config_error, "ttl_s", seconds_json(state->ttl_ns),
-                     "next_refresh_s", seconds_json(refresh_ns(state)), "error");
+    return json_pack(
+        "{s:i, s:f, s:s, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:o, s:I, s:I, s:n}",
+        "version", 1, "t_s", units_s(age_ns(r)), "target", r->args->operands.items[0],
+        "scheme", scheme, "source", state->source, "endpoints", endpoints, "balancers",
+        balancers_json(state), "service_config",
+        service_config_json(state->service_config), "service_config_error",
+        state->service_config_error, "ttl_s", seconds_json(state->ttl_ns),
+        "next_refresh_s", seconds_json(until_ns(state->next_refresh_ns)), "added",
+        (json_int_t)change->n_added, "removed", (json_int_t)change->n_removed, "error");
 }
 
 static json_t *error_json(const struct resolving *r, const struct grebe_status *error,
                           const char *scheme)
 {
+    uint64_t wait_ns = until_ns(grebe_resolver_watch_next_ns(r->watch));
     char name[24];
 
-    return json_pack("{s:i, s:s, s:s, s:[], s:{s:s, s:o}}", "version", 1, "target",
-                     r->args->operands.items[0], "scheme", scheme, "endpoints", "error",
-                     "code", grebe_status_code_name(error->code, name), "message",
-                     json_stringn(error->message, error->message_length));
+    return json_pack("{s:i, s:f, s:s, s:s, s:[], s:o, s:{s:s, s:o}}", "version", 1, "t_s",
+                     units_s(age_ns(r)), "target", r->args->operands.items[0], "scheme",
+                     scheme, "endpoints", "next_refresh_s", seconds_json(wait_ns),
+                     "error", "code", grebe_status_code_name(error->code, name),
+                     "message", json_stringn(error->message, error->message_length));
 }
 
 /* ---- Run --------------------------------------------------------------------------- */
+
+static void on_state(struct resolving *r, const struct grebe_resolver_state *state,
+                     const char *scheme)
+{
+    struct change change;
+
+    if (!compare(r, state, &change)) {
+        fprintf(stderr, "grebe resolve: out of memory\n");
+        resolve_list_free(&change.now);
+        r->has_failed = true;
+        return;
+    }
+    if (output_is(&r->args->output, "json"))
+        output_json(state_json(r, state, scheme, &change));
+    else
+        print_state(r, state, scheme, &change);
+    remember(r, state, &change);
+}
 
 static void on_result(void *arg, const struct grebe_resolver_state *state,
                       const struct grebe_status *error, const char *scheme)
 {
     struct resolving *r = arg;
-    bool is_json = output_is(&r->args->output, "json");
 
     if (r->has_answer && !r->args->watches)
         return; /* one answer was asked for; the loop stops at the end of its turn */
     r->has_answer = true;
     r->has_failed = error != NULL || state->n_endpoints == 0;
-    if (is_json)
-        output_json(error == NULL ? state_json(r, state, scheme)
-                                  : error_json(r, error, scheme));
-    else if (error == NULL)
-        print_state(r, state, scheme);
+    if (error == NULL)
+        on_state(r, state, scheme);
+    else if (output_is(&r->args->output, "json"))
+        output_json(error_json(r, error, scheme));
     if (error != NULL)
         print_error(r, error);
     uv_timer_stop(&r->timeout);
@@ -249,6 +405,14 @@ static void on_interrupt(struct host *host)
     uv_stop(&host->uv);
 }
 
+/* The resolver's own warnings, of answers that make no sense. */
+static void on_log(void *arg, enum grebe_log_level level, const char *message)
+{
+    (void)arg;
+    if (level >= GREBE_LOG_WARNING)
+        fprintf(stderr, "grebe resolve: %s\n", message);
+}
+
 static int resolve(struct resolving *r)
 {
     struct grebe_channel_options options;
@@ -257,6 +421,12 @@ static int resolve(struct resolving *r)
 
     grebe_channel_options_init(&options);
     options.ignores_dns_ttl = r->args->ignores_ttl;
+    options.ignores_dns_txt = r->args->ignores_txt;
+    options.ignores_dns_srv = r->args->ignores_srv;
+    options.dns_min_interval_ns = r->args->min_interval_ns;
+    if (r->args->max_interval_ns > 0)
+        options.dns_max_interval_ns = r->args->max_interval_ns;
+    options.on_log = on_log;
     r->began_ns = grebe_now_ns();
     result = grebe_resolver_watch_new(r->host.loop, r->args->operands.items[0], &options,
                                       &diag, on_result, r, &r->watch);
@@ -286,6 +456,8 @@ static int run(void *arg)
     code = resolve(&r);
     uv_close((uv_handle_t *)&r.timeout, NULL);
     host_fini(&r.host);
+    resolve_list_free(&r.last);
+    free(r.last_config);
     return code;
 }
 
@@ -294,9 +466,11 @@ const struct verb resolve_verb = {
     .operands = "TARGET",
     .summary = "print what a target resolves to",
     .text =
-        "Asks the target's resolver and prints endpoints, attributes, service config, "
-        "TTL and when it will be asked again. Exits with 1 if there are no endpoints. "
-        "With --watch and -o json there is one object a line for each change.",
+        "Asks the target's resolver and prints endpoints, attributes, service config, the "
+        "records they came from, TTL and when it will be asked again. Exits with 1 if "
+        "there are no endpoints. With --watch it goes on: of later updates it prints what "
+        "is new and what is gone, of errors when the next attempt is; with -o json each "
+        "is an object on a line of its own.",
     .groups = groups,
     .examples = examples,
     .args_size = sizeof(struct resolve_args),
