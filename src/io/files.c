@@ -36,8 +36,7 @@ static const char out_of_memory[] = "out of memory";
  * from what was read. */
 enum { COARSE_S = 2 };
 
-/* What tells one state of a file from another.  Zeroed before it is filled, so that it can
- * be compared as bytes. */
+/* What tells one state of a file from another. */
 struct identity {
     int error; /* errno; 0: the rest is valid */
     dev_t device;
@@ -62,40 +61,41 @@ struct watcher {
 
 /* ---- What is there ------------------------------------------------------------------ */
 
-static struct identity identity_of(const struct stat *found)
+static struct identity identify(const char *path)
 {
-    struct identity identity;
+    struct identity identity = {.error = 0};
+    struct stat found;
 
-    memset(&identity, 0, sizeof identity);
-    identity.device = found->st_dev;
-    identity.inode = found->st_ino;
-    identity.size = found->st_size;
-    identity.changed = found->st_ctim;
-    identity.modified = found->st_mtim;
+    if (stat(path, &found) != 0) {
+        identity.error = errno;
+        return identity;
+    }
+    identity.device = found.st_dev;
+    identity.inode = found.st_ino;
+    identity.size = found.st_size;
+    identity.changed = found.st_ctim;
+    identity.modified = found.st_mtim;
     return identity;
 }
 
-static struct identity identify(const char *path)
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
 {
-    struct identity identity;
-    struct stat found;
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
 
-    if (stat(path, &found) == 0)
-        return identity_of(&found);
-    memset(&identity, 0, sizeof identity);
-    identity.error = errno;
-    return identity;
+static bool is_same_file(const struct identity *a, const struct identity *b)
+{
+    return a->error == 0 && b->error == 0 && a->device == b->device &&
+           a->inode == b->inode;
 }
 
 static bool is_same(const struct identity *a, const struct identity *b)
 {
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
-static bool is_same_folder(const struct identity *a, const struct identity *b)
-{
-    return a->error == 0 && b->error == 0 && a->device == b->device &&
-           a->inode == b->inode;
+    if (a->error != 0 || b->error != 0)
+        return a->error == b->error;
+    return is_same_file(a, b) && a->size == b->size &&
+           is_same_time(&a->changed, &b->changed) &&
+           is_same_time(&a->modified, &b->modified);
 }
 
 /* Written so recently that a later write may leave it looking the same. */
@@ -242,7 +242,7 @@ static void watch_folder(struct watcher *watcher)
 {
     struct identity now = identify(watcher->folder);
 
-    if (watcher->is_told && is_same_folder(&now, &watcher->directory))
+    if (watcher->is_told && is_same_file(&now, &watcher->directory))
         return;
     uv_fs_event_stop(&watcher->event);
     watcher->directory = now;
