@@ -26,6 +26,7 @@
 GREBE_BEGIN_DECLS
 
 struct grebe_channel;
+struct grebe_dialer;
 struct grebe_recorder;
 struct grebe_resolver_builder;
 
@@ -89,6 +90,10 @@ struct grebe_channel_options {
     bool accepts_empty_dns_answers; /* a name without addresses empties a working list */
     /* Look up _grpclb._tcp.HOST, too, for a policy that knows GREBE_ATTRIBUTE_BALANCERS. */
     bool wants_dns_balancers;
+
+    /* ---- How connections are made. */
+
+    const struct grebe_dialer *dialer; /* grebe/dialer.h; NULL: TCP and Unix sockets */
     bool ignores_health_check; /* whatever the service config's healthCheckConfig says */
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,

@@ -87,6 +87,8 @@ struct grebe_resolver_options {
     bool ignores_service_config; /* the channel will not look at it: do not ask */
     const struct grebe_resolver_builder
         *builder; /* itself: it may be part of an object */
+    bool
+        has_dialer; /* addresses are the application's business, whatever they look like */
 };
 
 struct grebe_resolver_builder {

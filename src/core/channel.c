@@ -153,6 +153,10 @@ static int set_transport_options(struct grebe_channel *channel,
         .on_log = channel->host.on_log,
         .log_arg = channel->host.log_arg,
     };
+    if (options->dialer != NULL) {
+        channel->dialer = grebe__dialer_complete(options->dialer);
+        channel->transport_options.dialer = &channel->dialer;
+    }
     return GREBE_OK;
 }
 

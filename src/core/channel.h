@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include <grebe/channel.h>
+#include <grebe/dialer.h>
 
 #include "config/service_config.h"
 #include "core/backoff.h"
@@ -46,10 +47,11 @@ struct grebe_channel {
     /* As given. */
     char *target_text; /* canonical: scheme://authority/endpoint */
     char *authority;   /* of the channel: option, credentials, resolver or endpoint */
-    bool is_authority_fixed; /* by the application: addresses cannot replace it */
-    char *user_agent;        /* the whole header */
-    char *own_user_agent;    /* the application's part of it; "" if there is none */
-    char *tcp_congestion;    /* or NULL */
+    bool is_authority_fixed;    /* by the application: addresses cannot replace it */
+    char *user_agent;           /* the whole header */
+    char *own_user_agent;       /* the application's part of it; "" if there is none */
+    char *tcp_congestion;       /* or NULL */
+    struct grebe_dialer dialer; /* if transport_options has it */
     struct grebe_target *target;
     const struct grebe_resolver_builder *resolver_builder; /* a reference */
     struct grebe__transport_options transport_options;

@@ -47,6 +47,14 @@ grebe__channel_options_complete(const struct grebe_channel_options *from)
     return options;
 }
 
+struct grebe_dialer grebe__dialer_complete(const struct grebe_dialer *from)
+{
+    struct grebe_dialer dialer = GREBE_DIALER_INIT;
+
+    grebe__options_read(&dialer, sizeof dialer, from);
+    return dialer;
+}
+
 /* What the application said for the whole process counts more than our own default. */
 struct grebe__target_options
 grebe__channel_options_target(const struct grebe_channel_options *options)

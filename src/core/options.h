@@ -5,6 +5,7 @@
 
 #include <grebe/call.h>
 #include <grebe/channel.h>
+#include <grebe/dialer.h>
 #include <grebe/resolver.h>
 
 #include "core/resolver_conn.h"
@@ -13,6 +14,8 @@
 /* What `from` has, and defaults for what it is too old to have.  `from` NULL: defaults. */
 struct grebe_channel_options
 grebe__channel_options_complete(const struct grebe_channel_options *from);
+struct grebe_dialer grebe__dialer_complete(const struct grebe_dialer *from);
+
 /* Who resolves the targets of a channel with these options. */
 struct grebe__target_options
 grebe__channel_options_target(const struct grebe_channel_options *options);

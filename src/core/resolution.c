@@ -292,6 +292,7 @@ int grebe__channel_start_resolver(struct grebe_channel *channel)
     struct grebe_resolver_options options = {
         .ignores_service_config = channel->ignores_resolver_service_config,
         .builder = channel->resolver_builder,
+        .has_dialer = channel->transport_options.dialer != NULL,
     };
     struct grebe_diag diag = {""};
     struct grebe_status status;

@@ -201,6 +201,7 @@ static void dial(struct grebe__subconn *subconn)
     subconn->dial.credentials = subconn->credentials != NULL
                                     ? subconn->credentials
                                     : subconn->channel->transport_options.credentials;
+    subconn->dial.deadline_ns = subconn->timer.deadline_ns;
     env->connector->dial(env, &subconn->dial);
 }
 

@@ -31,6 +31,7 @@
 #include "base/list.h"
 #include "core/env.h"
 
+struct grebe_dialer;
 struct grebe__dial;
 struct grebe__stream;
 struct grebe__transport;
@@ -177,9 +178,10 @@ struct grebe__transport_options {
     uint64_t keepalive_time_ns; /* UINT64_MAX: no pings */
     uint64_t keepalive_timeout_ns;
     bool keepalive_without_calls;
-    uint32_t tcp_user_timeout_ms; /* 0: the system's */
-    const char *tcp_congestion;   /* NULL: the system's */
-    grebe_log_fn on_log;          /* may be NULL */
+    uint32_t tcp_user_timeout_ms;      /* 0: the system's */
+    const char *tcp_congestion;        /* NULL: the system's */
+    const struct grebe_dialer *dialer; /* makes the connections; NULL: the driver does */
+    grebe_log_fn on_log;               /* may be NULL */
     void *log_arg;
 };
 
@@ -190,6 +192,7 @@ struct grebe__dial {
     const char *authority;                 /* for :authority, SNI and verification */
     const struct grebe__transport_options *options;
     const struct grebe_mem *mem;
+    uint64_t deadline_ns; /* when it will be cancelled, at the latest */
     /* Exactly one of `transport` and `error` is set.  `error` is text for people that
      * names phase and cause ("connect: connection refused"); borrowed. */
     void (*on_done)(struct grebe__dial *dial, struct grebe__transport *transport,

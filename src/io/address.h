@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <grebe/endpoint.h>
+
 struct grebe__socket_address {
     socklen_t length;
     union {
@@ -35,6 +37,9 @@ struct grebe__destination {
     char host[GREBE__HOST_MAX + 1];
     uint16_t port;
 };
+
+/* The network of `address` is "unix". */
+bool grebe__address_is_local(const struct grebe_address *address);
 
 /* `is_local`: the network of the address is "unix".  NULL, or what is wrong with `text`:
  * static, "the port is missing". */

@@ -605,6 +605,26 @@ static bool start_polling(struct grebe__connection *connection,
     return true;
 }
 
+/* False: `error` says why, and *fd is what there is to be closed. */
+static bool get_socket(const struct grebe__connection_request *request, int *fd,
+                       char error[GREBE__CONNECTION_ERROR_MAX])
+{
+    const struct grebe__transport_options *options = request->dial->options;
+    const char *flaw = NULL;
+
+    if (*fd >= 0) {
+        flaw = grebe__socket_adopt(*fd, options);
+        if (flaw != NULL)
+            snprintf(error, GREBE__CONNECTION_ERROR_MAX, "dial: %s", flaw);
+        return flaw == NULL;
+    }
+    *fd = grebe__socket_connect(request->address, options);
+    if (*fd < 0)
+        snprintf(error, GREBE__CONNECTION_ERROR_MAX, "connect: %s",
+                 grebe__socket_connect_error(errno));
+    return *fd >= 0;
+}
+
 struct grebe__connection *
 grebe__connection_open(const struct grebe__connection_request *request,
                        char error[GREBE__CONNECTION_ERROR_MAX])
@@ -613,6 +633,7 @@ grebe__connection_open(const struct grebe__connection_request *request,
     struct grebe__connection *connection =
         grebe_mem_zalloc(loop->mem, sizeof *connection);
     char *peer = grebe_mem_strdup(loop->mem, request->peer);
+    int fd = request->fd;
 
     if (connection == NULL || peer == NULL || grebe__loop_buffers(loop) == NULL) {
         snprintf(error, GREBE__CONNECTION_ERROR_MAX, "out of memory");
@@ -625,20 +646,17 @@ grebe__connection_open(const struct grebe__connection_request *request,
     connection->owner = request->owner;
     connection->dial = request->dial;
     connection->peer = peer;
-    connection->fd = grebe__socket_connect(request->address, request->dial->options);
-    if (connection->fd < 0) {
-        snprintf(error, GREBE__CONNECTION_ERROR_MAX, "connect: %s",
-                 grebe__socket_connect_error(errno));
+    if (!get_socket(request, &fd, error))
         goto fail;
-    }
-    if (!start_polling(connection, error)) {
-        close(connection->fd);
+    connection->fd = fd;
+    if (!start_polling(connection, error))
         goto fail;
-    }
     grebe__list_append(&loop->connections, &connection->link);
     return connection;
 
 fail:
+    if (fd >= 0)
+        close(fd);
     grebe_mem_free(loop->mem, peer);
     grebe_mem_free(loop->mem, connection);
     return NULL;

@@ -37,8 +37,9 @@ struct grebe__connection_owner {
 struct grebe__connection_request {
     struct grebe_loop *loop;
     const struct grebe__socket_address *address;
+    int fd; /* connected already, and from now on the connection's; -1: to `address` */
     const struct grebe__dial *dial;
-    const char *peer; /* text of `address` */
+    const char *peer; /* what the other end is called */
     struct grebe__connection_owner *owner;
 };
 

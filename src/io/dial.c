@@ -3,7 +3,8 @@
  *
  * An address that is a name is looked up first; then its addresses are tried, one after
  * the other, until one connects.  How much time there is for all of this is the core's
- * business: it cancels.
+ * business: it cancels.  Where the application makes the connections there is one socket
+ * to go on with, or none.
  */
 #include "io/dial.h"
 
@@ -18,6 +19,7 @@
 #include "core/transport.h"
 #include "io/address.h"
 #include "io/connection.h"
+#include "io/dialing.h"
 #include "io/loop.h"
 
 /* Of a name that is resolved to be dialled: one connection is wanted, not a backend list. */
@@ -36,6 +38,8 @@ struct attempt {
     struct grebe__connection *connection;
     struct grebe__destination destination;
     struct grebe__lookup lookup;
+    struct grebe__dialing_owner asker;
+    struct grebe_dialing *dialing; /* while the application makes the connection */
     struct candidate *candidates;
     size_t n_candidates, at;
     struct grebe__task task; /* reports the failure, in a turn of its own */
@@ -74,7 +78,8 @@ static void fail(struct attempt *attempt)
 
 static bool is_resolved(const struct attempt *attempt)
 {
-    return attempt->candidates[attempt->at].text[0] != '\0';
+    return attempt->at < attempt->n_candidates &&
+           attempt->candidates[attempt->at].text[0] != '\0';
 }
 
 /* A name stands for several addresses: say which one the error is about. */
@@ -85,7 +90,7 @@ static void name_candidate(struct attempt *attempt)
     if (!is_resolved(attempt))
         return;
     memcpy(cause, attempt->error, sizeof cause);
-    snprintf(attempt->error, sizeof attempt->error, "%s (address %zu of %zu): %.400s",
+    snprintf(attempt->error, sizeof attempt->error, "%s (address %zu of %zu): %.380s",
              attempt->candidates[attempt->at].text, attempt->at + 1,
              attempt->n_candidates, cause);
 }
@@ -97,6 +102,7 @@ static void try_on(struct attempt *attempt)
         const struct grebe__connection_request request = {
             .loop = attempt->loop,
             .address = &candidate->socket,
+            .fd = -1,
             .dial = attempt->dial,
             .peer = is_resolved(attempt) ? candidate->text
                                          : grebe_address_text(attempt->dial->address),
@@ -176,22 +182,48 @@ static void on_looked_up(struct grebe__lookup *lookup,
     try_on(attempt);
 }
 
-/* ---- The port --------------------------------------------------------------------- */
+/* ---- The application's dialer ------------------------------------------------------ */
 
-static bool is_local(const struct grebe_address *address)
+static void on_answer(struct grebe__dialing_owner *asker, int fd, const char *error)
 {
-    const char *network =
-        grebe_attributes_get(grebe_address_attributes(address), &GREBE_ATTRIBUTE_NETWORK);
+    struct attempt *attempt = grebe_container_of(asker, struct attempt, asker);
+    const struct grebe__connection_request request = {
+        .loop = attempt->loop,
+        .fd = fd,
+        .dial = attempt->dial,
+        .peer = grebe_address_text(attempt->dial->address),
+        .owner = &attempt->owner,
+    };
 
-    return network != NULL && strcmp(network, "unix") == 0;
+    attempt->dialing = NULL;
+    if (fd < 0)
+        snprintf(attempt->error, sizeof attempt->error, "dial: %s", error);
+    else
+        attempt->connection = grebe__connection_open(&request, attempt->error);
+    if (attempt->connection == NULL)
+        fail(attempt);
 }
+
+static void ask_dialer(struct attempt *attempt)
+{
+    attempt->asker.on_answer = on_answer;
+    attempt->dialing =
+        grebe__dialing_start(attempt->loop, attempt->dial, &attempt->asker);
+    if (attempt->dialing != NULL)
+        return;
+    snprintf(attempt->error, sizeof attempt->error, "out of memory");
+    fail(attempt);
+}
+
+/* ---- The port --------------------------------------------------------------------- */
 
 static void start(struct attempt *attempt)
 {
     struct grebe__env *env = &attempt->loop->env;
     const struct grebe_address *address = attempt->dial->address;
-    const char *error = grebe__destination_parse(
-        grebe_address_text(address), is_local(address), &attempt->destination);
+    const char *error =
+        grebe__destination_parse(grebe_address_text(address),
+                                 grebe__address_is_local(address), &attempt->destination);
 
     if (error != NULL) {
         snprintf(attempt->error, sizeof attempt->error, "invalid address: %s", error);
@@ -229,7 +261,10 @@ static void dial(struct grebe__env *env, struct grebe__dial *request)
     attempt->owner.on_failed = on_failed;
     attempt->task.run = report_failure;
     request->pending = attempt;
-    start(attempt);
+    if (request->options->dialer != NULL)
+        ask_dialer(attempt);
+    else
+        start(attempt);
 }
 
 static void cancel(struct grebe__env *env, struct grebe__dial *request)
@@ -243,6 +278,8 @@ static void cancel(struct grebe__env *env, struct grebe__dial *request)
     attempt->dial = NULL;
     if (attempt->lookup.pending != NULL)
         env->dns->cancel(env, &attempt->lookup);
+    else if (attempt->dialing != NULL)
+        grebe__dialing_cancel(attempt->dialing);
     else if (attempt->connection != NULL)
         grebe__connection_abort(attempt->connection);
     else

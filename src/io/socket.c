@@ -2,6 +2,7 @@
 #include "io/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,39 @@ int grebe__socket_connect(const struct grebe__socket_address *address,
     close(fd);
     errno = error;
     return -1;
+}
+
+static int option_of(int fd, int option)
+{
+    int value = -1;
+    socklen_t length = sizeof value;
+
+    return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+static bool add_flag(int fd, int get, int set, int flag)
+{
+    int flags = fcntl(fd, get);
+
+    return flags >= 0 && fcntl(fd, set, flags | flag) == 0;
+}
+
+const char *grebe__socket_adopt(int fd, const struct grebe__transport_options *options)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    int family = option_of(fd, SO_DOMAIN);
+
+    if (option_of(fd, SO_TYPE) != SOCK_STREAM)
+        return "the descriptor is not a stream socket";
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
+        return "the socket is not connected";
+    if (!add_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK) ||
+        !add_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC))
+        return "the socket cannot be set up";
+    if (family == AF_INET || family == AF_INET6)
+        set_options(fd, options);
+    return NULL;
 }
 
 int grebe__socket_take_error(int fd)

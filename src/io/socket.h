@@ -14,6 +14,10 @@
 int grebe__socket_connect(const struct grebe__socket_address *address,
                           const struct grebe__transport_options *options);
 
+/* Makes `fd`, which somebody else has connected, a socket like ours.  NULL, or what is
+ * wrong with it; static. */
+const char *grebe__socket_adopt(int fd, const struct grebe__transport_options *options);
+
 /* How it went: 0 or an errno. */
 int grebe__socket_take_error(int fd);
 

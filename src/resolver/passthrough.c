@@ -7,8 +7,7 @@ static int build(const struct grebe_target *target, struct grebe_resolver_conn *
                  const struct grebe_resolver_options *options, struct grebe_diag *diag,
                  struct grebe_resolver **out)
 {
-    (void)options;
-    if (target->endpoint[0] == '\0') {
+    if (target->endpoint[0] == '\0' && !options->has_dialer) {
         grebe_diag_set(diag, "passthrough: received empty target in Build()");
         return GREBE_ERR_TARGET;
     }

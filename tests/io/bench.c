@@ -140,9 +140,10 @@ void bench_listen(struct bench *bench)
 
 void bench_dial(struct bench *bench, const char *text)
 {
-    const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
     struct grebe__env *env = bench_env(bench);
 
+    options.attributes = bench->address_attributes;
     grebe_address_unref(bench->address);
     assert_int_equal(grebe_address_new(NULL, text, &options, &bench->address), GREBE_OK);
     bench->dial = (struct grebe__dial){
@@ -151,6 +152,7 @@ void bench_dial(struct bench *bench, const char *text)
         .credentials = bench->options.credentials,
         .options = &bench->options,
         .mem = &bench->mem.interface,
+        .deadline_ns = bench->deadline_ns,
         .on_done = on_done,
     };
     bench->n_done = 0;

@@ -19,8 +19,10 @@
 struct bench {
     struct test_mem mem;
     struct grebe_loop *loop;
-    struct grebe__transport_options options; /* change before bench_dial() */
-    const char *authority;                   /* likewise */
+    struct grebe__transport_options options;           /* change before bench_dial() */
+    const char *authority;                             /* likewise */
+    const struct grebe_attributes *address_attributes; /* likewise; borrowed */
+    uint64_t deadline_ns;                              /* likewise */
     struct grebe__dial dial;
     struct grebe_address *address;
     int listener, peer; /* the server's sockets; -1: none */

@@ -182,6 +182,7 @@ TEST(settings_make_a_transport)
     assert_int_equal(bench.n_closed, 1); /* with the loop */
 }
 
+/* RES-21 */
 TEST(unix_sockets_work_by_path_and_by_abstract_name)
 {
     char folder[] = "/tmp/grebe-test-XXXXXX";
@@ -194,9 +195,9 @@ TEST(unix_sockets_work_by_path_and_by_abstract_name)
         int n;
 
         bench_init(&bench);
-        n = snprintf(address.sun_path + i, sizeof address.sun_path - i, "%s/socket",
+        n = snprintf(address.sun_path + i, sizeof address.sun_path - i, "%s/a socket",
                      folder);
-        snprintf(bench.text, sizeof bench.text, "unix%s:%s/socket",
+        snprintf(bench.text, sizeof bench.text, "unix%s:%s/a socket",
                  is_abstract ? "-abstract" : "", folder);
         bench.listener = socket(AF_UNIX, SOCK_STREAM, 0);
         /* The exact length counts: a NUL more would be another abstract name. */

@@ -49,7 +49,7 @@ static const char *network_of(struct grebe_endpoint *endpoint)
                                 &GREBE_ATTRIBUTE_NETWORK);
 }
 
-/* RES-4: and more of their kind. */
+/* RES-4, RES-20: and more of their kind. */
 TEST(answer_comes_while_building_and_never_again)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(answers); i++) {
@@ -101,6 +101,7 @@ static const struct {
     {"ipv6:[::1", "not an IPv6 address with or without a port: \"[::1\""},
 };
 
+/* RES-19, RES-20 */
 TEST(target_without_an_answer_is_refused)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(refused); i++) {
