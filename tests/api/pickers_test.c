@@ -449,6 +449,7 @@ static void *run_thread(void *arg)
 
 struct scatter_picker {
     struct grebe_picker base;
+    struct grebe_client_conn *cc; /* a reference */
     uint32_t n_in_flight; /* atomic */
     uint32_t n;
     struct grebe_picker *children[]; /* n references */
@@ -469,6 +470,8 @@ static void scatter_pick(struct grebe_picker *base, const struct grebe_pick_args
 {
     struct scatter_picker *picker = grebe_container_of(base, struct scatter_picker, base);
 
+    if (args->random >> 60 == 0) /* some wishes come from several threads at a time */
+        grebe_client_conn_request_exit_idle(picker->cc);
     if (picker->n == 0)
         return;
     grebe_picker_pick(picker->children[args->random % picker->n], args, out);
@@ -487,6 +490,7 @@ static void scatter_picker_destroy(struct grebe_picker *base)
     assert_int_equal(__atomic_load_n(&picker->n_in_flight, __ATOMIC_RELAXED), 0);
     for (uint32_t i = 0; i < picker->n; i++)
         grebe_picker_unref(picker->children[i]);
+    grebe_client_conn_unref(picker->cc);
     grebe_mem_free(&mem, picker);
 }
 
@@ -504,6 +508,7 @@ static void on_children(void *arg, struct grebe_client_conn *cc,
 
     (void)arg;
     grebe_picker_init(&picker->base, &scatter_picker_ops);
+    picker->cc = grebe_client_conn_ref(cc);
     for (size_t i = 0; i < n; i++)
         if (children[i].state == state)
             picker->children[picker->n++] = grebe_picker_ref(children[i].picker);
