@@ -54,22 +54,22 @@ static int call_once(struct grebe_channel *channel, struct share *shares)
     return result;
 }
 
-int print_shares(const char *policy, build_fn build, const char *target, long n_calls)
+int print_shares_of(const struct grebe_balancer_builder *builder,
+                    const char *service_config, grebe_log_fn on_log, const char *target,
+                    long n_calls)
 {
-    static struct grebe_balancer_builder builder = {.api = GREBE_BALANCER_API};
     struct share shares[MAX_BACKENDS] = {{"", 0}}, warm_up[MAX_BACKENDS] = {{"", 0}};
     struct grebe_channel_options options;
     struct grebe_channel *channel;
     struct grebe_diag diag;
     int result = GREBE_OK;
 
-    builder.name = policy;
-    builder.build = build;
-    if (grebe_balancer_register(&builder) != GREBE_OK)
+    if (grebe_balancer_register(builder) != GREBE_OK)
         return fail("the policy cannot be registered");
     grebe_channel_options_init(&options);
     options.credentials = grebe_credentials_insecure();
-    options.policy = policy;
+    options.service_config = service_config;
+    options.on_log = on_log;
     if (grebe_channel_new(target, &options, &diag, &channel) != GREBE_OK)
         return fail(diag.text);
     /* The first calls may run while other backends are still being connected. */
@@ -81,6 +81,17 @@ int print_shares(const char *policy, build_fn build, const char *target, long n_
         printf("%s %ld\n", shares[i].backend, shares[i].n);
     grebe_channel_destroy(channel);
     return result == GREBE_OK ? 0 : 1;
+}
+
+int print_shares(const char *policy, build_fn build, const char *target, long n_calls)
+{
+    static struct grebe_balancer_builder builder = {.api = GREBE_BALANCER_API};
+    char config[256];
+
+    builder.name = policy;
+    builder.build = build;
+    snprintf(config, sizeof config, "{\"loadBalancingConfig\": [{\"%s\": {}}]}", policy);
+    return print_shares_of(&builder, config, NULL, target, n_calls);
 }
 
 int shares_main(const char *policy, build_fn build, int argc, char *argv[])

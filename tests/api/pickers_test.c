@@ -450,7 +450,7 @@ static void *run_thread(void *arg)
 struct scatter_picker {
     struct grebe_picker base;
     struct grebe_client_conn *cc; /* a reference */
-    uint32_t n_in_flight; /* atomic */
+    uint32_t n_in_flight;         /* atomic */
     uint32_t n;
     struct grebe_picker *children[]; /* n references */
 };

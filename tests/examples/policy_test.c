@@ -16,6 +16,13 @@ int example_main(int argc, char *argv[]);
 #undef main
 
 /* The program's own main() is not what is tested here. */
+int print_shares_of(const struct grebe_balancer_builder *policy, const char *config,
+                    grebe_log_fn on_log, const char *target, long n_calls)
+{
+    (void)policy, (void)config, (void)on_log, (void)target, (void)n_calls;
+    return 2;
+}
+
 int print_shares(const char *policy, build_fn build_policy, const char *target,
                  long n_calls)
 {
@@ -89,6 +96,89 @@ TEST(a_resolver_error_counts_only_while_nothing_else_is_known)
     lb_bench_resolver_error(&b, "timeout");
     assert_string_equal(lb_bench_pick(&b), "a");
     lb_bench_fini(&b);
+}
+
+#elif defined EXAMPLE_logging_parent
+
+static int parse_list(const char *text, struct grebe_diag *diag,
+                      struct grebe_lb_config **out)
+{
+    const struct grebe_json *list;
+    int result;
+
+    assert_int_equal(grebe_json_parse(text, strlen(text), diag, &list), GREBE_OK);
+    result = grebe_lb_config_parse(list, diag, out);
+    grebe_json_free(list);
+    return result;
+}
+
+static void update_to(struct lb_bench *b, const char *children)
+{
+    struct grebe_lb_config *config;
+    struct grebe_diag diag;
+    char text[256];
+
+    snprintf(text, sizeof text, "[{\"logging\": {\"childPolicy\": %s}}]", children);
+    if (parse_list(text, &diag, &config) != GREBE_OK)
+        fail_msg("%s", diag.text);
+    assert_int_equal(lb_bench_update(b, "a b", grebe_lb_config_value(config)), GREBE_OK);
+    grebe_lb_config_unref(config);
+}
+
+static void connect_all(struct lb_bench *b)
+{
+    static const char *const names[] = {"a", "b"};
+
+    for (size_t i = 0; i < 2; i++) {
+        lb_bench_subconn(b, names[i], GREBE_CONNECTING, NULL);
+        lb_bench_subconn(b, names[i], GREBE_READY, NULL);
+        lb_bench_health(b, names[i], GREBE_READY, NULL);
+    }
+}
+
+TEST(the_child_is_the_first_policy_that_is_known_and_changes_without_a_gap)
+{
+    struct lb_bench b;
+
+    start(&b, "");
+    update_to(&b, "[{\"unknown\": {}}, {\"round_robin\": {}}, {\"pick_first\": 7}]");
+    connect_all(&b);
+    assert_string_equal(lb_bench_cycle(&b), "a b");
+    update_to(&b, "[{\"pick_first\": {}}]");
+    assert_string_equal(lb_bench_cycle(&b), "a b"); /* until the new one is connected */
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_cycle(&b), "a");
+    assert_int_equal(lb_bench_n_live(&b), 1);
+    lb_bench_fini(&b);
+}
+
+static const struct {
+    const char *config, *why;
+} wrong[] = {
+    {"{}", "[0].logging.childPolicy: expected a list of policies"},
+    {"{\"childPolicy\": []}",
+     "[0].logging.childPolicy: no supported policies found in []"},
+    {"{\"childPolicy\": {}}",
+     "[0].logging.childPolicy: expected a list, found an object"},
+    {"{\"childPolicy\": [{\"x\": {}}, {\"y\": {}}]}",
+     "[0].logging.childPolicy: no supported policies found in [x, y]"},
+    {"{\"childPolicy\": [{\"logging\": {\"childPolicy\": [{\"x\": {}}, {}]}}]}",
+     "[0].logging.childPolicy[0].logging.childPolicy[1]: expected one policy, found 0"},
+};
+
+TEST(what_is_wrong_with_a_child_is_told_with_its_place)
+{
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct grebe_lb_config *config = NULL;
+        struct grebe_diag diag;
+        char text[256];
+
+        snprintf(text, sizeof text, "[{\"logging\": %s}]", wrong[i].config);
+        assert_int_equal(parse_list(text, &diag, &config), GREBE_ERR_CONFIG);
+        assert_string_equal(diag.text, wrong[i].why);
+        assert_null(config);
+    }
 }
 
 #else
@@ -407,12 +497,21 @@ TEST(survives_each_allocation_of_the_library_failing)
 
 int main(void)
 {
+#ifdef EXAMPLE_logging_parent
+    const bool is_registered = grebe_balancer_register(&builder) == GREBE_OK;
+#else
+    const bool is_registered = true;
+#endif
     const struct CMUnitTest tests[] = {
 #ifdef EXAMPLE_custom_balancer
         cmocka_unit_test(
             all_addresses_are_tried_on_one_subconn_that_reconnects_by_itself),
         cmocka_unit_test(a_new_list_goes_to_the_same_subconn_and_an_empty_one_ends_it),
         cmocka_unit_test(a_resolver_error_counts_only_while_nothing_else_is_known),
+#elif defined EXAMPLE_logging_parent
+        cmocka_unit_test(
+            the_child_is_the_first_policy_that_is_known_and_changes_without_a_gap),
+        cmocka_unit_test(what_is_wrong_with_a_child_is_told_with_its_place),
 #else
         cmocka_unit_test(only_ready_backends_take_calls),
 #endif
@@ -438,5 +537,5 @@ int main(void)
         cmocka_unit_test(survives_each_allocation_of_the_library_failing),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return is_registered ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }

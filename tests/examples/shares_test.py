@@ -61,6 +61,13 @@ class Shares(Case):
             found = shares("custom_balancer", target, 100)
             self.assertEqual(found, {backend.addresses[0]: 100})
 
+    def test_logging_parent_runs_the_child_it_was_told(self):
+        with Backend(count=2) as backend:
+            found = shares("logging_parent", backend.target, 1000, "round_robin")
+            self.assertEqual(found, {address: 500 for address in backend.addresses})
+            found = shares("logging_parent", backend.target, 100, "pick_first")
+            self.assertEqual(found, {backend.addresses[0]: 100})
+
     def test_wrong_words_are_explained(self):
         for program in ("custom_balancer", "weighted_round_robin_picker"):
             done = subprocess.run([PROGRAMS / f"example_{program}"], capture_output=True)

@@ -19,6 +19,13 @@ int register_round_robin_picker(void);
 int register_weighted_round_robin_picker(void);
 
 /* Their programs are not what is run here. */
+int print_shares_of(const struct grebe_balancer_builder *builder, const char *config,
+                    grebe_log_fn on_log, const char *target, long n_calls)
+{
+    (void)builder, (void)config, (void)on_log, (void)target, (void)n_calls;
+    return EXIT_USAGE;
+}
+
 int print_shares(const char *policy, build_fn build, const char *target, long n_calls)
 {
     (void)policy, (void)build, (void)target, (void)n_calls;
