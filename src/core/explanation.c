@@ -120,13 +120,27 @@ void grebe__explanation_enter(struct grebe_explanation *explanation, unsigned st
 
 /* ---- What pickers say -------------------------------------------------------------------- */
 
+/* Who speaks: the innermost policy that has begun and not ended, else the root. */
+static size_t speaker(const struct grebe_explanation *explanation)
+{
+    unsigned depth = explanation->depth;
+
+    if (depth > MAX_POLICIES)
+        depth = MAX_POLICIES;
+    return depth == 0 ? 0 : explanation->open[depth - 1];
+}
+
 void grebe_explain_begin(struct grebe_explanation *explanation, const char *policy,
                          const char *rule)
 {
+    size_t parent = speaker(explanation);
     unsigned depth = explanation->depth++;
 
-    if (explanation->n_policies == MAX_POLICIES)
+    if (explanation->n_policies == MAX_POLICIES) {
+        if (depth < MAX_POLICIES)
+            explanation->open[depth] = parent; /* which is taken to say all it says */
         return;
+    }
     explanation->open[depth] = explanation->n_policies;
     explanation->policies[explanation->n_policies++] = (struct grebe_explained_policy){
         .policy = policy,
@@ -140,16 +154,6 @@ void grebe_explain_end(struct grebe_explanation *explanation)
 {
     if (explanation->depth > 0)
         explanation->depth--;
-}
-
-/* Who speaks: the innermost policy that has begun and not ended, else the root. */
-static size_t speaker(const struct grebe_explanation *explanation)
-{
-    unsigned depth = explanation->depth;
-
-    if (depth > MAX_POLICIES)
-        depth = MAX_POLICIES;
-    return depth == 0 ? 0 : explanation->open[depth - 1];
 }
 
 void grebe_explain_candidate(struct grebe_explanation *explanation,

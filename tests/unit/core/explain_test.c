@@ -271,6 +271,33 @@ TEST(more_than_there_is_room_for_is_counted)
     grebe_address_unref(subconn.address);
 }
 
+/* Policies beyond the limit are taken for those around them, however deep they are. */
+TEST(policies_without_room_speak_as_their_parents)
+{
+    struct grebe_subconn subconn = {.delivered = GREBE_READY};
+    struct grebe_explanation *explanation = grebe__explanation_new(NULL, 0);
+    const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+
+    assert_int_equal(grebe_address_new(NULL, "a", &options, &subconn.address), GREBE_OK);
+    candidate.subconn = &subconn;
+    for (int i = 0; i < 16; i++) {
+        grebe_explain_begin(explanation, "sibling", "first to come");
+        grebe_explain_end(explanation);
+    }
+    for (int i = 0; i < 100; i++) {
+        grebe_explain_begin(explanation, "nested", "too late");
+        grebe_explain_note(explanation, "level %d", i);
+        if (i % 10 == 0)
+            grebe_explain_candidate(explanation, &candidate);
+    }
+    assert_int_equal(grebe_explanation_n_policies(explanation), 16);
+    for (size_t i = 0; i < grebe_explanation_n_candidates(explanation, NULL); i++)
+        assert_int_equal(grebe_explanation_candidate(explanation, i)->policy, 0);
+    grebe__explanation_free(explanation);
+    grebe_address_unref(subconn.address);
+}
+
 TEST(last_picks_are_kept_of_a_call_that_is_asked_about_often)
 {
     struct channel_bench b;
@@ -336,6 +363,7 @@ int main(void)
         cmocka_unit_test(each_attempt_of_a_call_is_told),
         cmocka_unit_test(policies_within_policies_speak_for_themselves),
         cmocka_unit_test(more_than_there_is_room_for_is_counted),
+        cmocka_unit_test(policies_without_room_speak_as_their_parents),
         cmocka_unit_test(last_picks_are_kept_of_a_call_that_is_asked_about_often),
         cmocka_unit_test(survives_each_allocation_failing),
     };
