@@ -330,7 +330,7 @@ static void cancel_round(struct grebe__subconn *subconn)
     grebe__timer_cancel(&subconn->timer);
 }
 
-/* Names are resolved again before the policy hears: it may get better addresses. */
+/* The resolver is asked before the policy acts: there may be better addresses. */
 static void fail_round(struct grebe__subconn *subconn)
 {
     struct grebe__env *env = subconn->channel->host.env;

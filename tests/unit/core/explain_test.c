@@ -77,8 +77,10 @@ TEST(round_robin_tells_whose_turn_it_was_and_who_was_not_offered)
     channel_bench_fini(&b);
 }
 
+/* CH-31, PK-18: and nothing of a wait that there was not. */
 TEST(time_spent_waiting_is_told_with_each_answer_on_the_way)
 {
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
     struct channel_bench b;
     struct grebe_explained_waits waits;
     const struct grebe_explanation *explanation;
@@ -88,12 +90,8 @@ TEST(time_spent_waiting_is_told_with_each_answer_on_the_way)
     channel_bench_servers(&b, "a");
     sim_server_find(&b.sim, "a")->connect_delay_ns = 30 * MS;
     sim_server_find(&b.sim, "a")->latency_ns = 7 * MS;
-    {
-        struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
-
-        options.wants_explanation = true;
-        call = channel_bench_call(&b, &options);
-    }
+    options.wants_explanation = true;
+    call = channel_bench_call(&b, &options);
     channel_bench_advance_ms(&b, 20);
     channel_bench_resolve(&b, "a");
     channel_bench_advance_ms(&b, 100);
@@ -110,6 +108,15 @@ TEST(time_spent_waiting_is_told_with_each_answer_on_the_way)
     assert_int_equal(grebe_explanation_attempt(explanation, 0)->headers_ns, 57 * MS);
     assert_int_equal(grebe_explanation_pick(explanation, 0)->kind, GREBE_PICK_QUEUE);
     assert_null(grebe_explanation_pick(explanation, 2));
+    expect_echo(call, "a");
+
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 7);
+    explanation = grebe_call_explain(call);
+    waits = grebe_explanation_waits(explanation);
+    assert_int_equal(waits.resolver_ns + waits.picker_ns + waits.stream_ns, 0);
+    assert_int_equal(grebe_explanation_pick(explanation, 0)->kind, GREBE_PICK_COMPLETE);
+    assert_null(grebe_explanation_pick(explanation, 1));
     expect_echo(call, "a");
     channel_bench_fini(&b);
 }

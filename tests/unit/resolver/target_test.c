@@ -262,6 +262,39 @@ TEST(builder_of_an_older_interface_has_no_count)
     grebe_resolver_unregister("foo");
 }
 
+static const struct {
+    const char *text, *scheme, *endpoint;
+} passed_through[] = {
+    {"no.scheme", "passthrough", "no.scheme"},
+    {"localhost:50051", "passthrough", "localhost:50051"},
+    {"127.0.0.1:80", "passthrough", "127.0.0.1:80"},
+    {"nonexist:///non.existent", "passthrough", "nonexist:///non.existent"},
+    {"://a/b", "passthrough", "://a/b"},
+    {"a//b", "passthrough", "a//b"},
+    {"dns://8.8.8.8:abc/foo", "passthrough", "dns://8.8.8.8:abc/foo"},
+    {"dns:/a/b/c", "dns", "a/b/c"},
+    {"unix:a/b", "unix", "a/b"},
+};
+
+/* TGT-2 */
+TEST(targets_without_a_known_scheme_are_of_the_default_one)
+{
+    const struct grebe__target_options options = {.default_scheme = "passthrough"};
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(passed_through); i++) {
+        const struct grebe_resolver_builder *builder = NULL;
+        struct grebe_target *target = NULL;
+        struct grebe_diag diag = {""};
+
+        if (parse(passed_through[i].text, &options, &diag, &target, &builder) != GREBE_OK)
+            fail_msg("%s: %s", passed_through[i].text, diag.text);
+        assert_string_equal(target->scheme, passed_through[i].scheme);
+        assert_string_equal(target->endpoint, passed_through[i].endpoint);
+        assert_string_equal(builder->scheme, passed_through[i].scheme);
+        grebe__target_free(NULL, target);
+    }
+}
+
 TEST(default_scheme_can_be_another)
 {
     const struct grebe_resolver_builder *const list[] = {&own_foo};
@@ -380,6 +413,7 @@ int main(void)
         cmocka_unit_test(the_lower_case_scheme_is_found_whatever_the_target_says),
         cmocka_unit_test(builder_is_counted_if_it_can_be),
         cmocka_unit_test(builder_of_an_older_interface_has_no_count),
+        cmocka_unit_test(targets_without_a_known_scheme_are_of_the_default_one),
         cmocka_unit_test(default_scheme_can_be_another),
         cmocka_unit_test(default_scheme_needs_a_resolver),
         cmocka_unit_test(target_has_a_canonical_form_and_names_its_service),
