@@ -2,7 +2,8 @@
 /* bench/footprint.c -- what many backends cost: memory of each, and the time until all are
  * READY.
  *
- *   footprint N PORT   N addresses of 127.0.0.0/8 on PORT, balanced by round_robin
+ *   footprint N PORT [SERVICE]   N addresses of 127.0.0.0/8 on PORT, balanced by
+ *                                round_robin, which asks for the health of SERVICE
  *
  * Prints one line: milliseconds until N are READY (or, with nobody listening, until all
  * have failed once), CPU seconds, and for each of them KiB of resident memory and KiB of
@@ -17,6 +18,7 @@
 
 #include <grebe/grebe.h>
 
+#include "core/health.h"
 #include "core/subconn.h"
 
 static long resident_kib(void)
@@ -52,6 +54,24 @@ static char *make_target(int n, const char *port)
     return target;
 }
 
+/* Those that serve, with a health check; else those that are READY. */
+static int count_serving(struct grebe_channel *channel, bool is_checked)
+{
+    char buf[GREBE__HEALTH_TEXT];
+    int n = 0;
+
+    grebe__list_foreach (link, &channel->subconns) {
+        const struct grebe__subconn *subconn =
+            grebe_container_of(link, struct grebe__subconn, link);
+        const char *health = grebe__health_text(subconn, buf);
+
+        if (is_checked ? health != NULL && strcmp(health, "SERVING") == 0
+                       : subconn->state == GREBE_READY)
+            n++;
+    }
+    return n;
+}
+
 static int count(struct grebe_channel *channel, enum grebe_connectivity state)
 {
     int n = 0;
@@ -71,12 +91,14 @@ int main(int argc, char **argv)
     struct grebe_diag diag;
     uint64_t start, end;
     double cpu;
+    bool is_checked = argc == 4;
+    char config[128];
     size_t heap;
     long before;
     int n;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: footprint N PORT\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: footprint N PORT [SERVICE]\n");
         return 2;
     }
     setrlimit(RLIMIT_NOFILE, &files);
@@ -86,6 +108,11 @@ int main(int argc, char **argv)
     options.policy = "round_robin";
     options.tcp_congestion = "cubic";
     options.backoff_base_ns = UINT64_C(3600000000000);
+    if (is_checked) {
+        snprintf(config, sizeof config,
+                 "{\"healthCheckConfig\":{\"serviceName\":\"%s\"}}", argv[3]);
+        options.service_config = config;
+    }
     before = resident_kib();
     heap = mallinfo2().uordblks;
     if (grebe_channel_new(make_target(n, argv[2]), &options, &diag, &channel) !=
@@ -96,7 +123,8 @@ int main(int argc, char **argv)
     start = grebe_now_ns();
     cpu = cpu_seconds();
     grebe_channel_connect(channel);
-    while (count(channel, GREBE_READY) + count(channel, GREBE_TRANSIENT_FAILURE) < n)
+    while (count_serving(channel, is_checked) + count(channel, GREBE_TRANSIENT_FAILURE) <
+           n)
         grebe_loop_turn(grebe_channel_loop(channel), -1);
     end = grebe_now_ns();
     heap = mallinfo2().uordblks - heap;
