@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three stories of a whole system under round_robin: every call to its share, a backend
- * that fails and comes back, and backends that come and go.  No call is lost in any. */
+/* Four stories of a whole system under round_robin: every call to its share, a backend that
+ * fails and comes back, one that is not well for a while, and backends that come and go.  No
+ * call is lost in any. */
 #include "scenario/world.h"
 
 static const char config[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
@@ -85,6 +86,53 @@ TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
     world_close(world);
 }
 
+/* ---- A backend is not well ---------------------------------------------------------------------- */
+
+static bool is_failing(const void *world)
+{
+    return world_state((struct world *)(uintptr_t)world) == GREBE_TRANSIENT_FAILURE;
+}
+
+/* HC-1 */
+TEST(a_backend_that_is_not_well_takes_no_calls_and_no_call_is_lost)
+{
+    struct world *world = world_open("{\"loadBalancingConfig\":[{\"round_robin\":{}}],"
+                                     "\"healthCheckConfig\":{\"serviceName\":\"s\"}}");
+    const struct grebe_failure *failure;
+    struct grebe_call *call;
+    unsigned counts[26];
+
+    for (const char *name = "abc"; *name != '\0'; name++)
+        world_server(world, (char[]){*name, '\0'}, 0);
+    world_resolve(world, "a b c");
+    world_connect(world);
+    until_in_rotation(world, 3);
+    world_set_serving(world, "b", false);
+    world_run_ms(world, 200);
+    make_calls(world, 30, counts);
+    assert_int_equal(counts[0], 15);
+    assert_int_equal(counts[1], 0);
+    assert_int_equal(counts[2], 15);
+    world_set_serving(world, "b", true);
+    until_in_rotation(world, 3);
+
+    for (const char *name = "abc"; *name != '\0'; name++)
+        world_set_serving(world, (char[]){*name, '\0'}, false);
+    world_until(world, is_failing, world);
+    call = world_call(world, false);
+    world_run_ms(world, 50);
+    assert_true(grebe_call_is_done(call));
+    failure = grebe_call_status(call)->failure;
+    assert_non_null(strstr(grebe_call_status(call)->message, "status=NOT_SERVING"));
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(grebe_failure_address(failure, i)->health, "NOT_SERVING");
+    grebe_call_unref(call);
+    call = world_call(world, true);
+    world_set_serving(world, "c", true);
+    assert_int_equal(world_finish(world, call, NULL), GREBE_STATUS_OK);
+    world_close(world);
+}
+
 /* ---- Backends come and go ---------------------------------------------------------------------- */
 
 TEST(scaling_up_and_down_loses_no_call)
@@ -135,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_backends_take_equal_shares_of_all_calls),
         cmocka_unit_test(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself),
+        cmocka_unit_test(a_backend_that_is_not_well_takes_no_calls_and_no_call_is_lost),
         cmocka_unit_test(scaling_up_and_down_loses_no_call),
     };
 

@@ -32,6 +32,9 @@ void world_close_channel(struct world *world);
 void world_server(struct world *world, const char *name, uint64_t latency_ms);
 void world_kill(struct world *world, const char *name);
 
+/* What its health service says of itself and of "s": SERVING, unless it is told otherwise. */
+void world_set_serving(struct world *world, const char *name, bool is_serving);
+
 /* What the resolver finds, now or as soon as it is built. */
 void world_resolve(struct world *world, const char *endpoints);
 void world_resolver_error(struct world *world, const char *text);

@@ -2,6 +2,8 @@
 /* scenario/world.h on virtual time. */
 #include "scenario/world.h"
 
+#include "messages/health.h"
+#include "sim/services.h"
 #include "support/channel_bench.h"
 
 struct world {
@@ -41,6 +43,14 @@ void world_server(struct world *world, const char *name, uint64_t latency_ms)
     server->behaviour = SIM_ACCEPTS;
     server->echoes = true;
     server->latency_ns = latency_ms * MS;
+    sim_server_set_health(server, "s", GREBE__SERVING_YES);
+}
+
+void world_set_serving(struct world *world, const char *name, bool is_serving)
+{
+    sim_server_set_health(sim_server_find(&world->bench.sim, name), "s",
+                          is_serving ? GREBE__SERVING_YES : GREBE__SERVING_NO);
+    sim_settle(&world->bench.sim);
 }
 
 void world_kill(struct world *world, const char *name)

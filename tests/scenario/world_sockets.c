@@ -2,6 +2,7 @@
 /* scenario/world.h on real sockets: servers are processes, time is time. */
 #include "scenario/world.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include <grebe/grebe.h>
@@ -123,7 +124,8 @@ void world_server(struct world *world, const char *name, uint64_t latency_ms)
     struct process *server = &world->servers[name[0] - 'a'];
     char listen[64] = "127.0.0.1:0", delay[24];
     const char *const argv[] = {
-        getenv("GREBE_TOOL"), "backend", "--listen", listen, "--delay", delay, NULL};
+        getenv("GREBE_TOOL"), "backend",   "--listen", listen, "--delay", delay,
+        "--health",           "s=SERVING", NULL};
 
     assert_non_null(argv[0]);
     if (server->address[0] != '\0')
@@ -135,6 +137,12 @@ void world_server(struct world *world, const char *name, uint64_t latency_ms)
 void world_kill(struct world *world, const char *name)
 {
     process_kill(&world->servers[name[0] - 'a']);
+}
+
+void world_set_serving(struct world *world, const char *name, bool is_serving)
+{
+    assert_int_equal(
+        kill(world->servers[name[0] - 'a'].pid, is_serving ? SIGUSR2 : SIGUSR1), 0);
 }
 
 static void post_update(void *arg)
