@@ -45,8 +45,8 @@ int grebe__health_new(struct grebe__subconn *subconn, grebe__verdict_fn on_verdi
                       struct grebe__health **out);
 void grebe__health_free(struct grebe__health *health); /* NULL: no-op */
 
-/* health_listener.c: the listener of `subconn` is new, or gone: start to ask, or stop. */
-void grebe__health_listen(struct grebe_subconn *subconn);
+/* health_listener.c: the listener of this subconn is new, or gone: start to ask, or stop. */
+void grebe__health_listen(struct grebe_subconn *base);
 
 enum { GREBE__HEALTH_TEXT = 16 };
 

@@ -95,7 +95,7 @@ void grebe__subconn_stream_close(struct grebe__subconn_stream *stream);
 /* feed.c: as grebe_feed_start(), but perhaps for a subconn that is connected and not READY,
  * because it waits for what the feed brings. */
 int grebe__feed_start(struct grebe_subconn *subconn,
-                      const struct grebe_feed_options *options, bool wants_ready,
+                      const struct grebe_feed_options *asked, bool wants_ready,
                       struct grebe_feed **out);
 
 /* ---- For the subconn ------------------------------------------------------------------ */
