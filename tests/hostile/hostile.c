@@ -12,16 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <cmocka.h>
 #include <grebe/grebe.h>
 
+#include "hostile/measure.h"
 #include "support/client.h"
 #include "support/process.h"
 
-#define MAX_GROWTH_KB (8 * 1024) /* of the process, by one attack */
-#define MAX_TRIES     64         /* until a call succeeds again */
+#define MAX_TRIES 64 /* until a call succeeds again */
 
 static const char *server;
 
@@ -97,22 +96,6 @@ struct world {
     struct grebe_channel *channel;
     long rss_kb; /* the most there ever was, when the attack began */
 };
-
-static long max_rss_kb(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
-}
-
-/* Sanitizers keep what was freed, so growth says nothing there. */
-static bool measures_memory(void)
-{
-    const char *sanitize = getenv("GREBE_SANITIZE");
-
-    return sanitize == NULL || sanitize[0] == '\0';
-}
 
 static void open_world(struct world *w)
 {
@@ -195,7 +178,7 @@ static void survives(void **state)
     if (w->attack->connection == KEPT)
         assert_int_equal(grebe_channel_state(w->channel), GREBE_READY);
     expect_recovery(w);
-    if (measures_memory())
+    if (measures())
         assert_in_range(max_rss_kb() - w->rss_kb, 0, MAX_GROWTH_KB);
 }
 

@@ -11,19 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <cmocka.h>
 #include <grebe/base_balancer.h>
 #include <grebe/grebe.h>
 #include <grebe/load_report.h>
 
+#include "hostile/measure.h"
 #include "support/client.h"
 #include "support/process.h"
 
-#define MAX_GROWTH_KB (8 * 1024) /* of the process, by one attack */
-#define ATTACK_MS     1200       /* how long calls are made under it */
-#define MAX_CPU_MS    1000       /* in that time, calls included */
+#define ATTACK_MS  1200 /* how long calls are made under it */
+#define MAX_CPU_MS 1000 /* in that time, calls included */
 
 static const char *server;
 
@@ -242,31 +241,6 @@ static void check(struct world *w, struct grebe_call *call)
         assert_null(memchr(status->message, 0x1b, status->message_length));
     }
     grebe_call_unref(call);
-}
-
-static uint64_t cpu_ms(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
-}
-
-static long max_rss_kb(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
-}
-
-/* Sanitizers keep what was freed, and are slow, so neither says anything there. */
-static bool measures(void)
-{
-    const char *sanitize = getenv("GREBE_SANITIZE");
-
-    return sanitize == NULL || sanitize[0] == '\0';
 }
 
 static void linger(struct world *w, int ms)

@@ -338,6 +338,15 @@ bool channel_bench_logged(const struct channel_bench *bench, const char *part)
     return channel_bench_n_logged(bench, part) > 0;
 }
 
+unsigned times_logged(const struct channel_bench *bench, const char *part)
+{
+    unsigned n = 0;
+
+    for (const char *at = bench->log; (at = strstr(at, part)) != NULL; at++)
+        n++;
+    return n;
+}
+
 void expect_status(struct grebe_call *call, int code, const char *part)
 {
     const struct grebe_status *status = grebe_call_status(call);

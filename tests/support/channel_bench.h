@@ -89,6 +89,8 @@ const char *channel_bench_states(struct channel_bench *bench);
 /* How often the log has this part, and whether it has. */
 unsigned channel_bench_n_logged(const struct channel_bench *bench, const char *part);
 bool channel_bench_logged(const struct channel_bench *bench, const char *part);
+/* How many times the log has it. */
+unsigned times_logged(const struct channel_bench *bench, const char *part);
 
 /* Ends with this code and a message that has this part; gives up the reference. */
 void expect_status(struct grebe_call *call, int code, const char *part);

@@ -69,15 +69,6 @@ static void end_watch(struct channel_bench *b, int code)
     sim_settle(&b->sim);
 }
 
-static unsigned times_logged(const struct channel_bench *b, const char *part)
-{
-    unsigned n = 0;
-
-    for (const char *at = b->log; (at = strstr(at, part)) != NULL; at++)
-        n++;
-    return n;
-}
-
 /* ---- round_robin ----------------------------------------------------------------------------- */
 
 /* A channel over server "a", which echoes, and says what a test has it say. */

@@ -117,15 +117,6 @@ static void finish(struct channel_bench *b)
     one_subconn_unregister();
 }
 
-static unsigned times_logged(const struct channel_bench *b, const char *part)
-{
-    unsigned n = 0;
-
-    for (const char *at = b->log; (at = strstr(at, part)) != NULL; at++)
-        n++;
-    return n;
-}
-
 /* ---- Intervals -------------------------------------------------------------------------------------- */
 
 /* PR-3 */

@@ -45,15 +45,6 @@ static void answer(struct channel_bench *b, struct grebe_call *waiting)
     expect_echo(waiting, "a");
 }
 
-static unsigned times_logged(const struct channel_bench *b, const char *part)
-{
-    unsigned n = 0;
-
-    for (const char *at = b->log; (at = strstr(at, part)) != NULL; at++)
-        n++;
-    return n;
-}
-
 /* X-3, PK-13 */
 TEST(one_report_in_the_trailers_is_told_when_the_call_is_done)
 {
