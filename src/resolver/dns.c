@@ -63,6 +63,10 @@ static const struct grebe__dns_options *options_of(const struct dns *dns)
 
 /* ---- When ---------------------------------------------------------------------------- */
 
+/* A TTL of zero, and an empty list that was accepted, are asked for again as soon as the
+ * minimum interval allows, which may be zero too: not without a pause. */
+static const uint64_t shortest_life_ns = UINT64_C(1000000000);
+
 /* Chosen before the answer is handed over, so that whoever hears of it can say when the
  * next attempt is. */
 static void choose_retry(struct dns *dns)
@@ -86,6 +90,8 @@ static uint64_t lifetime_ns(const struct dns *dns, uint64_t ttl_ns)
         life_ns = UINT64_MAX;
     if (life_ns > options->max_interval_ns)
         life_ns = options->max_interval_ns;
+    if (life_ns < shortest_life_ns)
+        life_ns = shortest_life_ns;
     return life_ns > options->min_interval_ns ? life_ns : options->min_interval_ns;
 }
 

@@ -624,6 +624,23 @@ static const struct {
     {1, 5, 2, false, 2},
 };
 
+/* Neither a TTL of zero nor an empty list that the channel takes is a reason to ask without
+ * a pause. */
+TEST(without_an_interval_nothing_is_refreshed_more_than_once_a_second)
+{
+    for (int is_empty = 0; is_empty < 2; is_empty++) {
+        struct resolver_bench b;
+
+        resolver_bench_init(&b, 1);
+        b.dns.min_interval_ns = 0;
+        sim_name_set(&b.sim, "foo", is_empty ? "" : "10.0.0.1", 1);
+        assert_int_equal(resolver_bench_build(&b, "foo"), GREBE_OK);
+        sim_advance(&b.sim, 10 * SECOND);
+        assert_in_range(b.sim.n_lookups, 10, 12);
+        resolver_bench_fini(&b);
+    }
+}
+
 TEST(answer_can_be_asked_for_more_often_than_its_ttl)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(intervals); i++) {
@@ -839,6 +856,8 @@ int main(void)
         cmocka_unit_test(ttl_can_be_ignored),
         cmocka_unit_test(no_ttl_is_longer_than_a_day),
         cmocka_unit_test(ttl_of_zero_is_over_after_the_interval),
+        cmocka_unit_test(
+            without_an_interval_nothing_is_refreshed_more_than_once_a_second),
         cmocka_unit_test(answer_can_be_asked_for_more_often_than_its_ttl),
         cmocka_unit_test(wish_comes_before_the_end_of_the_ttl),
         cmocka_unit_test(failed_refresh_keeps_the_list_and_backs_off),
