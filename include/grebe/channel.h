@@ -130,7 +130,8 @@ GREBE_API int grebe_channel_wait_for_state_change(struct grebe_channel *channel,
 
 /* Hear every state, in order, none twice, on the loop's thread, SHUTDOWN last.  It begins
  * with the present one, unless that is the IDLE in which the channel was made.  Any number
- * of watchers; the same function with the same argument is one.  GREBE_ERR_NOMEM. */
+ * of watchers; the same function with the same argument is one.  GREBE_ERR_NOMEM, or
+ * GREBE_ERR_CLOSED while the channel is being destroyed. */
 typedef void (*grebe_channel_state_fn)(void *arg, enum grebe_connectivity state);
 GREBE_API int grebe_channel_watch_state(struct grebe_channel *channel,
                                         grebe_channel_state_fn on_state, void *arg);

@@ -102,6 +102,8 @@ int grebe__channel_watch_state(struct grebe_channel *channel,
 
     if (find(channel, on_state, arg) != NULL)
         return GREBE_OK;
+    if (channel->is_closed)
+        return GREBE_ERR_CLOSED; /* its report might come after on_closed() */
     watcher = grebe_mem_alloc(channel->host.mem, sizeof *watcher);
     if (watcher == NULL)
         return GREBE_ERR_NOMEM;

@@ -9,7 +9,11 @@ enum { HEARD_BYTES = 256 };
 struct listener {
     char heard[HEARD_BYTES];               /* "CONNECTING, READY" */
     struct channel_bench *leaves_at_ready; /* and looks no more; or NULL */
+    struct channel_bench *asks_at_the_end; /* for another like itself; or NULL */
+    int answer;
 };
+
+static void on_state_too(void *arg, enum grebe_connectivity state);
 
 static void on_state(void *arg, enum grebe_connectivity state)
 {
@@ -21,6 +25,9 @@ static void on_state(void *arg, enum grebe_connectivity state)
     if (state == GREBE_READY && listener->leaves_at_ready != NULL)
         grebe__channel_unwatch_state(listener->leaves_at_ready->channel, on_state,
                                      listener);
+    if (state == GREBE_SHUTDOWN && listener->asks_at_the_end != NULL)
+        listener->answer = grebe__channel_watch_state(listener->asks_at_the_end->channel,
+                                                      on_state_too, listener);
 }
 
 static void on_state_too(void *arg, enum grebe_connectivity state)
@@ -123,6 +130,21 @@ TEST(a_watcher_that_left_hears_nothing)
     assert_string_equal(stays.heard, "CONNECTING, READY, IDLE, SHUTDOWN");
 }
 
+/* CH-8: nothing is heard after the end, so nobody begins to listen there. */
+TEST(a_channel_that_is_being_closed_has_no_new_watchers)
+{
+    struct listener listener = {0};
+    struct channel_bench b;
+
+    start(&b);
+    listener.asks_at_the_end = &b;
+    watch(&b, &listener);
+    channel_bench_connect(&b);
+    channel_bench_fini(&b);
+    assert_string_equal(listener.heard, "CONNECTING, READY, SHUTDOWN");
+    assert_int_equal(listener.answer, GREBE_ERR_CLOSED);
+}
+
 TEST(without_memory_there_is_no_watcher)
 {
     struct listener listener = {0};
@@ -144,6 +166,7 @@ int main(void)
         cmocka_unit_test(an_idle_channel_that_was_not_always_idle_says_so),
         cmocka_unit_test(a_watcher_is_a_function_and_its_argument),
         cmocka_unit_test(a_watcher_that_left_hears_nothing),
+        cmocka_unit_test(a_channel_that_is_being_closed_has_no_new_watchers),
         cmocka_unit_test(without_memory_there_is_no_watcher),
     };
 
