@@ -7,6 +7,7 @@
 #include "io/dns.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,12 +36,20 @@ struct query {
     struct grebe__lookup_result result;
     struct grebe__lookup_answer *answers; /* of the result; behind them is their text */
     char error[320];                      /* likewise */
+    struct grebe__timer rescue;
+    unsigned n_asking; /* of c-ares: it will still hear of so many */
+    bool is_ended;     /* there is a result, */
+    bool is_posted;    /* and it is on its way */
 };
 
 /* ---- Queries ---------------------------------------------------------------------- */
 
-static void free_query(struct query *query)
+/* Nobody will come back to it: neither c-ares nor the loop. */
+static void let_go(struct query *query)
 {
+    if (query->n_asking > 0 || query->is_posted)
+        return;
+    grebe__timer_cancel(&query->rescue);
     grebe_mem_free(query->loop->mem, query->answers);
     grebe_mem_free(query->loop->mem, query);
 }
@@ -51,10 +60,12 @@ static void answer(struct grebe__task *task)
     struct grebe__lookup *lookup = query->lookup;
 
     if (lookup != NULL) {
+        query->lookup = NULL;
         lookup->pending = NULL;
         lookup->on_done(lookup, &query->result);
     }
-    free_query(query);
+    query->is_posted = false;
+    let_go(query);
 }
 
 /* The lookup hears in a turn of its own: c-ares may be anywhere on the stack now. */
@@ -72,6 +83,8 @@ static void end_query(struct query *query, enum grebe__lookup_outcome outcome,
                  is_named ? server->text : "", reason);
         query->result.error = query->error;
     }
+    query->is_ended = query->is_posted = true;
+    grebe__timer_cancel(&query->rescue);
     grebe__env_post(&query->loop->env, &query->task);
 }
 
@@ -152,10 +165,11 @@ static char *take_family(struct query *query, const struct ares_addrinfo *found,
                          int family, size_t max, char *text)
 {
     struct grebe__lookup_result *result = &query->result;
+    int alias_ttl_s = least_ttl(INT_MAX, found->cnames);
 
     for (const struct ares_addrinfo_node *node = found->nodes; node != NULL;
          node = node->ai_next) {
-        int ttl_s = least_ttl(node->ai_ttl, found->cnames);
+        int ttl_s = node->ai_ttl < alias_ttl_s ? node->ai_ttl : alias_ttl_s;
 
         if (node->ai_family != family || result->n == max)
             continue;
@@ -205,16 +219,14 @@ static int take_records(struct query *query, const unsigned char *message, size_
     return error;
 }
 
-/* c-ares has an answer, or none.  False: nothing is left to be said. */
+/* c-ares has an answer, or none.  False: nobody is interested any more. */
 static bool begin_end(struct query *query, int status)
 {
     query->server->n_queries--;
-    if (status != ARES_EDESTRUCTION && query->lookup != NULL)
+    query->n_asking--;
+    if (status != ARES_EDESTRUCTION && query->lookup != NULL && !query->is_ended)
         return true;
-    if (status == ARES_EDESTRUCTION)
-        free_query(query); /* the loop is closing */
-    else
-        end_query(query, GREBE__LOOKUP_FAILED, "cancelled");
+    let_go(query);
     return false;
 }
 
@@ -264,6 +276,52 @@ static void on_message(void *arg, int status, int timeouts, unsigned char *messa
     end_with(query, status, error);
 }
 
+/* ---- A family that is not answered --------------------------------------------------- */
+
+/* Some servers and firewalls drop AAAA queries, and c-ares waits for both families until
+ * its patience is at an end: 14 s for a name whose addresses are known after 1 ms.  So when
+ * the first repetition has brought nothing either, each family is asked for by itself, and
+ * the first with addresses is the answer, for the time being. */
+static void on_rescued(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+    struct query *query = arg;
+
+    (void)timeouts;
+    if (begin_end(query, status) && status == ARES_SUCCESS && found->nodes != NULL &&
+        take_addresses(query, query->lookup->max_answers, found) == GREBE_OK) {
+        for (size_t i = 0; i < query->result.n; i++)
+            query->answers[i].ttl_ns = 1; /* ask again soon: the other may come back */
+        end_with(query, ARES_SUCCESS, GREBE_OK);
+    }
+    if (found != NULL)
+        ares_freeaddrinfo(found);
+}
+
+static void ask_for_family(struct query *query, int family,
+                           ares_addrinfo_callback on_done)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = family,
+                                              .ai_flags = ARES_AI_NOSORT};
+
+    query->n_asking++;
+    query->server->n_queries++;
+    ares_getaddrinfo(query->server->channel, query->lookup->name, NULL, &hints, on_done,
+                     query);
+}
+
+static void on_rescue(struct grebe__timer *timer)
+{
+    struct query *query = grebe_container_of(timer, struct query, rescue);
+    struct grebe__dns_server *server = query->server;
+
+    if (query->lookup == NULL)
+        return;
+    ask_for_family(query, AF_INET, on_rescued);
+    if (query->lookup != NULL && !query->is_ended)
+        ask_for_family(query, AF_INET6, on_rescued);
+    grebe__dns_server_update_timer(server);
+}
+
 /* ---- The port --------------------------------------------------------------------- */
 
 static struct grebe__dns *get_dns(struct grebe_loop *loop)
@@ -293,9 +351,8 @@ static bool is_usable(const char *server)
 
 static void ask(struct query *query, struct grebe__dns *dns)
 {
-    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC,
-                                              .ai_flags = ARES_AI_NOSORT};
     const struct grebe__lookup *lookup = query->lookup;
+    struct grebe__env *env = &query->loop->env;
     struct grebe__dns_server *server;
 
     if (!is_usable(lookup->server)) {
@@ -308,13 +365,18 @@ static void ask(struct query *query, struct grebe__dns *dns)
         return;
     }
     query->server = server;
-    server->n_queries++;
-    if (lookup->kind == GREBE__LOOKUP_ADDRESSES)
-        ares_getaddrinfo(server->channel, lookup->name, NULL, &hints, on_addrinfo, query);
-    else
+    if (lookup->kind == GREBE__LOOKUP_ADDRESSES) {
+        grebe__env_start_timer(
+            env, &query->rescue,
+            grebe__env_after(env, (uint64_t)dns->timeout_ms * 1250000));
+        ask_for_family(query, AF_UNSPEC, on_addrinfo);
+    } else {
+        query->n_asking++;
+        server->n_queries++;
         ares_search(server->channel, lookup->name, CLASS_IN,
                     lookup->kind == GREBE__LOOKUP_SRV ? TYPE_SRV : TYPE_TXT, on_message,
                     query);
+    }
     grebe__dns_server_update_timer(server);
 }
 
@@ -331,6 +393,7 @@ static void lookup(struct grebe__env *env, struct grebe__lookup *request)
         return;
     }
     query->task.run = answer;
+    grebe__timer_init(&query->rescue, on_rescue);
     query->loop = loop;
     query->lookup = request;
     request->pending = query;
@@ -344,6 +407,7 @@ static void cancel(struct grebe__env *env, struct grebe__lookup *request)
 
     if (query == NULL || grebe__starved_remove(&loop->starved_lookups, &request->pending))
         return;
+    grebe__timer_cancel(&query->rescue);
     query->lookup = NULL;
     request->pending = NULL;
 }

@@ -233,22 +233,24 @@ static bool is_for(const struct grebe__dns_server *server, const char *text)
 }
 
 /* Targets that name a server by its host name may name many in the long run. */
-static void forget_oldest_idle(struct grebe__dns *dns)
+static void forget_idle(struct grebe__dns *dns)
 {
-    struct grebe__dns_server *oldest = NULL;
     unsigned n_idle = 0;
 
-    grebe__list_foreach (link, &dns->servers) {
+    grebe__list_foreach (link, &dns->servers)
+        n_idle +=
+            grebe_container_of(link, struct grebe__dns_server, link)->n_queries == 0;
+    grebe__list_foreach_safe (link, &dns->servers) {
         struct grebe__dns_server *server =
             grebe_container_of(link, struct grebe__dns_server, link);
 
+        if (n_idle < MAX_IDLE_SERVERS)
+            return;
         if (server->n_queries > 0)
             continue;
-        if (n_idle++ == 0)
-            oldest = server;
+        grebe__dns_server_destroy(server); /* the oldest come first */
+        n_idle--;
     }
-    if (n_idle >= MAX_IDLE_SERVERS)
-        grebe__dns_server_destroy(oldest);
 }
 
 struct grebe__dns_server *grebe__dns_server_get(struct grebe__dns *dns, const char *text)
@@ -264,6 +266,6 @@ struct grebe__dns_server *grebe__dns_server_get(struct grebe__dns *dns, const ch
         grebe__dns_server_destroy(server);
         break;
     }
-    forget_oldest_idle(dns);
+    forget_idle(dns);
     return new_server(dns, text);
 }

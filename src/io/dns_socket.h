@@ -11,8 +11,8 @@
 
 #include <ares.h>
 
-/* Reads in one turn; an answer takes one or two. */
-enum { GREBE__DNS_READS = 64 };
+/* Reads in one turn: a fraction of a millisecond, and the answers to fifty lookups. */
+enum { GREBE__DNS_READS = 128 };
 
 /* `reads_left`, which stays, is what recv may still be called; beyond, nothing is there. */
 void grebe__dns_socket_use(ares_channel channel, unsigned *reads_left);
