@@ -141,6 +141,7 @@ struct grebe_endpoint_sharding_options {
 GREBE_API int grebe_endpoint_sharding_new(
     struct grebe_client_conn *cc, const struct grebe_endpoint_sharding_options *options,
     struct grebe_endpoint_sharding **out) GREBE_MUST_CHECK;
+/* All children hear of it; of their errors the first is returned. */
 GREBE_API int grebe_endpoint_sharding_update(struct grebe_endpoint_sharding *sharding,
                                              const struct grebe_balancer_update *update);
 GREBE_API void grebe_endpoint_sharding_resolver_error(

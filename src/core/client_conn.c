@@ -348,7 +348,7 @@ static void run_report(struct grebe__effect *effect)
     if (report != &cc->report)
         grebe_mem_free(cc->host->mem, report);
     ANSWERED_BY(answering, update_state);
-    if (cc->is_closed || answering->is_closed)
+    if (cc->is_closed) /* as all are whose parent is */
         grebe_picker_unref(picker);
     else
         answering->ops->update_state(answering->arg, state, picker);

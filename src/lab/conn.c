@@ -169,6 +169,7 @@ static int on_new_subconn(void *arg, const struct grebe_subconn_options *options
     grebe__list_init(&subconn->streams);
     subconn->lab = lab;
     subconn->id = lab->n_subconns;
+    subconn->wants_health_check = options->wants_health_check;
     if (set_addresses(subconn, options->addresses, options->n_addresses) != GREBE_OK) {
         grebe_mem_free(lab->options.mem, subconn);
         return GREBE_ERR_NOMEM;

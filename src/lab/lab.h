@@ -60,6 +60,7 @@ struct lab_subconn {
     struct grebe__list link; /* on lab->live, or on lab->retired once it is shut down */
     uint32_t id;             /* from 0, in order of creation */
     struct grebe__list streams; /* that are open: grebe__subconn_stream */
+    bool wants_health_check;    /* as the policy said when it made it */
     bool is_released;           /* the lab has given up its reference */
     bool is_overdrawn;          /* somebody else gave that up */
     size_t n_addresses;

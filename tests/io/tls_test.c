@@ -270,11 +270,17 @@ static const struct {
     const char *authority;
     bool is_covered;
 } others[] = {
-    {"grebe.test:443", true},    {"a.wild.test", true},
-    {"b.wild.test:80", true},    {"[::1]:1", true},
-    {"other.test", false},       {"wild.test", false},
-    {"foo.partial.test", false}, {"127.0.0.2", false},
-    {"server", false},           {"", false},
+    {"grebe.test:443", true},
+    {"grebe.test.other", false},
+    {"a.wild.test", true},
+    {"b.wild.test:80", true},
+    {"[::1]:1", true},
+    {"other.test", false},
+    {"wild.test", false},
+    {"foo.partial.test", false},
+    {"127.0.0.2", false},
+    {"server", false},
+    {"", false},
 };
 
 /* gRFC A81: what one call may be addressed to beside the name that was verified. */

@@ -94,6 +94,7 @@ static int build_with_config(struct grebe_client_conn *cc,
     (void)o;
     options.build_picker = build_configured;
     options.gives_config = true;
+    options.wants_health_check = true;
     return grebe_base_balancer_new(cc, &options, out);
 }
 
@@ -262,6 +263,7 @@ TEST(an_address_that_comes_back_in_the_same_turn_has_one_subconn)
     update_within_a_turn(&b, "ba");
     grebe__env_leave(&b.lab.sim.env);
     assert_int_equal(lb_bench_n_live(&b), 2);
+    assert_null(strstr(strstr(lb_bench_log(&b), "new a") + 1, "new a"));
     lb_bench_fini(&b);
 }
 
@@ -418,6 +420,7 @@ TEST(a_picker_builder_is_required)
     lb_bench_fini(&b);
 }
 
+/* And subconns are made as the options say. */
 TEST(pickers_are_built_with_the_configuration_in_force)
 {
     static const char red[] = "red", blue[] = "blue";
@@ -426,6 +429,7 @@ TEST(pickers_are_built_with_the_configuration_in_force)
     n_configured = 0;
     assert_true(lb_bench_init(&b, &wants_config, 1));
     assert_int_equal(lb_bench_update(&b, "a", red), GREBE_OK);
+    assert_true(lab_find_subconn(&b.lab, "a")->wants_health_check);
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "a", GREBE_READY, NULL);
     assert_int_equal(lb_bench_update(&b, "a", blue), GREBE_OK);

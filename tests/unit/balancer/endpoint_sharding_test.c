@@ -244,6 +244,25 @@ TEST(first_error_of_a_child_is_returned_after_all_were_updated)
     }
 }
 
+/* The order is that in which the owner hears of them. */
+TEST(of_several_errors_the_first_is_returned)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    static const int errors[] = {GREBE_ERR_NOMEM, GREBE_ERR_CONFIG, GREBE_ERR_TIMEOUT};
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_update(&b, "a b c", NULL);
+    for (size_t i = 0; i < 3; i++)
+        child(names[i])->update_result = errors[i];
+    for (size_t round = 0; round < 10; round++) {
+        int error = lb_bench_update(&b, "a b c", NULL);
+
+        assert_int_equal(error, errors[*(strchr(told, ' ') + 1) - 'a']);
+    }
+    lb_bench_fini(&b);
+}
+
 static const struct {
     enum grebe_connectivity a, b;
     const char *aggregate;
@@ -461,6 +480,7 @@ int main(void)
         cmocka_unit_test(endpoint_with_one_more_address_is_another_one),
         cmocka_unit_test(duplicates_and_endpoints_without_addresses_are_passed_over),
         cmocka_unit_test(first_error_of_a_child_is_returned_after_all_were_updated),
+        cmocka_unit_test(of_several_errors_the_first_is_returned),
         cmocka_unit_test(best_state_of_the_children_is_the_aggregate),
         cmocka_unit_test(idle_child_is_woken_unless_it_is_to_be_left_alone),
         cmocka_unit_test(idle_child_that_is_closed_in_the_same_turn_is_not_woken),

@@ -437,6 +437,31 @@ TEST(a_feed_moves_to_another_connection_without_a_word)
     finish(&b);
 }
 
+/* The oldest seems to have room: it is over, and has not said so yet. */
+TEST(a_feed_that_is_refused_goes_to_another_connection)
+{
+    const struct grebe_status closing =
+        grebe_status_of(GREBE_STATUS_UNAVAILABLE, "closed");
+    struct channel_bench b;
+    struct grebe_call *calls[3];
+    struct grebe__transport *oldest;
+
+    start_scaled(&b, 2);
+    for (size_t i = 0; i < 3; i++)
+        calls[i] = channel_bench_call(&b, NULL);
+    end_calls(&b, calls, 3);
+    oldest = grebe__subconn_oldest(
+        grebe_container_of(one.subconn, struct grebe__subconn, base));
+    grebe__env_enter(&b.sim.env);
+    oldest->ops->close(oldest, &closing);
+    grebe__env_leave(&b.sim.env);
+    start_feed(&b);
+    assert_true(is_open());
+    push(&b, "one");
+    assert_string_equal(told(), "open, one");
+    finish(&b);
+}
+
 TEST(a_feed_waits_for_room_and_goes_before_calls)
 {
     struct channel_bench b;
@@ -680,6 +705,7 @@ int main(void)
         cmocka_unit_test(
             a_feed_is_told_what_took_its_stream_only_if_it_was_not_the_connection),
         cmocka_unit_test(a_feed_moves_to_another_connection_without_a_word),
+        cmocka_unit_test(a_feed_that_is_refused_goes_to_another_connection),
         cmocka_unit_test(a_feed_waits_for_room_and_goes_before_calls),
         cmocka_unit_test(a_feed_that_waits_for_room_ends_with_the_last_connection),
         cmocka_unit_test(after_the_subconn_is_shut_down_a_feed_is_silent),

@@ -249,6 +249,22 @@ TEST(a_call_that_the_only_connection_refuses_waits_for_the_next)
     finish(&b);
 }
 
+/* Another is allowed: its making begins before the loss of the first is noticed. */
+TEST(a_connection_that_refuses_a_stream_has_another_made)
+{
+    struct channel_bench b;
+    struct sim_server *server = start(&b, 2, 1);
+
+    close_oldest(&b);
+    call_n(&b, 0, 1);
+    sim_settle(&b.sim);
+    assert_string_equal(one.states, "CONNECTING, READY, CONNECTING, READY");
+    assert_int_equal(server->n_dials, 2);
+    assert_int_equal(server->n_requests, 1);
+    cancel_n(&b, 0, 1);
+    finish(&b);
+}
+
 /* gRFC A105: what follows READY is what the attempt is doing. */
 TEST(after_the_last_connection_the_attempt_decides_the_state)
 {
@@ -416,6 +432,7 @@ int main(void)
         cmocka_unit_test(the_place_of_a_lost_connection_is_filled_for_calls_that_wait),
         cmocka_unit_test(a_connection_that_refuses_a_stream_gives_the_call_to_another),
         cmocka_unit_test(a_call_that_the_only_connection_refuses_waits_for_the_next),
+        cmocka_unit_test(a_connection_that_refuses_a_stream_has_another_made),
         cmocka_unit_test(after_the_last_connection_the_attempt_decides_the_state),
         cmocka_unit_test(a_draining_connection_gives_way_to_others),
         cmocka_unit_test(the_channels_limit_holds_whatever_the_config_says),
