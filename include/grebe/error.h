@@ -30,7 +30,8 @@ GREBE_BEGIN_DECLS
     X(SYSTEM, -11, "operating system error")                                             \
     X(BUSY, -12, "another thread runs the loop")                                         \
     X(UNSUPPORTED, -13, "not supported")                                                 \
-    X(TOO_LARGE, -14, "a limit was exceeded")
+    X(TOO_LARGE, -14, "a limit was exceeded")                                            \
+    X(NOT_FOUND, -15, "there is no such object")
 
 enum grebe_error {
     GREBE_OK = 0,

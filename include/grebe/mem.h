@@ -31,6 +31,7 @@ GREBE_API void *grebe_mem_zalloc(const struct grebe_mem *mem, size_t size);
 GREBE_API void *grebe_mem_realloc(const struct grebe_mem *mem, void *ptr, size_t size);
 GREBE_API void grebe_mem_free(const struct grebe_mem *mem, void *ptr); /* NULL: no-op */
 GREBE_API char *grebe_mem_strdup(const struct grebe_mem *mem, const char *text);
+/* All of `length` bytes, whatever they are, and a NUL. */
 GREBE_API char *grebe_mem_strndup(const struct grebe_mem *mem, const char *text,
                                   size_t length);
 
