@@ -95,6 +95,11 @@ struct grebe_channel_options {
 
     const struct grebe_dialer *dialer; /* grebe/dialer.h; NULL: TCP and Unix sockets */
     bool ignores_health_check; /* whatever the service config's healthCheckConfig says */
+    uint32_t trace_events;     /* 30: of the channel and each subchannel, so many of the
+                              * latest are kept for grebe/channelz.h; 0: none */
+    /* The id of a channel that this one serves, under which grebe/channelz.h shows it; its
+     * allocator outlives this channel.  0: it stands for itself. */
+    int64_t channelz_parent;
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

@@ -38,6 +38,7 @@ int grebe_channel_new(const char *target, const struct grebe_channel_options *gi
         return result;
     }
     params.env = grebe__loop_env(loop);
+    params.now_ns = grebe__loop_now_ns(loop);
     result = grebe__channel_new(&params, diag, out);
     if (result != GREBE_OK)
         grebe_loop_unref(loop);

@@ -200,6 +200,8 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
         else
             pick.on_done(pick.on_done_arg, &info);
     }
+    grebe__subconn_call_ends(pick.subconn, has_sent && status->code == GREBE_STATUS_OK,
+                             now_ns - pick.at_ns);
     grebe_metadata_unref(pick.metadata);
     grebe_subconn_unref(pick.subconn);
 }
@@ -234,6 +236,8 @@ static void complete(struct grebe_call *call)
     grebe__timer_cancel(&call->timer);
     call->sends = NULL;
     call->times.done_ns = channel->host.env->now_ns;
+    grebe__call_counts_end(&channel->counts, call->status.view.code == GREBE_STATUS_OK,
+                           call->times.done_ns - call->times.started_ns);
     if (call->meter != NULL)
         grebe__method_meter_call_ends(call->meter, call);
     call->handler->on_status(call);

@@ -16,6 +16,7 @@
 #include "core/health.h"
 #include "core/options.h"
 #include "core/subconn.h"
+#include "core/tell.h"
 #include "resolver/target.h"
 
 static const uint64_t keepalive_floor_ns = UINT64_C(10000000000);
@@ -24,15 +25,15 @@ static const uint64_t memory_retry_ns = UINT64_C(1000000000);
 void grebe__channel_log(struct grebe_channel *channel, enum grebe_log_level level,
                         const char *format, ...)
 {
-    char text[1024];
+    char text[GREBE__DESCRIPTION_MAX];
     va_list args;
 
-    if (channel->host.on_log == NULL)
+    if (!grebe__is_heard(&channel->host, level, GREBE_LOG_INFO))
         return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    channel->host.on_log(channel->host.log_arg, level, text);
+    grebe__tell_text(&channel->host, level, GREBE_LOG_INFO, text);
 }
 
 /* ---- Making one ---------------------------------------------------------------------- */
@@ -257,6 +258,20 @@ static int set_up(struct grebe_channel *channel,
     return GREBE_OK;
 }
 
+/* Only now: a channel that could not be made was never there. */
+static void enter_book(struct grebe_channel *channel,
+                       const struct grebe__channel_params *params)
+{
+    struct grebe__env *env = channel->host.env;
+
+    if (env->book == NULL)
+        return;
+    channel->host.entity = grebe__book_add_channel(
+        env->book, channel->host.mem, params->options->channelz_parent, params->target,
+        &channel->counts, params->options->trace_events, params->now_ns);
+    grebe__book_set_max_connections(channel->host.entity, channel->max_connections);
+}
+
 int grebe__channel_new(const struct grebe__channel_params *params,
                        struct grebe_diag *diag, struct grebe_channel **out)
 {
@@ -288,6 +303,7 @@ int grebe__channel_new(const struct grebe__channel_params *params,
         grebe__channel_unref(channel);
         return result;
     }
+    enter_book(channel, params);
     *out = channel;
     return GREBE_OK;
 }
@@ -308,6 +324,9 @@ void grebe__channel_unref(struct grebe_channel *channel)
     GREBE_ASSERT(channel->is_idle && grebe__list_is_empty(&channel->calls));
     grebe__effect_cancel(&channel->repick_effect);
     grebe__channel_drop_watchers(channel);
+    if (!channel->is_closed && channel->host.entity != NULL)
+        grebe__book_remove(channel->host.entity, channel->host.env->now_ns);
+    grebe__book_forget(channel->host.entity, NULL);
     grebe__call_meter_free(channel->call_meter);
     grebe__meter_free(channel->host.meter);
     grebe__churn_fini(&channel->churn);
@@ -368,6 +387,8 @@ static void drop_epoch(struct grebe_channel *channel);
 
 void grebe__channel_exit_idle(struct grebe_channel *channel)
 {
+    static const struct grebe__phrase exiting = {"Channel exiting idle mode", ""};
+
     if (!channel->is_idle || channel->is_closed)
         return;
     if (grebe__channel_start_balancer(channel) != GREBE_OK) {
@@ -377,7 +398,8 @@ void grebe__channel_exit_idle(struct grebe_channel *channel)
     channel->is_idle = false;
     channel->has_resolved = false;
     grebe__channel_set_picker(channel, NULL);
-    grebe__channel_log(channel, GREBE_LOG_INFO, "Channel exiting idle mode");
+    grebe__tell_plainly(&channel->host, channel->host.entity, GREBE_LOG_INFO, &exiting,
+                        "");
     grebe__channel_set_state(channel, GREBE_CONNECTING);
     start_idle_timer(channel, channel->host.env->now_ns);
     if (grebe__channel_start_resolver(channel) == GREBE_ERR_NOMEM) {
@@ -399,12 +421,15 @@ static void drop_epoch(struct grebe_channel *channel)
 
 bool grebe__channel_enter_idle(struct grebe_channel *channel)
 {
+    static const struct grebe__phrase entering = {"Channel entering idle mode", ""};
+
     if (channel->is_idle)
         return true;
     if (channel->n_calls > 0)
         return false;
     drop_epoch(channel);
-    grebe__channel_log(channel, GREBE_LOG_INFO, "Channel entering idle mode");
+    grebe__tell_plainly(&channel->host, channel->host.entity, GREBE_LOG_INFO, &entering,
+                        "");
     grebe__channel_set_state(channel, GREBE_IDLE);
     return true;
 }
@@ -430,6 +455,7 @@ static void on_idle_timer(struct grebe__timer *timer)
 void grebe__channel_call_begins(struct grebe_channel *channel)
 {
     grebe__env_hold(channel->host.env);
+    grebe__call_counts_begin(&channel->counts, channel->host.env->now_ns);
     channel->n_calls++;
     channel->n_undelivered++;
     channel->was_used = true;
@@ -552,6 +578,7 @@ void grebe__channel_close(struct grebe_channel *channel,
     grebe__channel_set_state(channel, GREBE_SHUTDOWN);
     end_calls(channel);
     drop_epoch(channel);
+    grebe__book_remove(channel->host.entity, channel->host.env->now_ns);
     close_transports(channel);
     grebe__channel_part_closed(channel);
 }

@@ -75,6 +75,7 @@ struct grebe_channel {
 
     /* Idle mode. */
     bool is_idle, is_closed;
+    struct grebe__call_counts counts;
     uint32_t n_calls;          /* between start and status */
     uint32_t n_undelivered;    /* between start and completion */
     uint64_t last_call_end_ns; /* when the last one ended */
@@ -91,7 +92,8 @@ struct grebe_channel {
     uint64_t result_ns;
     size_t n_endpoints;
     const struct grebe_balancer_builder *policy; /* in force, for the log */
-    struct grebe__status resolver_error;         /* OK if the last resolution went well */
+    uint64_t config_hash; /* of the resolver's last service config; 0: it gave none */
+    struct grebe__status resolver_error; /* OK if the last resolution went well */
     uint64_t resolver_error_ns;
     struct grebe__effect resolve_effect;
 
@@ -137,6 +139,7 @@ struct grebe__channel_params {
     const char *target;
     const struct grebe_channel_options *options; /* all members set */
     const char *credentials_name; /* a server name fixed in the credentials, or NULL */
+    uint64_t now_ns; /* another thread may be in a turn: the env's is not to be read */
 };
 
 int grebe__channel_new(const struct grebe__channel_params *params,

@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "base/ref.h"
 #include "core/status.h"
+#include "core/tell.h"
 
 /* ---- Blame ------------------------------------------------------------------------- */
 
@@ -27,8 +28,8 @@ void grebe__client_conn_blame(struct grebe_client_conn *cc, enum grebe__fault fa
     snprintf(message, sizeof message, "balancer \"%s\": %s", name_of(cc), what);
     if (host->on_fault != NULL)
         host->on_fault(host, fault, message);
-    else if (host->on_log != NULL)
-        host->on_log(host->log_arg, GREBE_LOG_ERROR, message);
+    else
+        grebe__tell_text(host, GREBE_LOG_ERROR, GREBE_LOG_WARNING, message);
 }
 
 /* True, and told, if the balancer asks for something after it was destroyed.  What it
@@ -455,12 +456,12 @@ void grebe_client_conn_log(struct grebe_client_conn *cc, enum grebe_log_level le
     char text[512];
     va_list args;
 
-    if (cc->host->on_log == NULL)
+    if (!grebe__is_heard(cc->host, level, GREBE_LOG_WARNING))
         return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    cc->host->on_log(cc->host->log_arg, level, text);
+    grebe__tell_text(cc->host, level, GREBE_LOG_WARNING, text);
 }
 
 struct grebe_series *grebe_client_conn_series(struct grebe_client_conn *cc,

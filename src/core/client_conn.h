@@ -18,6 +18,7 @@
 #include <grebe/parent.h>
 
 #include "base/list.h"
+#include "channelz/book.h"
 #include "core/env.h"
 #include "core/meter.h"
 
@@ -49,8 +50,9 @@ struct grebe__lb_host {
     /* A root client_conn was freed, on any thread: whoever embeds the host may count them
      * to know when it is no longer needed.  May be NULL. */
     void (*on_root_freed)(struct grebe__lb_host *host);
-    uint32_t n_subconns;        /* atomic: not yet freed, shut down or not */
-    struct grebe__meter *meter; /* NULL: nobody records */
+    uint32_t n_subconns;                  /* atomic: not yet freed, shut down or not */
+    struct grebe__meter *meter;           /* NULL: nobody records */
+    struct grebe__channel_entity *entity; /* of the channel in the book; or NULL */
 };
 
 /* A report of a balancer on its way to its parent. */

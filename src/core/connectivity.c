@@ -2,6 +2,7 @@
 /* The state of a channel, and who hears of it. */
 #include "base/assert.h"
 #include "core/channel.h"
+#include "core/tell.h"
 
 struct watcher;
 
@@ -147,14 +148,16 @@ void grebe__channel_drop_watchers(struct grebe_channel *channel)
 void grebe__channel_set_state(struct grebe_channel *channel,
                               enum grebe_connectivity state)
 {
+    static const struct grebe__phrase changes = {"Channel Connectivity change to ", ""};
     struct grebe__list waiters, *link;
 
     if (channel->state == state || channel->state == GREBE_SHUTDOWN)
         return;
     __atomic_store_n(&channel->state, state, __ATOMIC_RELEASE);
     channel->has_changed_state = true;
-    grebe__channel_log(channel, GREBE_LOG_DEBUG, "Channel Connectivity change to %s",
-                       grebe_connectivity_name(state));
+    grebe__book_set_state(channel->host.entity, state);
+    grebe__tell_plainly(&channel->host, channel->host.entity, GREBE_LOG_DEBUG, &changes,
+                        grebe_connectivity_name(state));
     grebe__list_foreach (link_of_watcher, &channel->state_watchers) {
         report_state(grebe_container_of(link_of_watcher, struct watcher, link), state);
     }

@@ -28,6 +28,7 @@
 #include "base/task.h"
 #include "base/timer.h"
 
+struct grebe__book;
 struct grebe__dial;
 struct grebe__env;
 struct grebe__file_watch;
@@ -106,6 +107,7 @@ struct grebe__env {
     const struct grebe__dns_ops *dns;
     const struct grebe__files_ops *files;
     void *driver;                /* for whoever filled the ports */
+    struct grebe__book *book;    /* of what there is; NULL: nobody will look */
     const struct grebe_mem *mem; /* for what belongs to the loop itself */
 
     uint64_t now_ns; /* read once for each turn by the driver */

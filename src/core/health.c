@@ -32,6 +32,18 @@ struct grebe__health {
 
 /* ---- Verdicts ------------------------------------------------------------------------------ */
 
+/* For whoever looks. */
+static void show(const struct grebe__health *health)
+{
+    static const enum grebe_channelz_health shown[] = {
+        [GREBE_CONNECTING] = GREBE_CHANNELZ_CHECKING,
+        [GREBE_READY] = GREBE_CHANNELZ_HEALTHY,
+        [GREBE_TRANSIENT_FAILURE] = GREBE_CHANNELZ_UNHEALTHY,
+    };
+
+    grebe__book_set_health(health->subconn->entity, shown[health->verdict]);
+}
+
 /* What was told last need not be told again. */
 static void tell(struct grebe__health *health, enum grebe_connectivity verdict,
                  const char *why)
@@ -44,6 +56,7 @@ static void tell(struct grebe__health *health, enum grebe_connectivity verdict,
     health->has_verdict = true;
     health->verdict = verdict;
     grebe__status_copy(&health->error, &error);
+    show(health);
     health->on_verdict(health->subconn, verdict,
                        verdict == GREBE_TRANSIENT_FAILURE ? &health->error.view : NULL);
 }
@@ -179,6 +192,7 @@ void grebe__health_free(struct grebe__health *health)
         return;
     if (health->subconn->health == health)
         health->subconn->health = NULL;
+    grebe__book_set_health(health->subconn->entity, GREBE_CHANNELZ_NOT_CHECKED);
     grebe_feed_stop(&health->feed);
     grebe__status_fini(&health->error);
     grebe_mem_free(health->subconn->channel->host.mem, health);

@@ -5,6 +5,7 @@
 
 #include "core/health.h"
 #include "core/subconn.h"
+#include "core/tell.h"
 
 struct health_producer {
     struct grebe_producer base;
@@ -12,10 +13,23 @@ struct health_producer {
     const struct grebe_mem *mem;
 };
 
+/* The state of the subconn does not show it. */
+static void tell(struct grebe__subconn *subconn, enum grebe_connectivity verdict,
+                 const struct grebe_status *error)
+{
+    static const struct grebe__phrase changes = {"Subchannel health change to ", ""};
+    static const struct grebe__phrase fails = {
+        "Subchannel health change to TRANSIENT_FAILURE, last error: ", ""};
+
+    grebe__tell_change(&subconn->channel->host, subconn->entity, &changes, &fails,
+                       verdict, error);
+}
+
 /* A listener that came in the meantime hears nothing of what was asked before it. */
 static void on_verdict(struct grebe__subconn *subconn, enum grebe_connectivity verdict,
                        const struct grebe_status *error)
 {
+    tell(subconn, verdict, error);
     if (!grebe__effect_is_queued(&subconn->base.health_effect))
         grebe__subconn_deliver_health(&subconn->base, verdict, error);
 }

@@ -28,6 +28,7 @@ static const struct grebe_channel_options channel_defaults = {
     .happy_eyeballs_delay_ns = SECONDS(1) / 4, /* RFC 8305 section 8 */
     .dns_max_interval_ns = UINT64_MAX,
     .dns_lookup_timeout_ns = SECONDS(30),
+    .trace_events = 30,
 };
 
 void grebe_channel_options_init(struct grebe_channel_options *options, size_t struct_size)

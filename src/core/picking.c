@@ -85,6 +85,7 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
         .at_ns = channel->host.env->now_ns,
         .wants_load_report = wants_load_report(channel, pick),
     };
+    grebe__call_counts_begin(&subconn->counts, call->pick.at_ns);
     call->attempt.labels = subconn->labels;
     transport = grebe__subconn_transport(subconn);
     if (transport != NULL) {

@@ -17,6 +17,7 @@
 
 #include <grebe/resolver.h>
 
+#include "base/hash.h"
 #include "core/call.h"
 #include "core/health.h"
 #include "core/options.h"
@@ -52,6 +53,7 @@ static void set_max_connections(struct grebe_channel *channel, uint32_t wanted)
     if (wanted > channel->connections_limit)
         wanted = channel->connections_limit;
     channel->max_connections = wanted == 0 ? 1 : wanted;
+    grebe__book_set_max_connections(channel->host.entity, channel->max_connections);
     if (channel->max_connections <= before)
         return;
     grebe__list_foreach (link, &channel->subconns) {
@@ -119,6 +121,36 @@ static int choose_config(struct grebe_channel *channel,
 
 /* ---- Updates ------------------------------------------------------------------------- */
 
+/* Zero stands for none. */
+static uint64_t hash_of(const char *json)
+{
+    uint64_t hash = json == NULL ? 0 : grebe__hash64_text(json);
+
+    return json != NULL && hash == 0 ? 1 : hash;
+}
+
+/* What is new in this answer: a resolver that has nothing new to say says it often. */
+static void tell_news(struct grebe_channel *channel,
+                      const struct grebe_resolver_state *state)
+{
+    uint64_t config_hash = hash_of(state->service_config);
+    bool had_any = channel->has_result && channel->n_endpoints > 0;
+    const char *of_config =
+        config_hash != channel->config_hash ? "service config updated" : "";
+    const char *of_addresses = "";
+
+    if (had_any && state->n_endpoints == 0)
+        of_addresses = "resolver returned an empty address list";
+    else if (!had_any && state->n_endpoints > 0)
+        of_addresses = "resolver returned new addresses";
+    channel->config_hash = config_hash;
+    if (*of_config != '\0' || *of_addresses != '\0')
+        grebe__channel_log(
+            channel, GREBE_LOG_INFO, "Resolver state updated: %zu endpoint%s (%s%s%s)",
+            state->n_endpoints, state->n_endpoints == 1 ? "" : "s", of_config,
+            *of_config != '\0' && *of_addresses != '\0' ? "; " : "", of_addresses);
+}
+
 static void note_result(struct grebe_channel *channel,
                         const struct grebe_resolver_state *state)
 {
@@ -178,6 +210,7 @@ static int on_update(struct grebe_resolver_conn *conn,
 
     if (channel->root == NULL)
         return GREBE_OK; /* idle or closed: nobody is interested */
+    tell_news(channel, state);
     note_result(channel, state);
     result = apply_update(channel, state);
     release_calls(channel);
@@ -317,6 +350,7 @@ void grebe__channel_stop_resolver(struct grebe_channel *channel)
     channel->resolver = NULL;
     channel->has_result = false;
     channel->resolver_conn.next_ns = 0;
+    channel->config_hash = 0;
     grebe__status_set_static(&channel->resolver_error, GREBE_STATUS_OK, "");
     if (resolver != NULL)
         resolver->ops->destroy(resolver);

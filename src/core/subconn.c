@@ -10,6 +10,7 @@
 #include "core/health.h"
 #include "core/subconn_meter.h"
 #include "core/subconn_stream.h"
+#include "core/tell.h"
 
 static const uint64_t keepalive_ceiling_ns = UINT64_C(7200000000000);
 
@@ -57,6 +58,12 @@ struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *s
     return grebe__list_is_empty(&subconn->waiting) ? grebe__subconn_room(subconn) : NULL;
 }
 
+void grebe__subconn_call_ends(struct grebe_subconn *base, bool is_success,
+                              uint64_t latency_ns)
+{
+    grebe__call_counts_end(&of(base)->counts, is_success, latency_ns);
+}
+
 struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn)
 {
     return transport_of(subconn->transports.next);
@@ -85,6 +92,14 @@ void grebe__subconn_refused(struct grebe__transport *transport, struct grebe_cal
     grebe__subconn_wants_more(subconn);
 }
 
+/* It is closed. */
+static void leave_channel(struct grebe__transport *transport)
+{
+    grebe__list_remove(&transport->link);
+    grebe__book_remove_socket(transport->entity);
+    transport->entity = NULL;
+}
+
 static void on_capacity(struct grebe__transport *transport)
 {
     serve_waiting(transport->owner);
@@ -99,7 +114,7 @@ static void on_draining(struct grebe__transport *transport,
 static void on_closed(struct grebe__transport *transport,
                       const struct grebe__disconnect *why)
 {
-    grebe__list_remove(&transport->link);
+    leave_channel(transport);
     step(transport->owner, EVENT_LOST, &(struct lost){transport, why});
 }
 
@@ -128,7 +143,7 @@ static void on_orphan_closed(struct grebe__transport *transport,
     struct grebe_channel *channel = transport->owner;
 
     (void)why;
-    grebe__list_remove(&transport->link);
+    leave_channel(transport);
     grebe__channel_part_closed(channel);
 }
 
@@ -148,6 +163,7 @@ static void attach(struct grebe__subconn *subconn, struct grebe__transport *tran
     grebe__list_append(&subconn->transports, &transport->in_subconn);
     subconn->n_transports++;
     grebe__list_append(&subconn->channel->transports, &transport->link);
+    transport->entity = grebe__book_add_socket(subconn->entity, &transport->socket);
     grebe__subconn_meter_connected(subconn, transport);
 }
 
@@ -192,10 +208,13 @@ static void dial(struct grebe__subconn *subconn)
 {
     struct grebe__env *env = subconn->channel->host.env;
     struct grebe_address *address = subconn->addresses[subconn->at];
+    static const struct grebe__phrase picks = {"Subchannel picks a new address \"",
+                                               "\" to connect"};
+    const struct grebe__happening what = {
+        .phrase = &picks, .of.address = address, .detail = GREBE__DETAIL_ADDRESS};
 
-    grebe__channel_log(subconn->channel, GREBE_LOG_DEBUG,
-                       "Subchannel picks a new address \"%s\" to connect",
-                       grebe_address_text(address));
+    grebe__book_set_address(subconn->entity, address);
+    grebe__tell(&subconn->channel->host, subconn->entity, GREBE_LOG_DEBUG, &what);
     subconn->dial.address = address;
     subconn->dial.authority = grebe__channel_authority_of(subconn->channel, address);
     subconn->dial.credentials = subconn->credentials != NULL
@@ -232,15 +251,27 @@ static void note_error(struct grebe__subconn *subconn, const char *error)
 
 /* ---- Transitions ------------------------------------------------------------------ */
 
+static void tell_state(struct grebe__subconn *subconn, enum grebe_connectivity state,
+                       const struct grebe_status *error)
+{
+    static const struct grebe__phrase changes = {"Subchannel Connectivity change to ",
+                                                 ""};
+    static const struct grebe__phrase fails = {
+        "Subchannel Connectivity change to TRANSIENT_FAILURE, last error: ", ""};
+    struct grebe__lb_host *host = &subconn->channel->host;
+
+    grebe__book_set_state(subconn->entity, state);
+    grebe__tell_change(host, subconn->entity, &changes, &fails, state, error);
+    if (state == GREBE_SHUTDOWN)
+        grebe__book_remove(subconn->entity, host->env->now_ns);
+}
+
 /* `error` goes with TRANSIENT_FAILURE. */
 static void enter_with(struct grebe__subconn *subconn, enum grebe_connectivity state,
                        const struct grebe_status *error)
 {
     subconn->state = state;
-    grebe__channel_log(
-        subconn->channel, GREBE_LOG_DEBUG, "Subchannel Connectivity change to %s%s%s",
-        grebe_connectivity_name(state),
-        error == NULL ? "" : ", last error: ", error == NULL ? "" : error->message);
+    tell_state(subconn, state, error);
     grebe__subconn_deliver(&subconn->base, state, error);
 }
 
@@ -308,8 +339,8 @@ static void start_round(struct grebe__subconn *subconn)
     grebe__env_start_timer(env, &subconn->timer, grebe__env_after(env, allowed));
     grebe__status_set_static(&subconn->round_error, GREBE_STATUS_OK, "");
     subconn->at = 0;
-    dial(subconn);
     set_attempt(subconn, GREBE__ATTEMPT_DIALLING);
+    dial(subconn);
 }
 
 /* One more connection, if calls wait for one and it is allowed. */
@@ -603,6 +634,7 @@ static void destroy(struct grebe_subconn *base)
 {
     struct grebe__subconn *subconn = of(base);
 
+    grebe__book_forget(subconn->entity, subconn->channel->host.entity);
     grebe__status_fini(&subconn->round_error);
     grebe__status_fini(&subconn->last_error);
     grebe_credentials_unref(subconn->credentials);
@@ -663,6 +695,8 @@ int grebe__subconn_new(struct grebe_channel *channel,
     grebe__status_init(&subconn->round_error, mem);
     grebe__status_init(&subconn->last_error, mem);
     grebe__list_append(&channel->subconns, &subconn->link);
+    subconn->entity = grebe__book_add_subchannel(channel->host.entity, &subconn->counts,
+                                                 channel->host.env->now_ns);
     *out = &subconn->base;
     return GREBE_OK;
 }

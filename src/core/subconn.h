@@ -25,7 +25,7 @@
 #ifndef GREBE_CORE_SUBCONN_H
 #define GREBE_CORE_SUBCONN_H
 
-#include "core/call_counts.h"
+#include "channelz/book.h"
 #include "core/channel.h"
 #include "core/client_conn.h"
 #include "core/status.h"
@@ -59,6 +59,7 @@ struct grebe__subconn {
     struct grebe__health *health;            /* that is asked for; NULL: it is not */
     struct grebe__health *own_health;        /* owned: what the state depends on */
     struct grebe_producer_hold *health_hold; /* what a listener depends on */
+    struct grebe__channel_entity *entity;    /* in the book; or NULL */
     struct grebe__timer timer; /* of the attempt: connect deadline, end of the backoff */
     unsigned n_failures;       /* rounds in a row: the index of the backoff */
     uint64_t backoff_ns;       /* of this round, drawn when it started */
@@ -82,6 +83,10 @@ struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *s
 
 /* The oldest connection that has room, whoever waits; NULL: none has. */
 struct grebe__transport *grebe__subconn_room(const struct grebe__subconn *subconn);
+
+/* A call that it was picked for is over. */
+void grebe__subconn_call_ends(struct grebe_subconn *subconn, bool is_success,
+                              uint64_t latency_ns);
 
 /* In READY. */
 struct grebe__transport *grebe__subconn_oldest(const struct grebe__subconn *subconn);

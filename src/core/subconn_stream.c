@@ -36,7 +36,8 @@ static bool has_ended(const struct grebe__subconn_stream *stream)
 
 static void count_out(struct grebe__subconn_stream *stream, int code)
 {
-    grebe__call_counts_end(&stream->subconn->counts, code == GREBE_STATUS_OK);
+    /* How long it was open says nothing of the backend. */
+    grebe__call_counts_end(&stream->subconn->counts, code == GREBE_STATUS_OK, 0);
 }
 
 /* Off its transport, without a word from there. */

@@ -29,10 +29,12 @@
 #include <grebe/status.h>
 
 #include "base/list.h"
+#include "channelz/counts.h"
 #include "core/env.h"
 
 struct grebe_dialer;
 struct grebe__dial;
+struct grebe__socket_entity;
 struct grebe__stream;
 struct grebe__transport;
 
@@ -153,6 +155,7 @@ struct grebe__transport {
     struct grebe__list link;       /* the channel's list of live transports */
     struct grebe__list in_subconn; /* the owner's list of those that take streams */
     struct grebe_address *address; /* the owner's: a reference while it is on that list */
+    struct grebe__socket_entity *entity;        /* the owner's, in the book; or NULL */
     const struct grebe__backend_labels *labels; /* the owner's, for metrics */
     const char *peer;     /* "10.0.0.1:443"; lives as long as the transport */
     uint32_t n_streams;   /* open as HTTP/2 counts */
@@ -161,6 +164,7 @@ struct grebe__transport {
     bool has_answered;          /* some stream got response HEADERS */
     const char *security_level; /* gRFC A94 grpc.security_level; static */
     const char *label; /* grpc.disconnect_error of the first cause; NULL: there is none */
+    struct grebe__socket socket; /* for whoever looks; kept up to date by the transport */
 };
 
 static inline bool grebe__transport_has_room(const struct grebe__transport *transport)

@@ -274,6 +274,7 @@ static void on_settings(struct grebe__h2 *h2, const nghttp2_frame *frame)
         return;
     h2->transport.max_streams = nghttp2_session_get_remote_settings(
         h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    grebe__count_set(&h2->transport.socket.counts.max_streams, h2->transport.max_streams);
     h2->max_header_list = nghttp2_session_get_remote_settings(
         h2->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
     if (!h2->is_ready) {
@@ -295,6 +296,8 @@ static void on_goaway(struct grebe__h2 *h2, const nghttp2_goaway *goaway)
     if (h2->has_goaway)
         return;
     h2->has_goaway = true;
+    grebe__count_set(&h2->transport.socket.counts.goaway,
+                     (uint64_t)goaway->error_code + 1);
     h2->goaway_code = goaway->error_code;
     h2->n_goaway_debug = n < sizeof h2->goaway_debug ? n : sizeof h2->goaway_debug;
     if (h2->n_goaway_debug > 0)

@@ -219,6 +219,9 @@ void grebe__h2_begin_draining(struct grebe__h2 *h2, const char *label);
 void grebe__h2_reset_stream(struct grebe__h2 *h2, int32_t id, uint32_t error_code);
 void grebe__h2_report_later(struct grebe__h2 *h2);
 
+/* After anything that may have changed the connection's windows. */
+void grebe__h2_show_windows(struct grebe__h2 *h2);
+
 /* There is, or may be, room for another stream. */
 void grebe__h2_note_capacity(struct grebe__h2 *h2);
 

@@ -92,10 +92,13 @@ static size_t move_payload(struct grebe__h2_stream *state, struct grebe__h2_batc
     return part;
 }
 
-/* The next `n` bytes of what the owner sends, all of which are there. */
-static void move_outgoing(struct grebe__h2_stream *state, struct grebe__h2_batch *batch,
-                          size_t n)
+/* The next `n` bytes of what the owner sends, all of which are there.  The result is how
+ * many messages end with them. */
+static size_t move_outgoing(struct grebe__h2_stream *state, struct grebe__h2_batch *batch,
+                            size_t n)
 {
+    size_t n_messages = 0;
+
     state->n_unsent -= n;
     while (n > 0) {
         size_t part = state->n_next < GREBE__PREFIX_BYTES ? move_prefix(state, batch, n)
@@ -106,8 +109,10 @@ static void move_outgoing(struct grebe__h2_stream *state, struct grebe__h2_batch
         if (state->n_next == GREBE__PREFIX_BYTES + state->next->length) {
             state->next = state->next->next;
             state->n_next = 0;
+            n_messages++;
         }
     }
+    return n_messages;
 }
 
 /* ---- Turns ------------------------------------------------------------------------- */
@@ -194,20 +199,22 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame,
     struct grebe__h2 *h2 = user_data;
     struct grebe__stream *stream = grebe__h2_find(h2, frame->hd.stream_id);
     struct grebe__h2_stream *state;
-    const struct grebe__outgoing *before;
+    size_t n_messages;
 
     (void)session, (void)source;
     if (stream == NULL)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     state = grebe__h2_state(stream);
-    before = state->next;
     copy(h2->batch, header, GREBE__FRAME_HEADER_BYTES);
-    move_outgoing(state, h2->batch, length);
+    n_messages = move_outgoing(state, h2->batch, length);
     state->has_had_turn = state->n_unsent > 0;
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
         state->is_send_done = true;
-    if (state->next != before)
-        grebe__h2_stream_report_later(h2, stream);
+    if (n_messages == 0)
+        return 0;
+    grebe__count_add(&h2->transport.socket.counts.messages_sent, n_messages);
+    grebe__count_set(&h2->transport.socket.counts.last_sent_ns, h2->env->now_ns);
+    grebe__h2_stream_report_later(h2, stream);
     return 0;
 }
 
@@ -330,5 +337,6 @@ bool grebe__h2_produce(struct grebe__h2 *h2, struct grebe__h2_batch *batch)
     }
     h2->batch = NULL;
     grebe__h2_update_throttle(h2);
+    grebe__h2_show_windows(h2);
     return h2->is_batch_full;
 }

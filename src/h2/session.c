@@ -75,6 +75,19 @@ void grebe__h2_reset_stream(struct grebe__h2 *h2, int32_t id, uint32_t error_cod
     grebe__h2_wants_write(h2);
 }
 
+/* For whoever looks at the connection. */
+void grebe__h2_show_windows(struct grebe__h2 *h2)
+{
+    struct grebe__socket_counts *counts = &h2->transport.socket.counts;
+
+    grebe__count_set(
+        &counts->local_window,
+        (uint64_t)(int64_t)nghttp2_session_get_local_window_size(h2->session));
+    grebe__count_set(
+        &counts->remote_window,
+        (uint64_t)(int64_t)nghttp2_session_get_remote_window_size(h2->session));
+}
+
 struct grebe__stream *grebe__h2_find(struct grebe__h2 *h2, int32_t id)
 {
     struct grebe__stream *stream = h2->cached;
@@ -167,6 +180,7 @@ static void on_ping_due(struct grebe__keepalive *keepalive)
 
     if (nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL) != 0)
         grebe__h2_finish(h2, "unknown", "out of memory");
+    grebe__count_add(&h2->transport.socket.counts.keepalives_sent, 1);
     grebe__h2_wants_write(h2);
 }
 
@@ -207,10 +221,11 @@ static int submit_preface(struct grebe__h2 *h2)
 /* The struct, and behind it the texts it copies. */
 static struct grebe__h2 *allocate(const struct grebe__h2_config *config)
 {
+    const char *local = config->local == NULL ? "" : config->local;
     size_t authority_bytes = strlen(config->authority) + 1;
-    size_t peer_bytes = strlen(config->peer) + 1;
-    struct grebe__h2 *h2 =
-        grebe_mem_zalloc(config->mem, sizeof *h2 + authority_bytes + peer_bytes);
+    size_t peer_bytes = strlen(config->peer) + 1, local_bytes = strlen(local) + 1;
+    struct grebe__h2 *h2 = grebe_mem_zalloc(config->mem, sizeof *h2 + authority_bytes +
+                                                             peer_bytes + local_bytes);
     char *texts;
 
     if (h2 == NULL)
@@ -218,6 +233,7 @@ static struct grebe__h2 *allocate(const struct grebe__h2_config *config)
     texts = (char *)(h2 + 1);
     memcpy(texts, config->authority, authority_bytes);
     memcpy(texts + authority_bytes, config->peer, peer_bytes);
+    memcpy(texts + authority_bytes + peer_bytes, local, local_bytes);
     h2->base = (struct grebe__request_base){
         .authority = texts,
         .authority_length = authority_bytes - 1,
@@ -226,6 +242,8 @@ static struct grebe__h2 *allocate(const struct grebe__h2_config *config)
         .is_tls = config->is_tls,
     };
     h2->transport.peer = texts + authority_bytes;
+    h2->transport.socket.remote.text = h2->transport.peer;
+    h2->transport.socket.local.text = texts + authority_bytes + peer_bytes;
     return h2;
 }
 
@@ -318,6 +336,7 @@ int grebe__h2_receive(struct grebe__h2 *h2, const void *bytes, size_t length)
     if (nghttp2_session_want_write(h2->session) != 0)
         grebe__h2_wants_write(h2);
     grebe__h2_update_throttle(h2);
+    grebe__h2_show_windows(h2);
     return h2->is_over ? GREBE_ERR_CLOSED : GREBE_OK;
 }
 

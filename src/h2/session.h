@@ -61,6 +61,7 @@ struct grebe__h2_config {
     const struct grebe__transport_options *options; /* lives as long as the session */
     const char *authority;                          /* copied */
     const char *peer;                               /* copied: "10.0.0.1:443" */
+    const char *local;                              /* likewise; NULL: not known */
     bool is_tls;                                    /* :scheme */
     struct grebe__h2_pipe *pipe;
 };

@@ -67,6 +67,10 @@ void grebe__h2_stream_detach(struct grebe__h2 *h2, struct grebe__stream *stream)
         if (!state->is_on_wire)
             take_back(h2, state);
     }
+    grebe__count_add(state->is_remote_done
+                         ? &h2->transport.socket.counts.streams_succeeded
+                         : &h2->transport.socket.counts.streams_failed,
+                     1);
     grebe__deframer_fini(&state->deframer, stream->mem);
     grebe__response_fini(&state->response, stream->mem);
     free_final(state->final, stream->mem);
@@ -211,6 +215,8 @@ static bool give_out(struct grebe__h2 *h2, struct grebe__stream *stream,
             return false;
         }
         state->n_permits--;
+        grebe__count_add(&h2->transport.socket.counts.messages_received, 1);
+        grebe__count_set(&h2->transport.socket.counts.last_received_ns, h2->env->now_ns);
         grebe__h2_stream_take(state, GREBE__PREFIX_BYTES + (uint64_t)message.length);
         stream->listener->on_message(stream, message.bytes, message.length);
         if (h2->telling != stream)

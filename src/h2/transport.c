@@ -29,8 +29,12 @@ static int submit(struct grebe__h2 *h2, struct grebe__stream *stream,
 
 static void attach(struct grebe__h2 *h2, struct grebe__stream *stream)
 {
+    struct grebe__socket_counts *counts = &h2->transport.socket.counts;
+
     grebe__list_append(&h2->streams, &grebe__h2_state(stream)->link);
     stream->transport = &h2->transport;
+    grebe__count_add(&counts->streams_started, 1);
+    grebe__count_set(&counts->last_stream_ns, h2->env->now_ns);
 }
 
 static uint64_t left_of(uint64_t deadline_ns, uint64_t now_ns)

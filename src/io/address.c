@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -165,4 +166,50 @@ const char *grebe__destination_parse(const char *text, bool is_local,
     if (text[0] == '@')
         return fill_local(text + 1, true, &out->socket);
     return fill_local(text, false, &out->socket);
+}
+
+/* ---- For people --------------------------------------------------------------------- */
+
+static void show_ip(int family, const void *ip, size_t n_ip, uint16_t port,
+                    char text[GREBE__ADDRESS_TEXT], struct grebe__socket_end *out)
+{
+    char host[INET6_ADDRSTRLEN];
+
+    memcpy(out->ip, ip, n_ip);
+    out->n_ip = (uint8_t)n_ip;
+    out->port = ntohs(port);
+    if (inet_ntop(family, ip, host, sizeof host) == NULL)
+        return;
+    snprintf(text, GREBE__ADDRESS_TEXT, family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+             out->port);
+}
+
+static void show_local(const struct grebe__socket_address *address,
+                       char text[GREBE__ADDRESS_TEXT], struct grebe__socket_end *out)
+{
+    const char *path = address->as.local.sun_path;
+    size_t n = address->length - offsetof(struct sockaddr_un, sun_path);
+
+    out->is_unix = true;
+    if (address->length <= offsetof(struct sockaddr_un, sun_path) || n == 0)
+        return; /* a client that did not bind() */
+    if (path[0] == '\0')
+        snprintf(text, GREBE__ADDRESS_TEXT, "unix-abstract:%.*s", (int)(n - 1), path + 1);
+    else
+        snprintf(text, GREBE__ADDRESS_TEXT, "unix:%.*s", (int)n, path);
+}
+
+void grebe__socket_address_show(const struct grebe__socket_address *address,
+                                char text[GREBE__ADDRESS_TEXT],
+                                struct grebe__socket_end *out)
+{
+    *out = (struct grebe__socket_end){.text = text};
+    text[0] = '\0';
+    if (address->as.any.sa_family == AF_INET)
+        show_ip(AF_INET, &address->as.v4.sin_addr, 4, address->as.v4.sin_port, text, out);
+    else if (address->as.any.sa_family == AF_INET6)
+        show_ip(AF_INET6, &address->as.v6.sin6_addr, 16, address->as.v6.sin6_port, text,
+                out);
+    else if (address->as.any.sa_family == AF_UNIX)
+        show_local(address, text, out);
 }

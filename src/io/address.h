@@ -19,6 +19,8 @@
 
 #include <grebe/endpoint.h>
 
+#include "channelz/counts.h"
+
 struct grebe__socket_address {
     socklen_t length;
     union {
@@ -49,5 +51,12 @@ const char *grebe__destination_parse(const char *text, bool is_local,
 /* `ip` as the DNS port gives it: "10.0.0.1", "fe80::1%eth0".  False if it is none. */
 bool grebe__socket_address_of_ip(const char *ip, uint16_t port,
                                  struct grebe__socket_address *out);
+
+/* What the book shows of it, and its text, which `out` refers to: "" for a socket without
+ * a name. */
+enum { GREBE__ADDRESS_TEXT = 128 };
+void grebe__socket_address_show(const struct grebe__socket_address *address,
+                                char text[GREBE__ADDRESS_TEXT],
+                                struct grebe__socket_end *out);
 
 #endif

@@ -48,7 +48,8 @@ struct grebe__connection {
     struct grebe__h2 *h2;                  /* from GREETING on; NULL once lost() */
     struct grebe__tls *tls;                /* NULL: plaintext */
     struct grebe__outbox outbox;
-    char *peer; /* until GREETING */
+    char *peer;                      /* until GREETING */
+    struct grebe__socket_end remote; /* without its text */
     uv_poll_t poll;
     int fd;
     int write_error; /* an errno; 0: writing works */
@@ -141,23 +142,6 @@ static void lose(struct grebe__connection *connection, const char *why, const ch
         owner->on_failed(owner, error);
 }
 
-/* gRFC A94: grpc.disconnect_error. */
-static const char *label_of(int error)
-{
-    switch (error) {
-    case 0:
-        return "unknown";
-    case ECONNRESET:
-        return "connection reset";
-    case ETIMEDOUT:
-        return "connection timed out";
-    case ECONNABORTED:
-        return "connection aborted";
-    default:
-        return "socket error";
-    }
-}
-
 static void lose_by_errno(struct grebe__connection *connection, const char *what,
                           int error)
 {
@@ -165,7 +149,7 @@ static void lose_by_errno(struct grebe__connection *connection, const char *what
 
     snprintf(why, sizeof why, "%s%s", connection->phase == OPEN ? what : "",
              uv_strerror(-error));
-    lose(connection, why, label_of(error));
+    lose(connection, why, grebe__socket_label(error));
 }
 
 static void lose_by_tls(struct grebe__connection *connection)
@@ -182,9 +166,9 @@ static void lose_by_end_of_file(struct grebe__connection *connection)
     if (connection->write_error != 0) /* says more about the end than the end does */
         lose_by_errno(connection, "write: ", connection->write_error);
     else if (connection->phase == GREETING)
-        lose(connection, "connection closed before SETTINGS", label_of(0));
+        lose(connection, "connection closed before SETTINGS", grebe__socket_label(0));
     else
-        lose(connection, "connection closed by the peer", label_of(0));
+        lose(connection, "connection closed by the peer", grebe__socket_label(0));
 }
 
 /* ---- Polling ---------------------------------------------------------------------- */
@@ -420,7 +404,7 @@ static void close_finished(struct grebe__connection *connection)
         grebe__tls_close(connection->tls, &io);
         (void)send_reply(connection, &io);
     }
-    lose(connection, "connection closed", label_of(0));
+    lose(connection, "connection closed", grebe__socket_label(0));
 }
 
 static void write_out(struct grebe__writer *writer)
@@ -484,10 +468,28 @@ static const struct grebe__h2_pipe_ops pipe_ops = {
 
 /* ---- Events ----------------------------------------------------------------------- */
 
+/* For whoever looks.  Texts are the session's. */
+static void show(struct grebe__connection *connection,
+                 const struct grebe__socket_end *local)
+{
+    struct grebe__socket *socket = &grebe__h2_transport(connection->h2)->socket;
+    const char *local_text = socket->local.text, *remote_text = socket->remote.text;
+
+    socket->local = *local;
+    socket->local.text = local_text;
+    socket->remote = connection->remote;
+    socket->remote.text = remote_text;
+    if (connection->tls != NULL)
+        socket->cipher = grebe__tls_cipher(connection->tls);
+}
+
 static void start_h2(struct grebe__connection *connection)
 {
     struct grebe_loop *loop = connection->loop;
     const struct grebe__dial *dial = connection->dial;
+    struct grebe__socket_address own;
+    struct grebe__socket_end local;
+    char local_text[GREBE__ADDRESS_TEXT];
     const struct grebe__h2_config config = {
         .env = &loop->env,
         .mem = dial->mem,
@@ -495,14 +497,18 @@ static void start_h2(struct grebe__connection *connection)
         .options = dial->options,
         .authority = dial->authority,
         .peer = connection->peer,
+        .local = local_text,
         .is_tls = connection->tls != NULL,
         .pipe = &connection->pipe,
     };
 
+    grebe__socket_local(connection->fd, &own);
+    grebe__socket_address_show(&own, local_text, &local);
     if (grebe__h2_new(&config, &connection->h2) != GREBE_OK) {
-        lose(connection, "out of memory", label_of(ENOMEM));
+        lose(connection, "out of memory", grebe__socket_label(ENOMEM));
         return;
     }
+    show(connection, &local);
     connection->phase = GREETING;
     grebe_mem_free(loop->mem, connection->peer);
     connection->peer = NULL;
@@ -520,9 +526,10 @@ static void start_tls(struct grebe__connection *connection)
     result = grebe__tls_new(connection->loop->mem, dial->credentials, dial->authority,
                             &connection->tls);
     if (result == GREBE_ERR_INVALID) {
-        lose(connection, "the authority is not a name to verify", label_of(EINVAL));
+        lose(connection, "the authority is not a name to verify",
+             grebe__socket_label(EINVAL));
     } else if (result != GREBE_OK) {
-        lose(connection, "out of memory", label_of(ENOMEM));
+        lose(connection, "out of memory", grebe__socket_label(ENOMEM));
     } else {
         use_input(connection, &io);
         update_poll(connection);
@@ -625,6 +632,17 @@ static bool get_socket(const struct grebe__connection_request *request, int *fd,
     return *fd >= 0;
 }
 
+/* `address` NULL: the application has connected, and knows to what.  People get to see what
+ * the dial calls its peer. */
+static void note_remote(struct grebe__connection *connection,
+                        const struct grebe__socket_address *address)
+{
+    char text[GREBE__ADDRESS_TEXT];
+
+    if (address != NULL)
+        grebe__socket_address_show(address, text, &connection->remote);
+}
+
 struct grebe__connection *
 grebe__connection_open(const struct grebe__connection_request *request,
                        char error[GREBE__CONNECTION_ERROR_MAX])
@@ -646,6 +664,7 @@ grebe__connection_open(const struct grebe__connection_request *request,
     connection->owner = request->owner;
     connection->dial = request->dial;
     connection->peer = peer;
+    note_remote(connection, request->address);
     if (!get_socket(request, &fd, error))
         goto fail;
     connection->fd = fd;
@@ -667,7 +686,7 @@ fail:
 void grebe__connection_abort(struct grebe__connection *connection)
 {
     connection->owner = NULL;
-    lose(connection, "cancelled", label_of(0));
+    lose(connection, "cancelled", grebe__socket_label(0));
 }
 
 void grebe__connection_shut(struct grebe__connection *connection)

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/ref.h"
+#include "io/book.h"
 #include "io/connection.h"
 #include "io/dial.h"
 #include "io/dns.h"
@@ -52,6 +53,7 @@ static void init_env(struct grebe_loop *loop)
     loop->env.dns = &grebe__dns_port;
     loop->env.files = &grebe__files_port;
     loop->env.driver = loop;
+    loop->env.book = grebe__process_book();
     grebe__env_init(&loop->env, loop->mem, grebe_now_ns(), draw_seed());
 }
 

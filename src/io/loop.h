@@ -113,6 +113,10 @@ bool grebe__loop_is_current(const struct grebe_loop *loop);
 /* Any thread: the moment of the turn it is in, or a fresh one. */
 uint64_t grebe__loop_now_ns(const struct grebe_loop *loop);
 
+/* Any thread: what to add to a moment for nanoseconds since 1970, as the clock on the wall
+ * has it now. */
+int64_t grebe__epoch_ns(void);
+
 /* Any thread: drive for a moment.  False if another thread drives, or after a fork().
  * May nest.  At the outermost level env->now_ns is fresh and posted tasks have run, so
  * nothing overtakes what the same thread posted before.  What is started goes out when

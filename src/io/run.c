@@ -17,6 +17,15 @@ uint64_t grebe_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+int64_t grebe__epoch_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec -
+           (int64_t)grebe_now_ns();
+}
+
 static bool is_set(const bool *flag)
 {
     return __atomic_load_n(flag, __ATOMIC_ACQUIRE);

@@ -108,3 +108,26 @@ const char *grebe__socket_connect_error(int error)
      * wait for. */
     return error == EAGAIN ? "the backlog of the socket is full" : uv_strerror(-error);
 }
+
+void grebe__socket_local(int fd, struct grebe__socket_address *out)
+{
+    out->length = sizeof out->as;
+    if (getsockname(fd, &out->as.any, &out->length) != 0)
+        *out = (struct grebe__socket_address){.length = 0};
+}
+
+const char *grebe__socket_label(int error)
+{
+    switch (error) {
+    case 0:
+        return "unknown";
+    case ECONNRESET:
+        return "connection reset";
+    case ETIMEDOUT:
+        return "connection timed out";
+    case ECONNABORTED:
+        return "connection aborted";
+    default:
+        return "socket error";
+    }
+}

@@ -24,4 +24,10 @@ int grebe__socket_take_error(int fd);
 /* For people; static. */
 const char *grebe__socket_connect_error(int error);
 
+/* Its own end, once it is connected. */
+void grebe__socket_local(int fd, struct grebe__socket_address *out);
+
+/* gRFC A94: grpc.disconnect_error, for an errno; 0: none that is known. */
+const char *grebe__socket_label(int error);
+
 #endif

@@ -335,6 +335,11 @@ enum grebe__tls_result grebe__tls_handshake(struct grebe__tls *tls,
     return result;
 }
 
+const char *grebe__tls_cipher(const struct grebe__tls *tls)
+{
+    return SSL_CIPHER_standard_name(SSL_get_current_cipher(tls->ssl));
+}
+
 enum grebe__tls_result grebe__tls_read(struct grebe__tls *tls, struct grebe__tls_io *io,
                                        void *plain, size_t size, size_t *n)
 {

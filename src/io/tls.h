@@ -78,6 +78,9 @@ void grebe__tls_close(struct grebe__tls *tls, struct grebe__tls_io *io);
 /* "certificate verify failed (hostname mismatch)"; after GREBE__TLS_FAILED. */
 const char *grebe__tls_reason(const struct grebe__tls *tls);
 
+/* The suite that was agreed on, by its standard name: "TLS_AES_128_GCM_SHA256"; static. */
+const char *grebe__tls_cipher(const struct grebe__tls *tls);
+
 /* The name to verify: `authority` without port, brackets, zone and final dot.  False if
  * there is none. */
 bool grebe__tls_server_name(const char *authority, char name[256], bool *is_ip);

@@ -35,6 +35,11 @@ static struct connection *connection_of(struct grebe__transport *base)
     return grebe_container_of(base, struct connection, base);
 }
 
+static struct grebe__socket_counts *counts_of(struct connection *connection)
+{
+    return &connection->base.socket.counts;
+}
+
 /* ---- Servers ------------------------------------------------------------------------------ */
 
 struct sim_server *sim_server_find(struct sim *sim, const char *address)
@@ -131,14 +136,21 @@ static struct sim_request *new_request(struct connection *connection,
     grebe__list_append(&connection->requests, &request->open);
     connection->server->n_requests++;
     connection->base.n_streams++;
+    grebe__count_add(&counts_of(connection)->streams_started, 1);
+    grebe__count_set(&counts_of(connection)->last_stream_ns,
+                     connection->server->sim->env.now_ns);
     memcpy(stream->state, &request, sizeof(struct sim_request *));
     stream->transport = &connection->base;
     return request;
 }
 
 /* The stream is closed.  What it leaves room for is announced in a later turn. */
-static void free_request(struct connection *connection, struct sim_request *request)
+static void free_request(struct connection *connection, struct sim_request *request,
+                         bool is_success)
 {
+    grebe__count_add(is_success ? &counts_of(connection)->streams_succeeded
+                                : &counts_of(connection)->streams_failed,
+                     1);
     grebe__list_remove(&request->link);
     grebe__list_remove(&request->open);
     grebe__timer_cancel(&request->timer);
@@ -185,7 +197,8 @@ static void end(struct sim_request *request, int code, const char *message,
     };
 
     grebe__env_enter(env);
-    free_request(connection, request);
+    free_request(connection, request,
+                 progress == GREBE__PROCESSED && !connection->is_closing);
     stream->listener->on_end(stream, &how);
     grebe__env_leave(env);
 }
@@ -226,6 +239,9 @@ void sim_respond(struct sim_request *request, const void *bytes, size_t length)
         stream->listener->on_headers(stream);
     }
     request->n_wanted--;
+    grebe__count_add(&counts_of(connection_of(stream->transport))->messages_received, 1);
+    grebe__count_set(&counts_of(connection_of(stream->transport))->last_received_ns,
+                     env->now_ns);
     stream->listener->on_message(stream, copy, length);
     grebe__env_leave(env);
 }
@@ -287,6 +303,7 @@ static void send(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
 {
     struct sim_request *request = request_of(stream);
     struct sim_server *server = request->server;
+    struct connection *connection = connection_of(stream->transport);
     void *copy = grebe_mem_alloc(NULL, outgoing->length);
 
     GREBE_ASSERT(copy != NULL || outgoing->length == 0);
@@ -296,6 +313,8 @@ static void send(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
     if (request->length > 0)
         memcpy(copy, outgoing->bytes, outgoing->length);
     request->n_messages++;
+    grebe__count_add(&counts_of(connection)->messages_sent, 1);
+    grebe__count_set(&counts_of(connection)->last_sent_ns, server->sim->env.now_ns);
     request->is_half_closed = outgoing->is_last;
     if (request->is_half_closed && (server->echoes || server->services != NULL))
         grebe__env_start_timer(&server->sim->env, &request->timer,
@@ -315,7 +334,7 @@ static void receive(struct grebe__stream *stream)
 
 static void cancel(struct grebe__stream *stream)
 {
-    free_request(connection_of(stream->transport), request_of(stream));
+    free_request(connection_of(stream->transport), request_of(stream), false);
 }
 
 /* Something is to be told in a later turn: that there is room, or that it is over. */
@@ -415,6 +434,7 @@ static void announce_goaway(struct connection *connection, uint32_t n_unprocesse
     connection->why = why.status;
     set_label(connection, why.label);
     connection->base.is_draining = true;
+    grebe__count_set(&counts_of(connection)->goaway, is_too_many_pings ? 12 : 1);
     connection->base.listener->on_draining(&connection->base, &why);
     refuse_newest(connection, n_unprocessed);
     grebe__env_start_timer(env, &connection->timer, 0);
@@ -458,6 +478,7 @@ void sim_server_set_max_streams(struct sim_server *server, uint32_t max_streams)
         if (connection->server != server)
             continue;
         connection->base.max_streams = max_streams;
+        grebe__count_set(&counts_of(connection)->max_streams, max_streams);
         grebe__env_start_timer(&server->sim->env, &connection->timer, 0);
     }
 }
@@ -474,6 +495,8 @@ static struct connection *new_connection(struct sim_server *server,
     connection->base.ops = &transport_ops;
     connection->base.peer = server->address;
     connection->base.max_streams = server->max_streams;
+    connection->base.socket.remote.text = server->address;
+    grebe__count_set(&counts_of(connection)->max_streams, server->max_streams);
     grebe__list_init(&connection->base.link);
     connection->server = server;
     connection->mem = dial->mem;

@@ -65,6 +65,8 @@ void sim_init(struct sim *sim, const struct grebe_mem *mem, uint64_t seed)
     *sim = (struct sim){.mem = mem};
     grebe__env_init(&sim->env, mem, start_ns, seed);
     sim->env.driver = sim;
+    sim->env.book = &sim->book;
+    grebe__book_init(&sim->book);
     sim->env.executor = &executor_ops;
     sim->env.connector = &sim_connector_ops;
     sim->env.dns = &sim_dns_ops;

@@ -21,6 +21,7 @@
 
 #include "base/list.h"
 #include "base/task.h"
+#include "channelz/book.h"
 #include "core/dns.h"
 #include "core/env.h"
 #include "core/transport.h"
@@ -39,10 +40,11 @@ struct sim {
     struct grebe__list files;
     struct grebe__list file_watches;
     uint64_t lookup_delay_ns;
-    const char *host_name; /* of this machine */
-    uint32_t n_dials;      /* so far */
-    uint32_t n_lookups;    /* of addresses, so far; struct sim_name counts by name */
-    bool is_active;        /* what executor.set_active last said */
+    const char *host_name;   /* of this machine */
+    uint32_t n_dials;        /* so far */
+    uint32_t n_lookups;      /* of addresses, so far; struct sim_name counts by name */
+    bool is_active;          /* what executor.set_active last said */
+    struct grebe__book book; /* what channels say of themselves */
 };
 
 /* The clock starts at one hour, so that no delay reaches back before zero. */

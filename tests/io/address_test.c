@@ -157,6 +157,65 @@ TEST(a_port_may_be_a_services_name)
     assert_string_equal(describe(&destination), "inet 10.0.0.1 443");
 }
 
+/* ---- For people --------------------------------------------------------------------- */
+
+static const struct {
+    const char *text, *shown;
+    uint8_t n_ip;
+    uint16_t port;
+    bool is_unix;
+} shown[] = {
+    {"10.0.0.1:443", "10.0.0.1:443", 4, 443, false},
+    {"[fe80::1%lo]:80", "[fe80::1]:80", 16, 80, false},
+    {"[::]:65535", "[::]:65535", 16, 65535, false},
+    {"unix:/run/x", "unix:/run/x", 0, 0, true},
+    {"unix-abstract:x y", "unix-abstract:x y", 0, 0, true},
+};
+
+TEST(a_socket_address_has_a_text)
+{
+    struct grebe__destination destination;
+    struct grebe__socket_end end;
+    char text[GREBE__ADDRESS_TEXT];
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(shown); i++) {
+        assert_null(grebe__destination_parse(shown[i].text, false, &destination));
+        grebe__socket_address_show(&destination.socket, text, &end);
+        assert_ptr_equal(end.text, text);
+        assert_string_equal(text, shown[i].shown);
+        assert_int_equal(end.n_ip, shown[i].n_ip);
+        assert_int_equal(end.port, shown[i].port);
+        assert_int_equal(end.is_unix, shown[i].is_unix);
+    }
+}
+
+TEST(the_longest_path_has_a_text)
+{
+    struct grebe__destination destination;
+    struct grebe__socket_end end;
+    char path[5 + 107 + 1] = "unix:", text[GREBE__ADDRESS_TEXT];
+
+    memset(path + 5, 'x', 107);
+    assert_null(grebe__destination_parse(path, false, &destination));
+    grebe__socket_address_show(&destination.socket, text, &end);
+    assert_string_equal(text, path);
+}
+
+/* As a client's end is, which nobody has given a name. */
+TEST(a_socket_without_a_name_has_no_text)
+{
+    struct grebe__socket_address nameless = {.length = sizeof(sa_family_t)};
+    struct grebe__socket_end end;
+    char text[GREBE__ADDRESS_TEXT];
+
+    nameless.as.any.sa_family = AF_UNIX;
+    grebe__socket_address_show(&nameless, text, &end);
+    assert_string_equal(text, "");
+    grebe__socket_address_show(&(struct grebe__socket_address){.length = 0}, text, &end);
+    assert_string_equal(text, "");
+    assert_int_equal(end.n_ip, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +224,9 @@ int main(void)
         cmocka_unit_test(socket_paths_have_107_bytes_at_most),
         cmocka_unit_test(hosts_have_255_bytes_at_most),
         cmocka_unit_test(a_port_may_be_a_services_name),
+        cmocka_unit_test(a_socket_address_has_a_text),
+        cmocka_unit_test(the_longest_path_has_a_text),
+        cmocka_unit_test(a_socket_without_a_name_has_no_text),
     };
 
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);

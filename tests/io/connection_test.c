@@ -2,6 +2,7 @@
 /* Connections: what goes over them, what gets stuck, and how they end. */
 #include "support/test.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -42,6 +43,49 @@ TEST(the_end_of_a_connection_has_text_and_label)
         bench_fini(&bench);
         assert_int_equal(bench.n_closed, 1);
     }
+}
+
+/* MX-2: "socket error" for any errno that has no label of its own. */
+TEST(an_errno_has_a_label)
+{
+    static const struct {
+        int error;
+        const char *label;
+    } labels[] = {
+        {0, "unknown"},
+        {ECONNRESET, "connection reset"},
+        {ETIMEDOUT, "connection timed out"},
+        {ECONNABORTED, "connection aborted"},
+        {ECONNREFUSED, "socket error"},
+        {EPIPE, "socket error"},
+        {EHOSTUNREACH, "socket error"},
+    };
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(labels); i++)
+        assert_string_equal(grebe__socket_label(labels[i].error), labels[i].label);
+}
+
+/* ---- What people see of it --------------------------------------------------------- */
+
+TEST(both_ends_of_a_connection_are_shown)
+{
+    static const uint8_t loopback[] = {127, 0, 0, 1};
+    const struct grebe__socket *socket;
+    struct bench bench;
+    char local[32];
+
+    bench_init(&bench);
+    bench_open(&bench);
+    socket = &bench.transport->socket;
+    assert_string_equal(socket->remote.text, bench.text);
+    assert_int_equal(socket->remote.n_ip, 4);
+    assert_memory_equal(socket->remote.ip, loopback, 4);
+    snprintf(local, sizeof local, "127.0.0.1:%u", ntohs(bench.client_port));
+    assert_string_equal(socket->local.text, local);
+    assert_int_equal(socket->local.port, ntohs(bench.client_port));
+    assert_false(socket->local.is_unix);
+    assert_null(socket->cipher);
+    bench_fini(&bench);
 }
 
 static void drain(struct bench *bench)
@@ -336,6 +380,8 @@ TEST(tls_makes_a_transport_too)
 
     bench_init_tls(&bench);
     bench_open_tls(&bench);
+    assert_string_equal(bench.transport->socket.cipher,
+                        SSL_CIPHER_standard_name(SSL_get_current_cipher(bench.ssl)));
     assert_true(peer_hear(&bench, bytes, sizeof bytes) > sizeof client_preface + 2 * 9);
     assert_memory_equal(bytes, client_preface, sizeof client_preface);
     bench_in_turn(&bench, drain);
@@ -448,6 +494,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_end_of_a_connection_has_text_and_label),
+        cmocka_unit_test(an_errno_has_a_label),
+        cmocka_unit_test(both_ends_of_a_connection_are_shown),
         cmocka_unit_test(a_transport_without_streams_says_goodbye_and_closes),
         cmocka_unit_test(writing_to_a_connection_that_is_gone_ends_it_and_nobody_else),
         cmocka_unit_test(what_the_socket_does_not_take_is_sent_later),

@@ -83,8 +83,8 @@ static void on_log(void *arg, enum grebe_log_level level, const char *message)
     size_t used = strlen(bench->log);
 
     (void)level;
-    if (used + strlen(message) + 2 < CHANNEL_BENCH_TEXT)
-        snprintf(bench->log + used, CHANNEL_BENCH_TEXT - used, "%s\n", message);
+    if (used + strlen(message) + 2 < CHANNEL_BENCH_LOG)
+        snprintf(bench->log + used, CHANNEL_BENCH_LOG - used, "%s\n", message);
 }
 
 static void on_state(void *arg, enum grebe_connectivity state)
@@ -114,6 +114,7 @@ int channel_bench_open(struct channel_bench *bench, const char *target)
         .env = &bench->sim.env,
         .target = target,
         .options = &bench->options,
+        .now_ns = bench->sim.env.now_ns,
     };
     int result = grebe__channel_new(&params, &bench->diag, &bench->channel);
 

@@ -19,7 +19,7 @@
 #include "sim/sim.h"
 #include "support/mem.h"
 
-enum { CHANNEL_BENCH_TEXT = 8192 };
+enum { CHANNEL_BENCH_TEXT = 8192, CHANNEL_BENCH_LOG = 65536 };
 
 struct channel_bench {
     struct test_mem mem;
@@ -40,7 +40,7 @@ struct channel_bench {
     const char *server_name;                             /* likewise */
     /* What the channel did. */
     char states[CHANNEL_BENCH_TEXT]; /* "CONNECTING, READY" */
-    char log[CHANNEL_BENCH_TEXT];
+    char log[CHANNEL_BENCH_LOG];
     bool is_closed;
 };
 

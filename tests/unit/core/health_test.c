@@ -457,7 +457,7 @@ TEST(streams_that_cannot_be_opened_are_tried_after_the_backoff)
     grebe__env_enter(&b.sim.env);
     grebe_client_conn_watch_health(one.cc, one.subconn, on_health,
                                    (void *)(uintptr_t) "1");
-    b.mem.fail_at = b.mem.n_allocs + 7; /* six to begin with; then the stream */
+    b.mem.fail_at = b.mem.n_allocs + 8; /* seven to begin with; then the stream */
     grebe__env_leave(&b.sim.env);
     sim_settle(&b.sim);
     for (unsigned i = 0; i < 5; i++) {
