@@ -24,6 +24,7 @@
 
 #include <grebe/call.h>
 #include <grebe/channel.h>
+#include <grebe/channelz.h>
 #include <grebe/connectivity.h>
 #include <grebe/credentials.h>
 #include <grebe/error.h>
