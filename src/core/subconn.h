@@ -85,7 +85,7 @@ struct grebe__transport *grebe__subconn_transport(const struct grebe__subconn *s
 struct grebe__transport *grebe__subconn_room(const struct grebe__subconn *subconn);
 
 /* A call that it was picked for is over. */
-void grebe__subconn_call_ends(struct grebe_subconn *subconn, bool is_success,
+void grebe__subconn_call_ends(struct grebe_subconn *base, bool is_success,
                               uint64_t latency_ns);
 
 /* In READY. */
