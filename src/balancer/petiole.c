@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "balancer/petiole.h"
+
+#include <stdio.h>
+
+#include "balancer/turns.h"
+
+static const uint64_t retry_ns = UINT64_C(1000000000);
+
+/* ---- Pickers ------------------------------------------------------------------------- */
+
+static struct grebe_picker *no_children(const struct grebe__petiole *petiole)
+{
+    const char *error = petiole->resolver_error;
+    struct grebe_status status;
+    char text[512];
+
+    snprintf(text, sizeof text, "no children to pick from%s%s",
+             error == NULL ? "" : "; last resolver error: ", error == NULL ? "" : error);
+    status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text);
+    return grebe_picker_failing(petiole->mem, &status);
+}
+
+struct grebe_picker *grebe__petiole_turns(struct grebe__petiole *petiole,
+                                          enum grebe_connectivity state,
+                                          const struct grebe_sharding_child *children,
+                                          size_t n)
+{
+    if (n == 0)
+        return no_children(petiole);
+    return grebe__turns_new(petiole->cc, petiole->ops->policy, state, children, n);
+}
+
+static void on_children(void *arg, struct grebe_client_conn *cc,
+                        enum grebe_connectivity state,
+                        const struct grebe_sharding_child *children, size_t n)
+{
+    struct grebe__petiole *petiole = arg;
+    struct grebe_picker *picker = petiole->ops->new_picker(petiole, state, children, n);
+
+    if (picker == NULL) {
+        grebe_client_conn_log(cc, GREBE_LOG_ERROR,
+                              "%s: out of memory, the last picker stays",
+                              petiole->ops->policy);
+        grebe_timer_start(petiole->retry, grebe_client_conn_now_ns(cc) + retry_ns);
+        return;
+    }
+    grebe_timer_cancel(petiole->retry);
+    grebe_client_conn_update_state(cc, state, picker);
+}
+
+/* The children have been settled for a while, and are heard once more. */
+static void on_retry(void *arg)
+{
+    struct grebe__petiole *petiole = arg;
+
+    grebe_endpoint_sharding_settled(petiole->sharding);
+}
+
+/* ---- Events -------------------------------------------------------------------------- */
+
+static void keep_resolver_error(struct grebe__petiole *petiole, const char *text)
+{
+    grebe_mem_free(petiole->mem, petiole->resolver_error);
+    petiole->resolver_error = text == NULL ? NULL : grebe_mem_strdup(petiole->mem, text);
+}
+
+int grebe__petiole_update(struct grebe__petiole *petiole,
+                          const struct grebe_balancer_update *update, const void *config)
+{
+    struct grebe_balancer_update for_sharding = *update;
+    static char yes;
+    int result = grebe_attributes_with(petiole->mem, update->attributes,
+                                       &GREBE_ATTRIBUTE_HEALTH_LISTENER, &yes,
+                                       &for_sharding.attributes);
+
+    if (result != GREBE_OK)
+        return result;
+    keep_resolver_error(petiole, NULL);
+    for_sharding.config = config;
+    result = grebe_endpoint_sharding_update(petiole->sharding, &for_sharding);
+    grebe_attributes_unref(for_sharding.attributes);
+    return result;
+}
+
+void grebe__petiole_resolver_error(struct grebe_balancer *base,
+                                   const struct grebe_status *status)
+{
+    keep_resolver_error(grebe__petiole_of(base), status->message);
+    grebe_endpoint_sharding_resolver_error(grebe__petiole_of(base)->sharding, status);
+}
+
+void grebe__petiole_exit_idle(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_exit_idle(grebe__petiole_of(base)->sharding);
+}
+
+void grebe__petiole_settled(struct grebe_balancer *base)
+{
+    grebe_endpoint_sharding_settled(grebe__petiole_of(base)->sharding);
+}
+
+/* ---- Life ---------------------------------------------------------------------------- */
+
+static const struct grebe_endpoint_sharding_ops sharding_ops = {
+    .on_children = on_children,
+};
+
+int grebe__petiole_init(struct grebe__petiole *petiole, struct grebe_client_conn *cc,
+                        const struct grebe_balancer_ops *balancer_ops,
+                        const struct grebe__petiole_ops *ops)
+{
+    struct grebe_endpoint_sharding_options how = GREBE_ENDPOINT_SHARDING_OPTIONS_INIT;
+    int result;
+
+    *petiole = (struct grebe__petiole){
+        .ops = ops,
+        .cc = cc,
+        .mem = grebe_client_conn_mem(cc),
+    };
+    grebe_balancer_init(&petiole->base, balancer_ops);
+    how.child = ops->leaf;
+    how.ops = &sharding_ops;
+    how.arg = petiole;
+    result = grebe_timer_new(cc, on_retry, petiole, &petiole->retry);
+    if (result != GREBE_OK)
+        return result;
+    result = grebe_endpoint_sharding_new(cc, &how, &petiole->sharding);
+    if (result != GREBE_OK)
+        grebe_timer_destroy(petiole->retry);
+    return result;
+}
+
+void grebe__petiole_fini(struct grebe__petiole *petiole)
+{
+    grebe_endpoint_sharding_destroy(petiole->sharding);
+    grebe_timer_destroy(petiole->retry);
+    keep_resolver_error(petiole, NULL);
+}
