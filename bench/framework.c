@@ -398,8 +398,9 @@ static void measure_pick(struct world *world)
         struct sample from = begin();
 
         for (unsigned k = 0; k < PICKS; k++) {
-            struct grebe_pick pick = {0};
+            struct grebe_pick pick;
 
+            grebe_pick_init(&pick);
             grebe_picker_pick(world->picker, &args, &pick);
             check(pick.kind == GREBE_PICK_COMPLETE, "no subconn");
         }

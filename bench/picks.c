@@ -80,8 +80,9 @@ static double measure(struct grebe_channel *channel)
     uint64_t start = clock_ns();
 
     for (int i = 0; i < PICKS; i++) {
-        struct grebe_pick pick = {0};
+        struct grebe_pick pick;
 
+        grebe_pick_init(&pick);
         args.random = grebe__rng_next(&channel->host.env->rng);
         grebe_picker_pick(channel->picker, &args, &pick);
         if (pick.kind != GREBE_PICK_COMPLETE)
@@ -90,7 +91,7 @@ static double measure(struct grebe_channel *channel)
             struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
             struct grebe_done_info info = {.status = &ok};
 
-            pick.on_done(pick.on_done_arg, &info);
+            grebe_pick_end(&pick, &info);
         }
     }
     return (double)(clock_ns() - start) / PICKS;
@@ -102,8 +103,9 @@ static double measure_explained(const struct grebe_channel *channel)
     uint64_t start = clock_ns();
 
     for (int i = 0; i < EXPLAINED_PICKS; i++) {
-        struct grebe_pick pick = {0};
+        struct grebe_pick pick;
 
+        grebe_pick_init(&pick);
         args.explanation = grebe__explanation_new(&counting, channel->host.env->now_ns);
         if (args.explanation == NULL)
             abort();

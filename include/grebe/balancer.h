@@ -38,6 +38,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <grebe/attr.h>
 #include <grebe/attributes.h>
@@ -53,8 +54,9 @@
 GREBE_BEGIN_DECLS
 
 /* Grows when a struct that a policy fills does.
- *   2  wants_load_report in struct grebe_pick */
-#define GREBE_BALANCER_API 2
+ *   2  wants_load_report in struct grebe_pick
+ *   3  listeners, at the end of struct grebe_pick */
+#define GREBE_BALANCER_API 3
 
 struct grebe_balancer;
 struct grebe_client_conn;
@@ -85,10 +87,19 @@ struct grebe_done_info {
     uint64_t latency_ns; /* from the pick to now */
     bool bytes_sent;     /* a stream was created */
     bool bytes_received; /* the backend answered something */
-    bool is_discarded;   /* not a success, not a failure: it lost to another attempt */
+    bool is_discarded;   /* not a success, not a failure: no attempt was made of the pick,
+                          * or it lost to another one */
 };
 
 typedef void (*grebe_pick_done_fn)(void *arg, const struct grebe_done_info *info);
+
+/* How many may listen to the end of a call beside on_done. */
+enum { GREBE_PICK_LISTENERS = 4 };
+
+struct grebe_pick_listener {
+    grebe_pick_done_fn on_done;
+    void *arg;
+};
 
 struct grebe_pick {
     enum grebe_pick_kind kind;
@@ -98,6 +109,10 @@ struct grebe_pick {
     struct grebe_metadata *metadata;   /* COMPLETE: borrowed, for this attempt; or NULL */
     grebe_pick_done_fn on_done; /* COMPLETE: runs exactly once, at once if the subconn */
     void *on_done_arg;          /* turns out not to be READY; may be NULL */
+    /* COMPLETE: who hears it after on_done, in this order: see grebe_pick_listen().  Those
+     * from n_listeners on are not set. */
+    uint32_t n_listeners;
+    struct grebe_pick_listener listeners[GREBE_PICK_LISTENERS];
 };
 
 struct grebe_pick_args {
@@ -112,7 +127,11 @@ struct grebe_pick_args {
 
 /* A picker answers one question, many times a second.  pick() must not block, allocate,
  * read a clock, or use state other than its own (immutable apart from atomics) and `args`,
- * which is borrowed.  `out` arrives zeroed, that is, as QUEUE. */
+ * which is borrowed.  `out` arrives as grebe_pick_init() leaves it, that is, as QUEUE.
+ *
+ * A parent that asks a child's picker hands on the `out` it was given, and changes
+ * afterwards what it wants changed.  One that has a struct of its own begins it with
+ * grebe_pick_init(), and must be compiled with the layout its children have. */
 struct grebe_picker_ops {
     void (*pick)(struct grebe_picker *picker, const struct grebe_pick_args *args,
                  struct grebe_pick *out);
@@ -141,6 +160,46 @@ static inline void grebe_picker_pick(struct grebe_picker *picker,
                                      struct grebe_pick *out)
 {
     picker->ops->pick(picker, args, out);
+}
+
+/* Zeroes `pick`, but for its listeners, of which nobody has counted any. */
+static inline void grebe_pick_init(struct grebe_pick *pick)
+{
+    memset(pick, 0, offsetof(struct grebe_pick, listeners));
+}
+
+/* For a parent's pick(), after that of its child: hear how the call ends beside whoever
+ * gave an on_done.  The innermost policy hears first, each exactly once, and the subconn is
+ * held for the call until all have heard.  False: `pick` is not COMPLETE, or
+ * 1 + GREBE_PICK_LISTENERS of them listen already; nobody will call `on_done` then, so the
+ * call must not be counted. */
+static inline bool grebe_pick_listen(struct grebe_pick *pick, grebe_pick_done_fn on_done,
+                                     void *arg)
+{
+    if (pick->kind != GREBE_PICK_COMPLETE)
+        return false;
+    if (pick->on_done == NULL) {
+        pick->on_done = on_done;
+        pick->on_done_arg = arg;
+        return true;
+    }
+    if (pick->n_listeners == GREBE_PICK_LISTENERS)
+        return false;
+    pick->listeners[pick->n_listeners].on_done = on_done;
+    pick->listeners[pick->n_listeners].arg = arg;
+    pick->n_listeners++;
+    return true;
+}
+
+/* For whoever asked a picker: tell all who listen that the call is over.  Once for each
+ * COMPLETE pick, with a reference to its subconn held or the picker kept. */
+static inline void grebe_pick_end(const struct grebe_pick *pick,
+                                  const struct grebe_done_info *info)
+{
+    if (pick->on_done != NULL)
+        pick->on_done(pick->on_done_arg, info);
+    for (uint32_t i = 0; i < pick->n_listeners; i++)
+        pick->listeners[i].on_done(pick->listeners[i].arg, info);
 }
 
 GREBE_API struct grebe_picker *grebe_picker_ref(struct grebe_picker *picker);

@@ -159,6 +159,16 @@ static void end_attempt(struct grebe_call *call, int code)
 
 /* ---- The end ------------------------------------------------------------------------ */
 
+/* Whoever listens is in a policy, and starts no other pick of this call meanwhile. */
+static void tell(const struct grebe_call *call, const struct grebe__call_pick *pick,
+                 const struct grebe_done_info *info)
+{
+    if (pick->on_done != NULL)
+        pick->on_done(pick->on_done_arg, info);
+    for (uint32_t i = 0; i < pick->n_listeners; i++)
+        call->listeners[i].on_done(call->listeners[i].arg, info);
+}
+
 /* With what the backend said of its load, if it did. */
 static void tell_with_load(struct grebe_call *call, const struct grebe__call_pick *pick,
                            struct grebe_done_info *info)
@@ -167,12 +177,17 @@ static void tell_with_load(struct grebe_call *call, const struct grebe__call_pic
 
     if (!grebe__server_load_read(call->channel, &call->trailers, grebe_call_peer(call),
                                  &report)) {
-        pick->on_done(pick->on_done_arg, info);
+        tell(call, pick, info);
         return;
     }
     info->server_load = &report.view;
-    pick->on_done(pick->on_done_arg, info);
+    tell(call, pick, info);
     grebe__load_report_fini(&report);
+}
+
+static bool is_listened_to(const struct grebe__call_pick *pick)
+{
+    return pick->on_done != NULL || pick->n_listeners > 0;
 }
 
 void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *status,
@@ -185,7 +200,7 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
         return;
     now_ns = call->channel->host.env->now_ns;
     call->pick = (struct grebe__call_pick){0};
-    if (pick.on_done != NULL) {
+    if (is_listened_to(&pick)) {
         struct grebe_done_info info = {
             .status = status,
             .trailers = call->trailers.n > 0 ? &call->trailers : NULL,
@@ -193,12 +208,13 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
             .latency_ns = now_ns - pick.at_ns,
             .bytes_sent = has_sent,
             .bytes_received = has_received,
+            .is_discarded = !has_sent && status->code == GREBE_STATUS_OK,
         };
 
         if (pick.wants_load_report)
             tell_with_load(call, &pick, &info);
         else
-            pick.on_done(pick.on_done_arg, &info);
+            tell(call, &pick, &info);
     }
     grebe__subconn_call_ends(pick.subconn, has_sent && status->code == GREBE_STATUS_OK,
                              now_ns - pick.at_ns);

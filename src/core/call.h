@@ -51,13 +51,15 @@ struct grebe__call_handler {
     void (*on_status)(struct grebe_call *call);
 };
 
-/* The pick behind an attempt: on_done is owed to the policy exactly once. */
+/* The pick behind an attempt: its end is owed exactly once, to on_done and to the first
+ * n_listeners of call->listeners. */
 struct grebe__call_pick {
     struct grebe_subconn *subconn; /* a reference; NULL: no pick is open */
     grebe_pick_done_fn on_done;
     void *on_done_arg;
     struct grebe_metadata *metadata; /* a reference, or NULL */
     uint64_t at_ns;
+    uint32_t n_listeners;
     bool wants_load_report;
 };
 
@@ -102,6 +104,7 @@ struct grebe_call {
     struct grebe__list active; /* on channel->calls */
     struct grebe__timer timer; /* the deadline */
     struct grebe__call_pick pick;
+    struct grebe_pick_listener listeners[GREBE_PICK_LISTENERS]; /* to the end of `pick` */
     uint64_t picker_number; /* of the picker that was asked last */
     struct grebe__call_attempt attempt;
     struct grebe__method_meter *meter; /* the channel's; NULL: nobody records */

@@ -17,10 +17,10 @@ static void decline(struct grebe_channel *channel, struct grebe_call *call,
                     const struct grebe_pick *pick)
 {
     struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
-    struct grebe_done_info info = {.status = &ok, .now_ns = channel->host.env->now_ns};
+    struct grebe_done_info info = {
+        .status = &ok, .now_ns = channel->host.env->now_ns, .is_discarded = true};
 
-    if (pick->on_done != NULL)
-        pick->on_done(pick->on_done_arg, &info);
+    grebe_pick_end(pick, &info);
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
@@ -83,8 +83,11 @@ static void accept(struct grebe_channel *channel, struct grebe_call *call,
         .on_done_arg = pick->on_done_arg,
         .metadata = pick->metadata == NULL ? NULL : grebe_metadata_ref(pick->metadata),
         .at_ns = channel->host.env->now_ns,
+        .n_listeners = pick->n_listeners,
         .wants_load_report = wants_load_report(channel, pick),
     };
+    for (uint32_t i = 0; i < pick->n_listeners; i++)
+        call->listeners[i] = pick->listeners[i];
     grebe__call_counts_begin(&subconn->counts, call->pick.at_ns);
     call->attempt.labels = subconn->labels;
     transport = grebe__subconn_transport(subconn);
@@ -106,7 +109,7 @@ static const struct grebe_status no_reason = {
 void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
 {
     struct grebe__env *env = channel->host.env;
-    struct grebe_pick pick = {0};
+    struct grebe_pick pick;
     struct grebe_pick_args args = {
         .method = call->method,
         .metadata = call->metadata,
@@ -121,6 +124,7 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         return;
     }
     call->picker_number = channel->picker_number;
+    grebe_pick_init(&pick);
     if (args.explanation != NULL)
         grebe__explanation_pick_begins(args.explanation);
     grebe_picker_pick(channel->picker, &args, &pick);

@@ -7,11 +7,8 @@
 
 struct lab_open_call {
     uint64_t id;
-    struct grebe_subconn *subconn; /* a reference, as a channel holds one */
+    struct grebe_pick pick; /* with a reference to its subconn, as a channel holds one */
     uint64_t at_ns;
-    grebe_pick_done_fn on_done; /* may be NULL */
-    void *on_done_arg;
-    bool wants_load_report;
 };
 
 /* ---- Maps --------------------------------------------------------------------------- */
@@ -83,7 +80,6 @@ static void judge(struct lab *lab, struct grebe_pick *pick)
         break;
     }
     pick->kind = GREBE_PICK_QUEUE;
-    pick->on_done = NULL;
 }
 
 static void ask(struct lab *lab, const struct lab_call *call, struct grebe_pick *out)
@@ -97,7 +93,7 @@ static void ask(struct lab *lab, const struct lab_call *call, struct grebe_pick 
         .hash = call->has_hash ? &call->hash : NULL,
     };
 
-    *out = (struct grebe_pick){0};
+    grebe_pick_init(out);
     if (lab->picker == NULL)
         return;
     grebe_picker_pick(lab->picker, &args, out);
@@ -119,15 +115,14 @@ static void end(struct lab *lab, const struct lab_open_call *call,
     uint64_t now_ns = lab->sim.env.now_ns;
     const struct grebe_done_info info = {
         .status = &outcome->status,
-        .server_load = call->wants_load_report ? outcome->load : NULL,
+        .server_load = call->pick.wants_load_report ? outcome->load : NULL,
         .now_ns = now_ns,
         .latency_ns = outcome->has_latency ? outcome->latency_ns : now_ns - call->at_ns,
         .bytes_sent = true,
         .bytes_received = is_answer_of_backend(outcome->status.code),
     };
 
-    if (call->on_done != NULL)
-        call->on_done(call->on_done_arg, &info);
+    grebe_pick_end(&call->pick, &info);
 }
 
 static void end_open(struct lab *lab, struct lab_open_call *call,
@@ -135,7 +130,7 @@ static void end_open(struct lab *lab, struct lab_open_call *call,
 {
     grebe__map_remove(&lab->open_calls, &call->id);
     end(lab, call, outcome);
-    grebe_subconn_unref(call->subconn);
+    grebe_subconn_unref(call->pick.subconn);
     grebe_mem_free(lab->options.mem, call);
 }
 
@@ -150,7 +145,7 @@ static int keep_open(struct lab *lab, const struct lab_open_call *call)
     if (kept != NULL) {
         *kept = *call;
         if (grebe__map_put(&lab->open_calls, &kept->id, kept) == GREBE_OK) {
-            grebe_subconn_ref(kept->subconn);
+            grebe_subconn_ref(kept->pick.subconn);
             return GREBE_OK;
         }
         grebe_mem_free(lab->options.mem, kept);
@@ -172,14 +167,8 @@ static int begin(struct lab *lab, uint64_t id, const struct grebe_pick *pick,
 
     if (pick->kind != GREBE_PICK_COMPLETE)
         return GREBE_OK;
-    call = (struct lab_open_call){
-        .id = id,
-        .subconn = pick->subconn,
-        .at_ns = lab->sim.env.now_ns,
-        .on_done = pick->on_done,
-        .on_done_arg = pick->on_done_arg,
-        .wants_load_report = wants_load_report(lab, pick),
-    };
+    call = (struct lab_open_call){.id = id, .pick = *pick, .at_ns = lab->sim.env.now_ns};
+    call.pick.wants_load_report = wants_load_report(lab, pick);
     if (outcome == NULL)
         return keep_open(lab, &call);
     end(lab, &call, outcome);

@@ -383,10 +383,9 @@ static void complete(struct call *call)
         return;
     if (call->pick.wants_load_report)
         info.server_load = &load;
-    if (call->pick.on_done != NULL) {
-        call->pick.on_done(call->pick.on_done_arg, &info);
+    if (call->pick.on_done != NULL)
         count(&n_done);
-    }
+    grebe_pick_end(&call->pick, &info);
     grebe_subconn_unref(call->subconn);
     free(call);
 }
@@ -403,9 +402,10 @@ static void pick_once(struct grebe_picker *picker, size_t thread, struct grebe__
         .deadline_ns = UINT64_MAX,
         .random = grebe__rng_next(rng),
     };
-    struct grebe_pick pick = {0};
+    struct grebe_pick pick;
     struct call *call;
 
+    grebe_pick_init(&pick);
     grebe_picker_pick(picker, &args, &pick);
     count(&n_picks);
     if (pick.kind != GREBE_PICK_COMPLETE)
@@ -445,12 +445,16 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* ---- A parent of endpoint sharding whose pickers are owed an on_done ---------------------------- */
+/* ---- A parent of endpoint sharding whose pickers are owed an on_done, and listen ---------------- */
+
+/* With the policy itself as many as there is room for. */
+enum { LISTENERS = GREBE_PICK_LISTENERS };
 
 struct scatter_picker {
     struct grebe_picker base;
     struct grebe_client_conn *cc; /* a reference */
     uint32_t n_in_flight;         /* atomic */
+    uint32_t n_listening;         /* atomic */
     uint32_t n;
     struct grebe_picker *children[]; /* n references */
 };
@@ -463,6 +467,26 @@ static void scatter_done(void *arg, const struct grebe_done_info *info)
     assert_int_equal(info->status->code, GREBE_STATUS_OK);
     assert_true(__atomic_fetch_sub(&picker->n_in_flight, 1, __ATOMIC_RELAXED) > 0);
     grebe_picker_unref(&picker->base);
+}
+
+static void scatter_heard(void *arg, const struct grebe_done_info *info)
+{
+    struct scatter_picker *picker = arg;
+
+    assert_int_equal(info->status->code, GREBE_STATUS_OK);
+    assert_true(__atomic_fetch_sub(&picker->n_listening, 1, __ATOMIC_RELAXED) > 0);
+    grebe_picker_unref(&picker->base);
+}
+
+/* As parents of its own would. */
+static void scatter_listen(struct scatter_picker *picker, struct grebe_pick *out)
+{
+    for (int i = 0; i < LISTENERS; i++) {
+        __atomic_fetch_add(&picker->n_listening, 1, __ATOMIC_RELAXED);
+        grebe_picker_ref(&picker->base);
+        assert_true(grebe_pick_listen(out, scatter_heard, picker));
+    }
+    assert_false(grebe_pick_listen(out, scatter_heard, picker));
 }
 
 static void scatter_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
@@ -481,6 +505,7 @@ static void scatter_pick(struct grebe_picker *base, const struct grebe_pick_args
     out->on_done = scatter_done;
     out->on_done_arg = picker;
     grebe_picker_ref(base);
+    scatter_listen(picker, out);
 }
 
 static void scatter_picker_destroy(struct grebe_picker *base)
@@ -488,6 +513,7 @@ static void scatter_picker_destroy(struct grebe_picker *base)
     struct scatter_picker *picker = grebe_container_of(base, struct scatter_picker, base);
 
     assert_int_equal(__atomic_load_n(&picker->n_in_flight, __ATOMIC_RELAXED), 0);
+    assert_int_equal(__atomic_load_n(&picker->n_listening, __ATOMIC_RELAXED), 0);
     for (uint32_t i = 0; i < picker->n; i++)
         grebe_picker_unref(picker->children[i]);
     grebe_client_conn_unref(picker->cc);

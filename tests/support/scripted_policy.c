@@ -8,17 +8,49 @@
 
 struct script script;
 
+static void note_heard(char who)
+{
+    size_t length = strlen(script.heard);
+
+    if (length + 1 < sizeof script.heard)
+        script.heard[length] = who;
+}
+
 static void on_done(void *arg, const struct grebe_done_info *info)
 {
     (void)arg;
+    note_heard('d');
     script.n_done++;
     script.done_code = info->status->code;
     script.done_sent = info->bytes_sent;
     script.done_received = info->bytes_received;
+    script.done_discarded = info->is_discarded;
     script.done_had_trailers = info->trailers != NULL;
     script.done_had_load = info->server_load != NULL;
     script.done_cpu = info->server_load == NULL ? 0 : info->server_load->cpu_utilization;
     script.done_latency_ns = info->latency_ns;
+}
+
+/* Parents hear what the policy itself hears. */
+static void on_done_of_parent(void *arg, const struct grebe_done_info *info)
+{
+    const char *name = arg;
+
+    note_heard(*name);
+    if (*name == '0' && script.has_no_on_done)
+        return;
+    assert_int_equal(info->status->code, script.done_code);
+    assert_int_equal(info->latency_ns, script.done_latency_ns);
+    assert_int_equal(info->server_load != NULL, script.done_had_load);
+}
+
+static void listen_as_parents(struct grebe_pick *pick)
+{
+    static char names[] = "0123456789";
+
+    for (uint32_t i = 0; i < script.n_parents; i++)
+        if (!grebe_pick_listen(pick, on_done_of_parent, &names[i]))
+            script.n_refused++;
 }
 
 static void scripted_pick(struct grebe_picker *picker, const struct grebe_pick_args *args,
@@ -35,10 +67,11 @@ static void scripted_pick(struct grebe_picker *picker, const struct grebe_pick_a
     out->status = script.no_status != NULL ? NULL : &script.status;
     out->metadata = script.metadata;
     out->wants_load_report = script.wants_load_report;
-    out->on_done = on_done;
+    out->on_done = script.has_no_on_done ? NULL : on_done;
     out->subconn = script.picks != NULL ? script.picks : script.subconn;
     if (script.picks_nothing)
         out->subconn = NULL;
+    listen_as_parents(out);
 }
 
 static void scripted_picker_destroy(struct grebe_picker *picker)

@@ -22,12 +22,16 @@ struct script {
     struct grebe_subconn *picks;          /* not NULL: instead of its own */
     bool picks_nothing;                   /* COMPLETE without a subconn */
     bool wants_load_report;
-    uint32_t api; /* of its pickers; 0: the current one */
+    uint32_t n_parents;  /* that want to listen to the end of each pick, too */
+    bool has_no_on_done; /* of its own: the innermost parent's is it */
+    uint32_t api;        /* of its pickers; 0: the current one */
     /* What happened. */
     uint32_t n_picks, n_done;
     int done_code;
-    bool done_sent, done_received, done_had_trailers, done_had_load;
-    double done_cpu; /* of the load */
+    bool done_sent, done_received, done_had_trailers, done_had_load, done_discarded;
+    uint32_t n_refused; /* parents that could not listen */
+    char heard[256];    /* who heard of an end, in order: "d" the policy, "0" a parent */
+    double done_cpu;    /* of the load */
     uint64_t done_latency_ns;
     char picked_method[64];
     const struct grebe_metadata *picked_metadata; /* to compare */

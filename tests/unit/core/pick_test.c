@@ -164,12 +164,14 @@ TEST(subconn_that_is_not_ready_holds_the_call_and_done_is_told)
     assert_false(script.done_sent || script.done_received);
     assert_false(script.done_had_trailers || script.done_had_load);
     assert_int_equal(script.done_latency_ns, 0);
+    assert_true(script.done_discarded);
     grebe__env_enter(&b.sim.env);
     grebe_subconn_connect(script.subconn);
     grebe__env_leave(&b.sim.env);
     sim_settle(&b.sim);
     expect_echo(call, "a");
     assert_int_equal(script.n_done, 2);
+    assert_false(script.done_discarded);
     channel_bench_fini(&b);
 }
 
@@ -420,6 +422,7 @@ TEST(done_is_told_as_often_as_a_subconn_was_picked_whatever_happens)
     struct channel_bench b;
 
     scripted_start(&b, GREBE_PICK_COMPLETE);
+    script.n_parents = 2;
     scripted_server(&b)->latency_ns = 7 * MS;
     for (size_t i = 0; i < 40; i++) {
         calls[i] = channel_bench_call(&b, &options);
@@ -439,6 +442,8 @@ TEST(done_is_told_as_often_as_a_subconn_was_picked_whatever_happens)
     }
     channel_bench_advance_ms(&b, 100);
     assert_int_equal(script.n_done, script.n_picks);
+    for (size_t i = 0; i < script.n_picks; i++)
+        assert_memory_equal(script.heard + 3 * i, "d01", 3);
     for (size_t i = 0; i < 40; i++) {
         assert_true(grebe_call_is_done(calls[i]));
         grebe_call_unref(calls[i]);
@@ -529,6 +534,87 @@ TEST(done_comes_for_a_call_that_got_no_stream)
     channel_bench_cancel(&b, first);
     grebe_call_unref(first);
     channel_bench_fini(&b);
+}
+
+/* ---- Parents that listen ----------------------------------------------------------------------- */
+
+/* One more than there is room for: it is told that it will not hear. */
+TEST(parents_hear_after_the_policy_from_the_innermost_out)
+{
+    struct channel_bench b;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    script.n_parents = 1 + GREBE_PICK_LISTENERS;
+    expect_echo(channel_bench_call(&b, NULL), "a");
+    assert_string_equal(script.heard, "d0123");
+    assert_int_equal(script.n_refused, 1);
+    channel_bench_fini(&b);
+}
+
+TEST(a_policy_that_does_not_listen_leaves_its_place_to_a_parent)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    script.has_no_on_done = true;
+    script.n_parents = 2 + GREBE_PICK_LISTENERS;
+    script.done_code = GREBE_STATUS_OK;
+    scripted_server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    assert_int_equal(script.n_refused, 1);
+    assert_string_equal(script.heard, "");
+    sim_answer(sim_server_request(scripted_server(&b)), "ping", 4);
+    sim_settle(&b.sim);
+    expect_echo(call, "a");
+    assert_string_equal(script.heard, "01234");
+    channel_bench_fini(&b);
+}
+
+/* What is no COMPLETE has no end. */
+TEST(nobody_listens_to_a_pick_that_sends_the_call_nowhere)
+{
+    struct channel_bench b;
+
+    scripted_start(&b, GREBE_PICK_FAIL);
+    script.n_parents = 3;
+    expect_status(channel_bench_call(&b, NULL), GREBE_STATUS_UNAVAILABLE,
+                  "the picker says no");
+    assert_int_equal(script.n_refused, 3);
+    assert_string_equal(script.heard, "");
+    channel_bench_fini(&b);
+}
+
+TEST(parents_hear_of_a_pick_that_came_too_late)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    script.n_parents = 2;
+    sim_server_kill(scripted_server(&b), "reset");
+    sim_settle(&b.sim);
+    call = channel_bench_call(&b, NULL);
+    assert_string_equal(script.heard, "d01");
+    channel_bench_cancel(&b, call);
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
+/* A picker that was compiled before there were listeners, and does not know their place. */
+TEST(a_picker_of_an_earlier_api_is_listened_to_by_parents_of_this_one)
+{
+    struct channel_bench b;
+
+    for (uint32_t api = 1; api < GREBE_BALANCER_API; api++) {
+        scripted_start(&b, GREBE_PICK_COMPLETE);
+        script.api = api;
+        script.n_parents = 2;
+        scripted_publish(&b, GREBE_READY);
+        expect_echo(channel_bench_call(&b, NULL), "a");
+        assert_string_equal(script.heard, "d01");
+        channel_bench_fini(&b);
+    }
 }
 
 /* ---- With pick_first: what a caller sees ----------------------------------------------------- */
@@ -642,6 +728,12 @@ int main(void)
         cmocka_unit_test(done_has_the_trailers_there_were),
         cmocka_unit_test(done_comes_for_a_cancelled_call),
         cmocka_unit_test(done_comes_for_a_call_that_got_no_stream),
+        cmocka_unit_test(parents_hear_after_the_policy_from_the_innermost_out),
+        cmocka_unit_test(a_policy_that_does_not_listen_leaves_its_place_to_a_parent),
+        cmocka_unit_test(nobody_listens_to_a_pick_that_sends_the_call_nowhere),
+        cmocka_unit_test(parents_hear_of_a_pick_that_came_too_late),
+        cmocka_unit_test(
+            a_picker_of_an_earlier_api_is_listened_to_by_parents_of_this_one),
         cmocka_unit_test(a_handshake_that_fails_is_told_before_the_deadline),
         cmocka_unit_test(a_call_that_waits_for_a_dead_server_ends_at_its_deadline),
         cmocka_unit_test(a_call_that_waits_completes_when_a_good_address_comes),
