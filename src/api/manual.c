@@ -12,20 +12,10 @@
 #include "base/options.h"
 #include "base/ref.h"
 #include "core/env.h"
-#include "core/options.h"
 #include "core/resolver_conn.h"
-#include "core/status.h"
 #include "io/lock.h"
 #include "resolver/endpoint_list.h"
-
-/* What the application said: a state, or else an error.  Immutable and counted. */
-struct news {
-    const struct grebe_mem *mem;
-    uint32_t refs;
-    bool is_error;
-    struct grebe__status error;
-    struct grebe_resolver_state state; /* its text and its references are ours */
-};
+#include "resolver/snapshot.h"
 
 struct grebe_manual_resolver {
     struct grebe_resolver_builder builder;
@@ -35,8 +25,8 @@ struct grebe_manual_resolver {
     struct grebe__lock lock; /* guards what follows */
     struct grebe__list outlets;
     uint64_t n_builds;
-    struct news *state; /* the last; NULL: there is none */
-    struct news *error; /* newer than the state; NULL: there is none */
+    struct grebe__snapshot *state; /* the last; NULL: there is none */
+    struct grebe__snapshot *error; /* newer than the state; NULL: there is none */
     char scheme[];
 };
 
@@ -58,107 +48,10 @@ struct delivery {
     struct grebe__list link; /* while they are made */
     struct grebe__task task;
     struct grebe__effect told;
-    struct outlet *outlet; /* a reference */
-    struct news *news;     /* a reference */
+    struct outlet *outlet;        /* a reference */
+    struct grebe__snapshot *news; /* a reference */
     int result;
 };
-
-/* ---- News --------------------------------------------------------------------------- */
-
-static void unref_news(struct news *news)
-{
-    const struct grebe_resolver_state *state;
-
-    if (news == NULL || !grebe__ref_put(&news->refs))
-        return;
-    state = &news->state;
-    for (size_t i = 0; i < state->n_endpoints; i++)
-        grebe_endpoint_unref(state->endpoints[i]);
-    grebe_mem_free(news->mem, (void *)(uintptr_t)state->endpoints);
-    grebe_mem_free(news->mem, (void *)(uintptr_t)state->service_config);
-    grebe_mem_free(news->mem, (void *)(uintptr_t)state->service_config_error);
-    grebe_mem_free(news->mem, (void *)(uintptr_t)state->source);
-    grebe_attributes_unref(state->attributes);
-    grebe__status_fini(&news->error);
-    grebe_mem_free(news->mem, news);
-}
-
-static struct news *ref_news(struct news *news)
-{
-    if (news != NULL)
-        grebe__ref_get(&news->refs);
-    return news;
-}
-
-static struct news *new_news(const struct grebe_mem *mem)
-{
-    struct news *news = grebe_mem_zalloc(mem, sizeof *news);
-
-    if (news == NULL)
-        return NULL;
-    news->mem = mem;
-    news->refs = 1;
-    news->state = (struct grebe_resolver_state)GREBE_RESOLVER_STATE_INIT;
-    grebe__status_init(&news->error, mem);
-    return news;
-}
-
-static struct news *news_of_error(const struct grebe_mem *mem,
-                                  const struct grebe_status *status)
-{
-    struct news *news = new_news(mem);
-
-    if (news == NULL)
-        return NULL;
-    news->is_error = true;
-    grebe__status_copy(&news->error, status);
-    return news;
-}
-
-static bool copy_text(const struct grebe_mem *mem, const char *from, const char **out)
-{
-    *out = from == NULL ? NULL : grebe_mem_strdup(mem, from);
-    return from == NULL || *out != NULL;
-}
-
-static bool copy_endpoints(const struct grebe_mem *mem,
-                           const struct grebe_resolver_state *from,
-                           struct grebe_resolver_state *out)
-{
-    struct grebe_endpoint **endpoints;
-
-    if (from->n_endpoints == 0)
-        return true;
-    endpoints = grebe_mem_alloc(mem, from->n_endpoints * sizeof(struct grebe_endpoint *));
-    if (endpoints == NULL)
-        return false;
-    for (size_t i = 0; i < from->n_endpoints; i++)
-        endpoints[i] = grebe_endpoint_ref(from->endpoints[i]);
-    out->endpoints = endpoints;
-    out->n_endpoints = from->n_endpoints;
-    return true;
-}
-
-static struct news *news_of_state(const struct grebe_mem *mem,
-                                  const struct grebe_resolver_state *given)
-{
-    struct grebe_resolver_state from = grebe__resolver_state_complete(given), *to;
-    struct news *news = new_news(mem);
-
-    if (news == NULL)
-        return NULL;
-    to = &news->state;
-    to->attributes = grebe_attributes_ref(from.attributes);
-    to->ttl_ns = from.ttl_ns;
-    to->next_refresh_ns = from.next_refresh_ns;
-    if (copy_endpoints(mem, &from, to) &&
-        copy_text(mem, from.service_config, &to->service_config) &&
-        copy_text(mem, from.service_config_error, &to->service_config_error) &&
-        copy_text(mem, from.source, &to->source))
-        return news;
-    unref_news(news);
-    return NULL;
-}
 
 /* ---- The object --------------------------------------------------------------------- */
 
@@ -173,8 +66,8 @@ void grebe_manual_resolver_unref(struct grebe_manual_resolver *manual)
 {
     if (manual == NULL || !grebe__ref_put(&manual->refs))
         return;
-    unref_news(manual->state);
-    unref_news(manual->error);
+    grebe__snapshot_unref(manual->state);
+    grebe__snapshot_unref(manual->error);
     grebe__lock_fini(&manual->lock);
     grebe_mem_free(manual->mem, manual);
 }
@@ -263,7 +156,7 @@ static void free_delivery(struct delivery *delivery)
 {
     struct outlet *outlet = delivery->outlet;
 
-    unref_news(delivery->news);
+    grebe__snapshot_unref(delivery->news);
     grebe_mem_free(outlet->manual->mem, delivery);
     unref_outlet(outlet);
 }
@@ -283,7 +176,7 @@ static void deliver(struct grebe__task *task)
 {
     struct delivery *delivery = grebe_container_of(task, struct delivery, task);
     struct outlet *outlet = delivery->outlet;
-    const struct news *news = delivery->news;
+    const struct grebe__snapshot *news = delivery->news;
 
     if (outlet->conn != NULL && news->is_error) {
         grebe_resolver_conn_report_error(outlet->conn, &news->error.view);
@@ -297,7 +190,7 @@ static void deliver(struct grebe__task *task)
     free_delivery(delivery);
 }
 
-static struct delivery *new_delivery(struct outlet *outlet, struct news *news)
+static struct delivery *new_delivery(struct outlet *outlet, struct grebe__snapshot *news)
 {
     struct delivery *delivery = grebe_mem_zalloc(outlet->manual->mem, sizeof *delivery);
 
@@ -307,12 +200,12 @@ static struct delivery *new_delivery(struct outlet *outlet, struct news *news)
     grebe__effect_init(&delivery->told, tell_result);
     delivery->task.run = deliver;
     delivery->outlet = ref_outlet(outlet);
-    delivery->news = ref_news(news);
+    delivery->news = grebe__snapshot_ref(news);
     return delivery;
 }
 
-static bool prepare_all(struct grebe_manual_resolver *manual, struct news *news,
-                        struct grebe__list *deliveries)
+static bool prepare_all(struct grebe_manual_resolver *manual,
+                        struct grebe__snapshot *news, struct grebe__list *deliveries)
 {
     grebe__list_foreach (link, &manual->outlets) {
         struct delivery *delivery =
@@ -346,8 +239,8 @@ static void free_all(struct grebe__list *deliveries)
 }
 
 /* Takes over the reference.  An error leaves the last state in place. */
-static void remember(struct grebe_manual_resolver *manual, struct news *news,
-                     struct news **state, struct news **error)
+static void remember(struct grebe_manual_resolver *manual, struct grebe__snapshot *news,
+                     struct grebe__snapshot **state, struct grebe__snapshot **error)
 {
     *error = manual->error;
     manual->error = NULL;
@@ -360,9 +253,9 @@ static void remember(struct grebe_manual_resolver *manual, struct news *news,
 }
 
 /* Takes over the reference, NULL: out of memory.  All channels or none. */
-static int publish(struct grebe_manual_resolver *manual, struct news *news)
+static int publish(struct grebe_manual_resolver *manual, struct grebe__snapshot *news)
 {
-    struct news *old_state = NULL, *old_error = NULL;
+    struct grebe__snapshot *old_state = NULL, *old_error = NULL;
     struct grebe__list deliveries;
     bool is_ready;
 
@@ -372,27 +265,27 @@ static int publish(struct grebe_manual_resolver *manual, struct news *news)
     grebe__lock_acquire(&manual->lock);
     is_ready = prepare_all(manual, news, &deliveries);
     if (is_ready) {
-        remember(manual, ref_news(news), &old_state, &old_error);
+        remember(manual, grebe__snapshot_ref(news), &old_state, &old_error);
         post_all(&deliveries);
     }
     grebe__lock_release(&manual->lock);
     free_all(&deliveries);
-    unref_news(old_state);
-    unref_news(old_error);
-    unref_news(news);
+    grebe__snapshot_unref(old_state);
+    grebe__snapshot_unref(old_error);
+    grebe__snapshot_unref(news);
     return is_ready ? GREBE_OK : GREBE_ERR_NOMEM;
 }
 
 int grebe_manual_resolver_update(struct grebe_manual_resolver *manual,
                                  const struct grebe_resolver_state *state)
 {
-    return publish(manual, news_of_state(manual->mem, state));
+    return publish(manual, grebe__snapshot_of_state(manual->mem, state));
 }
 
 int grebe_manual_resolver_report_error(struct grebe_manual_resolver *manual,
                                        const struct grebe_status *status)
 {
-    return publish(manual, news_of_error(manual->mem, status));
+    return publish(manual, grebe__snapshot_of_error(manual->mem, status));
 }
 
 int grebe_manual_resolver_set_addresses(struct grebe_manual_resolver *manual,
@@ -467,7 +360,7 @@ static struct outlet *new_outlet(struct grebe_manual_resolver *manual,
 static bool open_outlet(struct outlet *outlet, struct delivery *first[2])
 {
     struct grebe_manual_resolver *manual = outlet->manual;
-    struct news *known[2];
+    struct grebe__snapshot *known[2];
     bool is_ready = true;
 
     grebe__lock_acquire(&manual->lock);

@@ -29,22 +29,14 @@ static bool parse_v4(const char *text, size_t length, unsigned char bytes[4])
     return text == end;
 }
 
-static int hex_digit(char c)
-{
-    c = grebe__ascii_lower(c);
-    if (grebe__ascii_is_digit(c))
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Up to four digits; how many there were. */
 static size_t parse_group(const char *text, const char *end, unsigned *out)
 {
     size_t n = 0;
 
     *out = 0;
-    for (; text + n < end && n < 4 && hex_digit(text[n]) >= 0; n++)
-        *out = *out * 16 + (unsigned)hex_digit(text[n]);
+    for (; text + n < end && n < 4 && grebe__hex_value(text[n]) >= 0; n++)
+        *out = *out * 16 + (unsigned)grebe__hex_value(text[n]);
     return n;
 }
 

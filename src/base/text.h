@@ -49,6 +49,14 @@ static inline bool grebe__ascii_is_alpha(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
+/* Of a hexadecimal digit; -1 if it is none. */
+static inline int grebe__hex_value(char c)
+{
+    c = grebe__ascii_lower(c);
+    if (grebe__ascii_is_digit(c))
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 int grebe__ascii_casecmp(const char *a, const char *b);
 bool grebe__ascii_equal_fold(const char *a, size_t a_length, const char *b); /* b: text */
 

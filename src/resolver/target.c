@@ -30,23 +30,16 @@ static char *keep(struct cutter *cutter, const char *bytes, size_t length)
     return piece;
 }
 
-static int hex_value(char c)
-{
-    c = grebe__ascii_lower(c);
-    if (grebe__ascii_is_digit(c))
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that an escape at the start of `text` stands for; -1 if there is none.  A NUL
  * cannot be part of a C string. */
 static int escaped_byte(const char *text, size_t length)
 {
     int byte;
 
-    if (length < 3 || text[0] != '%' || hex_value(text[1]) < 0 || hex_value(text[2]) < 0)
+    if (length < 3 || text[0] != '%' || grebe__hex_value(text[1]) < 0 ||
+        grebe__hex_value(text[2]) < 0)
         return -1;
-    byte = hex_value(text[1]) * 16 + hex_value(text[2]);
+    byte = grebe__hex_value(text[1]) * 16 + grebe__hex_value(text[2]);
     return byte == 0 ? -1 : byte;
 }
 
