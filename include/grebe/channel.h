@@ -100,6 +100,19 @@ struct grebe_channel_options {
     /* The id of a channel that this one serves, under which grebe/channelz.h shows it; its
      * allocator outlives this channel.  0: it stands for itself. */
     int64_t channelz_parent;
+
+    /* ---- An HTTP proxy on the way. */
+
+    /* "http://user:password@host:port": connections go through this HTTP proxy, by CONNECT
+     * (gRFC A1); port 80 and no credentials unless given.  NULL, "": none.  The library
+     * never looks into the environment.  Not together with a dialer. */
+    const char *proxy;
+    /* Who is reached without it, as in NO_PROXY: "example.com,.corp,10.0.0.0/8,host:80" or
+     * "*"; NULL: nobody but this machine, which always is. */
+    const char *no_proxy;
+    /* Look dns:/// names up although there is a proxy: calls are balanced over what they
+     * resolve to.  Otherwise the proxy gets the name, and finds one backend. */
+    bool resolves_names_locally;
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

@@ -21,8 +21,8 @@ struct grebe_resolver_watch;
 typedef void (*grebe_resolve_fn)(void *arg, const struct grebe_resolver_state *state,
                                  const struct grebe_status *error, const char *scheme);
 
-/* Start resolving `target`.  Of `options` (NULL: defaults) resolvers, DNS and log matter,
- * and credentials are not needed.  GREBE_ERR_TARGET and what the resolver's build()
+/* Start resolving `target`.  Of `options` (NULL: defaults) resolvers, DNS, proxy and log
+ * matter, and credentials are not needed.  GREBE_ERR_TARGET and what the resolver's build()
  * answers, with `diag`.  *out is the caller's to destroy. */
 GREBE_API int
 grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,

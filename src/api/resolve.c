@@ -5,6 +5,7 @@
 #include "core/options.h"
 #include "core/resolver_conn.h"
 #include "io/loop.h"
+#include "resolver/proxied.h"
 #include "resolver/target.h"
 
 struct grebe_resolver_watch {
@@ -14,6 +15,8 @@ struct grebe_resolver_watch {
     struct grebe_loop *loop; /* a reference */
     struct grebe_target *target;
     const struct grebe_resolver_builder *builder; /* a reference */
+    struct grebe__proxy proxy;                    /* if has_proxy */
+    bool has_proxy, has_dialer;
     struct grebe_resolver *resolver;
     grebe_resolve_fn on_result;
     void *arg;
@@ -54,6 +57,8 @@ static void free_watch(struct grebe_resolver_watch *watch)
 
     grebe__target_free(watch->mem, watch->target);
     grebe__resolver_builder_unref(watch->builder);
+    if (watch->has_proxy)
+        grebe__proxy_fini(&watch->proxy, watch->mem);
     grebe_mem_free(watch->mem, watch);
     grebe_loop_unref(loop);
 }
@@ -61,10 +66,11 @@ static void free_watch(struct grebe_resolver_watch *watch)
 static void build(void *arg)
 {
     struct grebe_resolver_watch *watch = arg;
-    struct grebe_resolver_options options = {.builder = watch->builder};
+    const struct grebe_resolver_options options = {.has_dialer = watch->has_dialer};
 
-    watch->result = watch->builder->build(watch->target, &watch->conn, &options,
-                                          watch->diag, &watch->resolver);
+    watch->result = grebe__resolver_build(
+        watch->builder, watch->has_proxy ? &watch->proxy : NULL, watch->target,
+        &watch->conn, options, watch->diag, &watch->resolver);
     if (watch->result == GREBE_OK)
         grebe__env_hold(watch->conn.env);
 }
@@ -86,6 +92,7 @@ int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
     watch->on_result = on_result;
     watch->arg = arg;
     watch->diag = diag;
+    watch->has_dialer = options.dialer != NULL;
     watch->dns = grebe__channel_options_dns(&options);
     watch->conn = (struct grebe_resolver_conn){
         .ops = &conn_ops,
@@ -99,6 +106,9 @@ int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
                                  &watch->builder);
     if (result == GREBE_OK)
         grebe__resolver_builder_ref(watch->builder);
+    if (result == GREBE_OK)
+        result = grebe__channel_options_proxy(&options, options.mem, diag, &watch->proxy,
+                                              &watch->has_proxy);
     if (result == GREBE_OK)
         result = grebe__loop_call(loop, build, watch);
     if (result == GREBE_OK)

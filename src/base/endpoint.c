@@ -162,6 +162,16 @@ uint64_t grebe_address_hash(const struct grebe_address *address)
     return name == NULL ? hash : grebe__hash64(name, strlen(name), hash);
 }
 
+bool grebe__address_is_local(const struct grebe_address *address)
+{
+    const char *network =
+        grebe_attributes_get(address->attributes, &GREBE_ATTRIBUTE_NETWORK);
+
+    return (network != NULL && strcmp(network, "unix") == 0) ||
+           strncmp(address->text, "unix:", 5) == 0 ||
+           strncmp(address->text, "unix-abstract:", 14) == 0;
+}
+
 /* ---- Endpoint ---------------------------------------------------------------------- */
 
 struct grebe_endpoint {

@@ -247,6 +247,9 @@ static int set_up(struct grebe_channel *channel,
         (result = set_authority(channel, params, diag)) != GREBE_OK ||
         (result = set_user_agent(channel, options->user_agent)) != GREBE_OK ||
         (result = set_transport_options(channel, options)) != GREBE_OK ||
+        (result = grebe__channel_options_proxy(options, channel->host.mem, diag,
+                                               &channel->proxy, &channel->has_proxy)) !=
+            GREBE_OK ||
         (result = set_recorders(channel, options, diag)) != GREBE_OK)
         return result;
     channel->host.build_options = (struct grebe_build_options){
@@ -335,6 +338,8 @@ void grebe__channel_unref(struct grebe_channel *channel)
     grebe__service_config_unref(channel->default_config);
     grebe_lb_config_unref(channel->default_lb);
     grebe_credentials_unref(channel->transport_options.credentials);
+    if (channel->has_proxy)
+        grebe__proxy_fini(&channel->proxy, mem);
     grebe_mem_free(mem, channel->tcp_congestion);
     grebe_mem_free(mem, channel->user_agent);
     grebe_mem_free(mem, channel->own_user_agent);

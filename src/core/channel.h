@@ -33,6 +33,7 @@
 #include "core/resolver_conn.h"
 #include "core/status.h"
 #include "core/transport.h"
+#include "resolver/proxy.h"
 
 /* One who wants to know when the state changes.  Off the list once told. */
 struct grebe__state_waiter {
@@ -52,6 +53,8 @@ struct grebe_channel {
     char *own_user_agent;       /* the application's part of it; "" if there is none */
     char *tcp_congestion;       /* or NULL */
     struct grebe_dialer dialer; /* if transport_options has it */
+    struct grebe__proxy proxy;  /* if has_proxy */
+    bool has_proxy;
     struct grebe_target *target;
     const struct grebe_resolver_builder *resolver_builder; /* a reference */
     struct grebe__transport_options transport_options;

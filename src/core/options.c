@@ -48,6 +48,29 @@ grebe__channel_options_complete(const struct grebe_channel_options *from)
     return options;
 }
 
+int grebe__channel_options_proxy(const struct grebe_channel_options *options,
+                                 const struct grebe_mem *mem, struct grebe_diag *diag,
+                                 struct grebe__proxy *out, bool *has_proxy)
+{
+    int error;
+
+    *has_proxy = false;
+    if (options->proxy == NULL || options->proxy[0] == '\0')
+        return GREBE_OK;
+    if (options->dialer != NULL) {
+        grebe_diag_set(diag,
+                       "proxy and dialer: the dialer makes all connections; set one "
+                       "of them");
+        return GREBE_ERR_INVALID;
+    }
+    error = grebe__proxy_init(out, mem, options->proxy, options->no_proxy, diag);
+    if (error != GREBE_OK)
+        return error;
+    out->resolves_here = options->resolves_names_locally;
+    *has_proxy = true;
+    return GREBE_OK;
+}
+
 struct grebe_dialer grebe__dialer_complete(const struct grebe_dialer *from)
 {
     struct grebe_dialer dialer = GREBE_DIALER_INIT;

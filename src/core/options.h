@@ -9,11 +9,17 @@
 #include <grebe/resolver.h>
 
 #include "core/resolver_conn.h"
+#include "resolver/proxy.h"
 #include "resolver/target.h"
 
 /* What `from` has, and defaults for what it is too old to have.  `from` NULL: defaults. */
 struct grebe_channel_options
 grebe__channel_options_complete(const struct grebe_channel_options *from);
+/* The proxy of these options: *has_proxy says whether there is one, and then it is to be
+ * freed with `mem`.  GREBE_ERR_INVALID with `diag`, or GREBE_ERR_NOMEM. */
+int grebe__channel_options_proxy(const struct grebe_channel_options *options,
+                                 const struct grebe_mem *mem, struct grebe_diag *diag,
+                                 struct grebe__proxy *out, bool *has_proxy);
 struct grebe_dialer grebe__dialer_complete(const struct grebe_dialer *from);
 
 /* Who resolves the targets of a channel with these options. */

@@ -22,6 +22,7 @@
 #include "core/health.h"
 #include "core/options.h"
 #include "core/subconn.h"
+#include "resolver/proxied.h"
 
 static struct grebe_channel *channel_of(struct grebe_resolver_conn *conn)
 {
@@ -324,15 +325,15 @@ int grebe__channel_start_resolver(struct grebe_channel *channel)
 {
     struct grebe_resolver_options options = {
         .ignores_service_config = channel->ignores_resolver_service_config,
-        .builder = channel->resolver_builder,
         .has_dialer = channel->transport_options.dialer != NULL,
     };
     struct grebe_diag diag = {""};
     struct grebe_status status;
     int result;
 
-    result = channel->resolver_builder->build(channel->target, &channel->resolver_conn,
-                                              &options, &diag, &channel->resolver);
+    result = grebe__resolver_build(
+        channel->resolver_builder, channel->has_proxy ? &channel->proxy : NULL,
+        channel->target, &channel->resolver_conn, options, &diag, &channel->resolver);
     if (result == GREBE_OK || result == GREBE_ERR_NOMEM)
         return result;
     if (diag.text[0] == '\0')

@@ -142,14 +142,6 @@ static const char *parse_tcp(const char *text, struct grebe__destination *out)
     return NULL;
 }
 
-bool grebe__address_is_local(const struct grebe_address *address)
-{
-    const char *network =
-        grebe_attributes_get(grebe_address_attributes(address), &GREBE_ATTRIBUTE_NETWORK);
-
-    return network != NULL && strcmp(network, "unix") == 0;
-}
-
 const char *grebe__destination_parse(const char *text, bool is_local,
                                      struct grebe__destination *out)
 {

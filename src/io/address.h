@@ -17,8 +17,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <grebe/endpoint.h>
-
 #include "channelz/counts.h"
 
 struct grebe__socket_address {
@@ -40,11 +38,8 @@ struct grebe__destination {
     uint16_t port;
 };
 
-/* The network of `address` is "unix". */
-bool grebe__address_is_local(const struct grebe_address *address);
-
-/* `is_local`: the network of the address is "unix".  NULL, or what is wrong with `text`:
- * static, "the port is missing". */
+/* `is_local`: the address is a Unix socket even if its text does not say so.  NULL, or
+ * what is wrong with `text`: static, "the port is missing". */
 const char *grebe__destination_parse(const char *text, bool is_local,
                                      struct grebe__destination *out);
 

@@ -15,6 +15,7 @@
 #include <grebe/endpoint.h>
 
 #include "base/assert.h"
+#include "base/endpoint.h"
 #include "core/dns.h"
 #include "core/transport.h"
 #include "io/address.h"

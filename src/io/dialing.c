@@ -8,9 +8,9 @@
 #include <grebe/endpoint.h>
 
 #include "base/assert.h"
+#include "base/endpoint.h"
 #include "base/ref.h"
 #include "core/transport.h"
-#include "io/address.h"
 #include "io/lock.h"
 #include "io/loop.h"
 

@@ -375,6 +375,11 @@ static size_t service_prefix(const char *name, size_t length)
     return at;
 }
 
+bool grebe__dns_is_service(const char *endpoint)
+{
+    return service_prefix(endpoint, strcspn(endpoint, ":")) > 0;
+}
+
 /* A service's ports are in its records.  One in the target would be ignored, and its
  * author would not know why. */
 static const char *make_service(const char *text, struct grebe__host_port *parts)

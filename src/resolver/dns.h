@@ -24,8 +24,13 @@
 #ifndef GREBE_RESOLVER_DNS_H
 #define GREBE_RESOLVER_DNS_H
 
+#include <stdbool.h>
+
 #include <grebe/resolver.h>
 
 extern const struct grebe_resolver_builder grebe__dns_resolver;
+
+/* "_service._proto.domain" (RFC 2782). */
+bool grebe__dns_is_service(const char *endpoint);
 
 #endif

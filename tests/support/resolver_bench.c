@@ -7,6 +7,8 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "core/hop.h"
+#include "resolver/proxied.h"
 #include "resolver/target.h"
 
 static struct resolver_bench *of(struct grebe_resolver_conn *conn)
@@ -44,9 +46,14 @@ static int on_update(struct grebe_resolver_conn *conn,
     for (size_t i = 0; i < state->n_endpoints; i++) {
         struct grebe_endpoint *endpoint = state->endpoints[i];
 
-        for (size_t k = 0; k < grebe_endpoint_n_addresses(endpoint); k++)
-            grebe__text_printf(&text, "%s%s", k == 0 ? " " : "+",
-                               grebe_address_text(grebe_endpoint_address(endpoint, k)));
+        for (size_t k = 0; k < grebe_endpoint_n_addresses(endpoint); k++) {
+            const struct grebe_address *address = grebe_endpoint_address(endpoint, k);
+            const struct grebe__hop *hop = grebe__hop_of(address);
+
+            grebe__text_printf(&text, "%s%s%s%s", k == 0 ? " " : "+",
+                               grebe_address_text(address), hop == NULL ? "" : "~",
+                               hop == NULL ? "" : hop->address);
+        }
         if (bench->n_endpoints < GREBE_ARRAY_LEN(bench->endpoints))
             bench->endpoints[bench->n_endpoints++] = grebe_endpoint_ref(endpoint);
     }
@@ -123,7 +130,8 @@ void resolver_bench_fini(struct resolver_bench *bench)
 
 int resolver_bench_build(struct resolver_bench *bench, const char *target)
 {
-    struct grebe__target_options options = {0};
+    struct grebe__target_options options = {.resolvers = bench->builders,
+                                            .n_resolvers = bench->n_builders};
     struct grebe_resolver_options how = {.ignores_service_config = bench->ignores_config};
     const struct grebe_resolver_builder *builder;
     int result = grebe__target_parse(NULL, target, &options, &bench->diag, &bench->target,
@@ -131,8 +139,8 @@ int resolver_bench_build(struct resolver_bench *bench, const char *target)
 
     assert_int_equal(result, GREBE_OK);
     grebe__env_enter(&bench->sim.env);
-    result =
-        builder->build(bench->target, &bench->conn, &how, &bench->diag, &bench->resolver);
+    result = grebe__resolver_build(builder, bench->proxy, bench->target, &bench->conn,
+                                   how, &bench->diag, &bench->resolver);
     grebe__env_leave(&bench->sim.env);
     return result;
 }

@@ -5,6 +5,7 @@
  *
  *   "update 10.0.0.1:443 10.0.0.2:443"     an update with these endpoints
  *   "update 10.0.0.1:443+[::1]:443"        one with several addresses
+ *   "update host:443~10.0.0.9:3128"        one that is reached through a proxy
  *   "update 10.0.0.1:443 but why"          with a service config that could not be had
  *   "error UNAVAILABLE dns: ..."           report_error()
  *
@@ -26,6 +27,9 @@ struct resolver_bench {
     struct grebe_resolver_conn conn;
     bool ignores_config; /* the channel is not interested in service configs */
     int verdict;         /* what updates are answered with */
+    const struct grebe__proxy *proxy; /* NULL: none.  Set before the build */
+    const struct grebe_resolver_builder *const *builders; /* asked before the registry */
+    size_t n_builders;
     struct grebe_target *target;
     struct grebe_resolver *resolver;
     struct grebe_diag diag;
