@@ -55,6 +55,9 @@ struct grebe__connector_ops {
     /* Start.  dial->on_done comes in a later turn, once, unless it is cancelled. */
     void (*dial)(struct grebe__env *env, struct grebe__dial *dial);
     void (*cancel)(struct grebe__env *env, struct grebe__dial *dial);
+    /* What it waits for at this moment, for people: "tls handshake". */
+    void (*stage)(struct grebe__env *env, const struct grebe__dial *dial, char *buf,
+                  size_t size);
 };
 
 /* Asks the DNS.  core/dns.h has struct grebe__lookup. */

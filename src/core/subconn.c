@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/subconn.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <grebe/producer.h>
@@ -249,6 +250,17 @@ static void note_error(struct grebe__subconn *subconn, const char *error)
         grebe__status_copy(&subconn->round_error, &last->view);
 }
 
+/* The time is up; what it was spent on tells most. */
+static void note_timeout(struct grebe__subconn *subconn)
+{
+    struct grebe__env *env = subconn->channel->host.env;
+    char stage[256], text[256 + sizeof ": timed out"];
+
+    env->connector->stage(env, &subconn->dial, stage, sizeof stage);
+    snprintf(text, sizeof text, "%s: timed out", stage);
+    note_error(subconn, text);
+}
+
 /* ---- Transitions ------------------------------------------------------------------ */
 
 static void tell_state(struct grebe__subconn *subconn, enum grebe_connectivity state,
@@ -492,7 +504,7 @@ static void step_attempt(struct grebe__subconn *subconn, enum event event,
             else
                 give_up_round(subconn);
         } else if (event == EVENT_TIMER) {
-            note_error(subconn, "connect: timed out");
+            note_timeout(subconn);
             give_up_round(subconn);
         }
         return;

@@ -116,24 +116,31 @@ static void end_session(struct grebe__connection *connection, const char *why,
         grebe__h2_lost(h2, why, label);
 }
 
+const char *grebe__connection_stage(const struct grebe__connection *connection)
+{
+    static const char *const stages[] = {
+        [CONNECTING] = "connect",
+        [HANDSHAKING] = "tls handshake",
+        [GREETING] = "http/2 handshake",
+        [OPEN] = "",
+        [CLOSED] = "",
+    };
+
+    return stages[connection->phase];
+}
+
 /* Says in which phase it went wrong, and tells the owner if there still is one. */
 static void lose(struct grebe__connection *connection, const char *why, const char *label)
 {
-    static const char *const phases[] = {
-        [CONNECTING] = "connect: ",
-        [HANDSHAKING] = "tls handshake: ",
-        [GREETING] = "http/2 handshake: ",
-        [OPEN] = "",
-    };
     struct grebe__connection_owner *owner = connection->owner;
     char error[GREBE__CONNECTION_ERROR_MAX];
-    const char *reason = "";
+    const char *reason = "", *stage = grebe__connection_stage(connection);
 
     if (connection->phase == CLOSED)
         return;
     if (connection->phase == GREETING)
         reason = grebe__h2_reason(connection->h2);
-    snprintf(error, sizeof error, "%s%s", phases[connection->phase],
+    snprintf(error, sizeof error, "%s%s%s", stage, stage[0] == '\0' ? "" : ": ",
              reason[0] != '\0' ? reason : why);
     connection->owner = NULL;
     close_socket(connection);

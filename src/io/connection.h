@@ -51,6 +51,9 @@ struct grebe__connection *
 grebe__connection_open(const struct grebe__connection_request *request,
                        char error[GREBE__CONNECTION_ERROR_MAX]);
 
+/* "connect", "tls handshake": what it is doing before it is open; static. */
+const char *grebe__connection_stage(const struct grebe__connection *connection);
+
 /* The owner loses interest before it has heard: close. */
 void grebe__connection_abort(struct grebe__connection *connection);
 

@@ -3,8 +3,8 @@
  *
  * An address that is a name is looked up first; then its addresses are tried, one after
  * the other, until one connects.  How much time there is for all of this is the core's
- * business: it cancels.  Where the application makes the connections there is one socket
- * to go on with, or none.
+ * business: it cancels.  Where the application makes the connections, or a proxy is on the
+ * way, there is one socket to go on with, or none.
  */
 #include "io/dial.h"
 
@@ -17,11 +17,13 @@
 #include "base/assert.h"
 #include "base/endpoint.h"
 #include "core/dns.h"
+#include "core/hop.h"
 #include "core/transport.h"
 #include "io/address.h"
 #include "io/connection.h"
 #include "io/dialing.h"
 #include "io/loop.h"
+#include "io/tunnel_dial.h"
 
 /* Of a name that is resolved to be dialled: one connection is wanted, not a backend list. */
 enum { MAX_CANDIDATES = 64 };
@@ -41,6 +43,8 @@ struct attempt {
     struct grebe__lookup lookup;
     struct grebe__dialing_owner asker;
     struct grebe_dialing *dialing; /* while the application makes the connection */
+    struct grebe__tunnel_owner knocker;
+    struct grebe__tunnel_dial *tunnel; /* while a proxy does */
     struct candidate *candidates;
     size_t n_candidates, at;
     struct grebe__task task; /* reports the failure, in a turn of its own */
@@ -129,6 +133,15 @@ static void on_open(struct grebe__connection_owner *owner,
     dial->on_done(dial, transport, NULL);
 }
 
+/* `place` is "proxy" if it is to blame, else "through proxy". */
+static void name_proxy(struct attempt *attempt, const char *place, const char *error)
+{
+    const struct grebe__hop *hop = grebe__hop_of(attempt->dial->address);
+
+    snprintf(attempt->error, sizeof attempt->error, "%s %.80s: %.400s", place,
+             hop->address, error);
+}
+
 static void on_failed(struct grebe__connection_owner *owner, const char *error)
 {
     struct attempt *attempt = grebe_container_of(owner, struct attempt, owner);
@@ -136,6 +149,8 @@ static void on_failed(struct grebe__connection_owner *owner, const char *error)
     attempt->connection = NULL;
     snprintf(attempt->error, sizeof attempt->error, "%s", error);
     name_candidate(attempt);
+    if (grebe__hop_of(attempt->dial->address) != NULL)
+        name_proxy(attempt, "through proxy", error);
     attempt->at++;
     try_on(attempt);
 }
@@ -183,11 +198,10 @@ static void on_looked_up(struct grebe__lookup *lookup,
     try_on(attempt);
 }
 
-/* ---- The application's dialer ------------------------------------------------------ */
+/* ---- Sockets that are connected already ------------------------------------------------ */
 
-static void on_answer(struct grebe__dialing_owner *asker, int fd, const char *error)
+static void go_on_with(struct attempt *attempt, int fd)
 {
-    struct attempt *attempt = grebe_container_of(asker, struct attempt, asker);
     const struct grebe__connection_request request = {
         .loop = attempt->loop,
         .fd = fd,
@@ -196,13 +210,24 @@ static void on_answer(struct grebe__dialing_owner *asker, int fd, const char *er
         .owner = &attempt->owner,
     };
 
-    attempt->dialing = NULL;
-    if (fd < 0)
-        snprintf(attempt->error, sizeof attempt->error, "dial: %s", error);
-    else
-        attempt->connection = grebe__connection_open(&request, attempt->error);
+    attempt->connection = grebe__connection_open(&request, attempt->error);
     if (attempt->connection == NULL)
         fail(attempt);
+}
+
+/* ---- The application's dialer ------------------------------------------------------ */
+
+static void on_answer(struct grebe__dialing_owner *asker, int fd, const char *error)
+{
+    struct attempt *attempt = grebe_container_of(asker, struct attempt, asker);
+
+    attempt->dialing = NULL;
+    if (fd >= 0) {
+        go_on_with(attempt, fd);
+    } else {
+        snprintf(attempt->error, sizeof attempt->error, "dial: %s", error);
+        fail(attempt);
+    }
 }
 
 static void ask_dialer(struct attempt *attempt)
@@ -213,6 +238,36 @@ static void ask_dialer(struct attempt *attempt)
     if (attempt->dialing != NULL)
         return;
     snprintf(attempt->error, sizeof attempt->error, "out of memory");
+    fail(attempt);
+}
+
+/* ---- A proxy on the way ------------------------------------------------------------ */
+
+static void on_tunnel(struct grebe__tunnel_owner *knocker, int fd, const char *error)
+{
+    struct attempt *attempt = grebe_container_of(knocker, struct attempt, knocker);
+
+    attempt->tunnel = NULL;
+    if (fd >= 0) {
+        go_on_with(attempt, fd);
+    } else {
+        name_proxy(attempt, "proxy", error);
+        fail(attempt);
+    }
+}
+
+static void ask_proxy(struct attempt *attempt)
+{
+    const struct grebe__dial *dial = attempt->dial;
+    char error[GREBE__TUNNEL_DIAL_ERROR_MAX];
+
+    attempt->knocker.on_tunnel = on_tunnel;
+    attempt->tunnel = grebe__tunnel_dial_start(
+        attempt->loop, grebe__hop_of(dial->address), grebe_address_text(dial->address),
+        dial->options, &attempt->knocker, error);
+    if (attempt->tunnel != NULL)
+        return;
+    name_proxy(attempt, "proxy", error);
     fail(attempt);
 }
 
@@ -264,6 +319,8 @@ static void dial(struct grebe__env *env, struct grebe__dial *request)
     request->pending = attempt;
     if (request->options->dialer != NULL)
         ask_dialer(attempt);
+    else if (grebe__hop_of(request->address) != NULL)
+        ask_proxy(attempt);
     else
         start(attempt);
 }
@@ -281,6 +338,8 @@ static void cancel(struct grebe__env *env, struct grebe__dial *request)
         env->dns->cancel(env, &attempt->lookup);
     else if (attempt->dialing != NULL)
         grebe__dialing_cancel(attempt->dialing);
+    else if (attempt->tunnel != NULL)
+        grebe__tunnel_dial_cancel(attempt->tunnel);
     else if (attempt->connection != NULL)
         grebe__connection_abort(attempt->connection);
     else
@@ -288,9 +347,41 @@ static void cancel(struct grebe__env *env, struct grebe__dial *request)
     free_attempt(attempt);
 }
 
+/* Where a name has several addresses, the one that it is stuck at; where there is a proxy,
+ * which one. */
+static void stage(struct grebe__env *env, const struct grebe__dial *request, char *buf,
+                  size_t size)
+{
+    const struct grebe_loop *loop = grebe__loop_of_env(env);
+    const struct attempt *attempt = request->pending;
+    const struct grebe__hop *hop = grebe__hop_of(request->address);
+
+    if (grebe__starved_has(&loop->starved_dials, &request->pending))
+        snprintf(buf, size, "out of memory");
+    else if (attempt->dialing != NULL)
+        snprintf(buf, size, "dial");
+    else if (attempt->tunnel != NULL)
+        snprintf(buf, size, "proxy %.80s: %s", hop->address,
+                 grebe__tunnel_dial_stage(attempt->tunnel));
+    else if (attempt->lookup.pending != NULL)
+        snprintf(buf, size, "lookup %.200s", attempt->destination.host);
+    else if (attempt->connection == NULL)
+        snprintf(buf, size, "connect"); /* it has failed, and will be told so */
+    else if (hop != NULL)
+        snprintf(buf, size, "through proxy %.80s: %s", hop->address,
+                 grebe__connection_stage(attempt->connection));
+    else if (is_resolved(attempt))
+        snprintf(buf, size, "%s (address %zu of %zu): %s",
+                 attempt->candidates[attempt->at].text, attempt->at + 1,
+                 attempt->n_candidates, grebe__connection_stage(attempt->connection));
+    else
+        snprintf(buf, size, "%s", grebe__connection_stage(attempt->connection));
+}
+
 const struct grebe__connector_ops grebe__connector = {
     .dial = dial,
     .cancel = cancel,
+    .stage = stage,
 };
 
 void grebe__dial_answer_starved(struct grebe__task *task)

@@ -52,6 +52,16 @@ static inline bool grebe__starved_remove(struct grebe__starved *list, void **pen
     return true;
 }
 
+static inline bool grebe__starved_has(const struct grebe__starved *list,
+                                      void *const *pending)
+{
+    void *const *at = (void *const *)list->first;
+
+    while (at != (void *const *)list && at != pending)
+        at = *at;
+    return at == pending;
+}
+
 /* For the task: one of them, off the list; NULL when it is empty. */
 static inline void **grebe__starved_take(struct grebe__starved *list)
 {

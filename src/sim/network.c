@@ -2,6 +2,7 @@
 /* Servers, connections and requests of a sim. */
 #include "sim/network.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <grebe/attr.h>
@@ -575,9 +576,18 @@ static void cancel_dial(struct grebe__env *env, struct grebe__dial *dial)
     free_attempt(dial->pending);
 }
 
+static void stage(struct grebe__env *env, const struct grebe__dial *dial, char *buf,
+                  size_t size)
+{
+    (void)env;
+    (void)dial;
+    snprintf(buf, size, "connect");
+}
+
 const struct grebe__connector_ops sim_connector_ops = {
     .dial = dial_server,
     .cancel = cancel_dial,
+    .stage = stage,
 };
 
 void sim_network_fini(struct sim *sim)

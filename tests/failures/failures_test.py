@@ -57,6 +57,13 @@ def listener(serve):
             server.shutdown(socket.SHUT_RDWR)
 
 
+def forbid(connection):
+    """An HTTP proxy that does not like where one wants to go."""
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+
+
 def say_nothing(connection):
     """Until the client goes."""
     with contextlib.suppress(OSError), connection:
@@ -183,6 +190,24 @@ class Failures(Case):
     def test_server_hangs_up_at_once(self):
         with listener(hang_up) as it:
             self.fail_at("server_hangs_up_at_once", [it])
+
+    # -- A proxy ----
+
+    def test_proxy_refused(self):
+        proxy = unused_port()
+        self.fail("proxy_refused",
+                  ["--plaintext", "--proxy", proxy, "dns:///backend.test:80", ECHO], [proxy])
+
+    def test_proxy_forbids(self):
+        with listener(forbid) as it:
+            self.fail("proxy_forbids",
+                      ["--plaintext", "--proxy", it, "dns:///backend.test:80", ECHO], [it])
+
+    def test_proxy_never_answers(self):
+        with listener(say_nothing) as it:
+            self.fail("proxy_never_answers",
+                      ["--plaintext", "--connect-timeout", "0.3s", "--proxy", it,
+                       "dns:///backend.test:80", ECHO], [it])
 
     # -- No name ----
 

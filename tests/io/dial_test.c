@@ -156,6 +156,58 @@ TEST(a_name_in_the_making_can_be_given_up)
     bench_fini(&bench);
 }
 
+/* ---- What a dial is about ---------------------------------------------------------- */
+
+static void expect_stage(struct bench *bench, const char *expected)
+{
+    struct grebe__env *env = bench_env(bench);
+    char stage[256];
+
+    assert_true(grebe__loop_try_drive(bench->loop));
+    env->connector->stage(env, &bench->dial, stage, sizeof stage);
+    assert_string_equal(stage, expected);
+    grebe__loop_stop_driving(bench->loop);
+}
+
+TEST(stage_tells_what_is_waited_for)
+{
+    for (unsigned is_tls = 0; is_tls < 2; is_tls++) {
+        struct bench bench;
+
+        if (is_tls)
+            bench_init_tls(&bench);
+        else
+            bench_init(&bench);
+        bench_listen(&bench);
+        bench_dial(&bench, bench.text);
+        expect_stage(&bench, "connect");
+        peer_accept(&bench);
+        expect_stage(&bench, is_tls ? "tls handshake" : "http/2 handshake");
+        bench_cancel(&bench);
+        bench_fini(&bench);
+    }
+}
+
+/* Nothing of the loop's own comes between the dial and the question. */
+TEST(stage_of_a_dial_without_memory_or_hope_is_known)
+{
+    struct bench bench;
+
+    bench_init(&bench);
+    assert_true(grebe__loop_try_drive(bench.loop));
+    bench.mem.fail_at = bench.mem.n_allocs + 1;
+    bench_dial(&bench, "127.0.0.1:1");
+    expect_stage(&bench, "out of memory");
+    grebe__loop_stop_driving(bench.loop);
+    bench_expect_error(&bench, "out of memory");
+    assert_true(grebe__loop_try_drive(bench.loop));
+    bench_dial(&bench, "unix:/nosuchfolder/socket");
+    expect_stage(&bench, "connect");
+    grebe__loop_stop_driving(bench.loop);
+    bench_expect_error(&bench, "connect: no such file or directory");
+    bench_fini(&bench);
+}
+
 /* ---- Dials that succeed ----------------------------------------------------------- */
 
 TEST(settings_make_a_transport)
@@ -268,6 +320,26 @@ static void dial_name(struct bench *bench, const char *host)
     bench_dial(bench, text);
     assert_non_null(looked_up);
     bench_in_turn(bench, answer_lookup);
+}
+
+TEST(stage_of_a_name_is_its_lookup_and_then_its_address)
+{
+    struct bench bench;
+    char text[64], stage[256];
+
+    bench_init(&bench);
+    bench_listen(&bench);
+    bench.loop->env.dns = &fake_dns;
+    snprintf(text, sizeof text, "host%s", strchr(bench.text, ':'));
+    bench_dial(&bench, text);
+    expect_stage(&bench, "lookup host");
+    bench_in_turn(&bench, answer_lookup);
+    bench_turns(&bench, 3);
+    peer_accept(&bench);
+    snprintf(stage, sizeof stage, "%s (address 2 of 2): http/2 handshake", bench.text);
+    expect_stage(&bench, stage);
+    bench_cancel(&bench);
+    bench_fini(&bench);
 }
 
 TEST(the_addresses_of_a_name_are_tried_in_turn)
@@ -510,6 +582,9 @@ int main(void)
         cmocka_unit_test(a_silent_server_can_be_given_up_at_any_time),
         cmocka_unit_test(a_failure_on_its_way_can_be_given_up),
         cmocka_unit_test(a_name_in_the_making_can_be_given_up),
+        cmocka_unit_test(stage_tells_what_is_waited_for),
+        cmocka_unit_test(stage_of_a_dial_without_memory_or_hope_is_known),
+        cmocka_unit_test(stage_of_a_name_is_its_lookup_and_then_its_address),
         cmocka_unit_test(settings_make_a_transport),
         cmocka_unit_test(unix_sockets_work_by_path_and_by_abstract_name),
         cmocka_unit_test(the_addresses_of_a_name_are_tried_in_turn),

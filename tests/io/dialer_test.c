@@ -151,12 +151,15 @@ TEST(address_is_asked_for_as_a_target_would_have_it)
 TEST(deadline_is_told)
 {
     struct bench b;
+    char stage[64];
 
     init(&b);
     desk.error = "no";
     b.deadline_ns = 123456;
     ask(&b);
     assert_int_equal(grebe_dialing_deadline_ns(desk.dialing), 123456);
+    bench_env(&b)->connector->stage(bench_env(&b), &b.dial, stage, sizeof stage);
+    assert_string_equal(stage, "dial");
     assert_false(grebe_dialing_is_cancelled(desk.dialing));
     answer();
     bench_fini(&b);

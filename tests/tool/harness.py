@@ -18,6 +18,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = pathlib.Path(os.environ.get("GREBE_SOURCE_DIR", HERE.parents[1]))
 TOOL = os.environ.get("GREBE_TOOL", str(SOURCE / "build/bin/grebe"))
 IS_SANITIZED = bool(os.environ.get("GREBE_SANITIZE"))
+# A proxy that this machine happens to have is none of the tests' business.
+for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+    os.environ.pop(name, None)
 LIMIT_S = 60  # for one run of the tool
 ECHO = "grebe.test.Echo/Echo"
 

@@ -44,6 +44,7 @@ static const struct option_group groups[] = {
     {"Load", load_options, 0},
     {"Result", result_options, 0},
     {"Channel", channel_options, AT(channel)},
+    {"Proxy", proxy_options, AT(channel.proxy)},
     {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options_csv, AT(output)},
     {NULL, NULL, 0},

@@ -45,6 +45,7 @@ static const struct option_spec call_options[] = {
 static const struct option_group groups[] = {
     {"Call", call_options, 0},
     {"Channel", channel_options, AT(channel)},
+    {"Proxy", proxy_options, AT(channel.proxy)},
     {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options, AT(output)},
     {NULL, NULL, 0},

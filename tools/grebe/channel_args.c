@@ -132,6 +132,7 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     options.on_log = on_log;
     options.log_arg = log_arg;
     options.tcp_congestion = args->congestion;
+    proxy_apply(&args->proxy, true, &options);
     if (args->connect_timeout_ns != 0)
         options.min_connect_timeout_ns = args->connect_timeout_ns;
     if (args->keepalive_time_ns != 0)

@@ -9,6 +9,7 @@
 #include <grebe/grebe.h>
 
 #include "options.h"
+#include "proxy_args.h"
 
 struct channel_args {
     bool is_plaintext, skips_verification;
@@ -21,6 +22,7 @@ struct channel_args {
     struct text_list headers;
     uint64_t max_time_ns; /* 0: none */
     bool waits_for_ready;
+    struct proxy_args proxy; /* proxy_options, a group of its own */
 };
 
 extern const struct option_spec channel_options[];

@@ -13,6 +13,7 @@
 #include "host.h"
 #include "output.h"
 #include "plugins.h"
+#include "proxy_args.h"
 #include "resolve_list.h"
 #include "term.h"
 #include "units.h"
@@ -21,6 +22,7 @@
 struct resolve_args {
     struct operands operands;
     struct output_args output;
+    struct proxy_args proxy;
     bool watches;
     bool ignores_ttl, ignores_txt, ignores_srv;
     uint64_t timeout_ns, min_interval_ns, max_interval_ns;
@@ -54,6 +56,7 @@ static const struct option_spec dns_options[] = {
 static const struct option_group groups[] = {
     {"Resolve", resolve_options, 0},
     {"DNS", dns_options, 0},
+    {"Proxy", proxy_options, AT(proxy)},
     {"Plug-ins", plugin_options, AT(plugins)},
     {"Output", output_options, AT(output)},
     {NULL, NULL, 0},
@@ -426,6 +429,8 @@ static int resolve(struct resolving *r)
     options.dns_min_interval_ns = r->args->min_interval_ns;
     if (r->args->max_interval_ns > 0)
         options.dns_max_interval_ns = r->args->max_interval_ns;
+    /* What the DNS says is asked for by default, not what a proxy would be told. */
+    proxy_apply(&r->args->proxy, false, &options);
     options.on_log = on_log;
     r->began_ns = grebe_now_ns();
     result = grebe_resolver_watch_new(r->host.loop, r->args->operands.items[0], &options,
