@@ -31,6 +31,24 @@ class FileTarget(Case):
                 len(result["endpoints"]),
                 len(json.loads(block)["endpoints"]) if block[0] == "{" else 2)
 
+    def test_attributes_are_shown(self):
+        target = self.write([
+            "127.0.0.1:1",
+            {"address": "127.0.0.1:2", "weight": 3, "zone": "a", "priority": 1,
+             "hashKey": "k", "health": "DRAINING", "serverName": "db.test",
+             "attributes": {"version": "v2", "odd": "\u001b[1m"}}])
+        text = run("resolve", target).stdout.decode()
+        self.assertIn("backends.json", text)  # the source
+        self.assertRegex(text, r"(?m)^ +1  127\.0\.0\.1:1 +tcp$")
+        self.assertRegex(text, r"(?m)^ +2  127\.0\.0\.1:2 +tcp  weight 3  zone a  "
+                               r"path priority-1  hash key k  health DRAINING  "
+                               r"odd=\?\[1m  version=v2  server name db\.test$")
+        _, result = run_json("resolve", target)
+        self.assertEqual([endpoint["attributes"] for endpoint in result["endpoints"]], [
+            {"weight": 1},
+            {"weight": 3, "zone": "a", "path": ["priority-1"], "hash_key": "k",
+             "health": "DRAINING", "named": {"version": "v2", "odd": "\x1b[1m"}}])
+
     def test_calls_go_to_the_endpoints(self):
         with Backend(count=3) as backends:
             target = self.write({

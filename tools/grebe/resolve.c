@@ -10,6 +10,7 @@
 #include <grebe/resolve.h>
 
 #include "channel_args.h"
+#include "endpoint_facts.h"
 #include "host.h"
 #include "output.h"
 #include "plugins.h"
@@ -54,12 +55,9 @@ static const struct option_spec dns_options[] = {
 };
 
 static const struct option_group groups[] = {
-    {"Resolve", resolve_options, 0},
-    {"DNS", dns_options, 0},
-    {"Proxy", proxy_options, AT(proxy)},
-    {"Plug-ins", plugin_options, AT(plugins)},
-    {"Output", output_options, AT(output)},
-    {NULL, NULL, 0},
+    {"Resolve", resolve_options, 0},        {"DNS", dns_options, 0},
+    {"Proxy", proxy_options, AT(proxy)},    {"Plug-ins", plugin_options, AT(plugins)},
+    {"Output", output_options, AT(output)}, {NULL, NULL, 0},
 };
 
 static const struct option_example examples[] = {
@@ -67,6 +65,8 @@ static const struct option_example examples[] = {
     {"grebe resolve dns:///_grpc._tcp.example.com", "a service: ports and weights"},
     {"grebe resolve dns://127.0.0.1:5353/my.service:80 --watch",
      "every change, asking that DNS server"},
+    {"grebe resolve file:/etc/backends.json",
+     "what is in a file, or what is wrong with it"},
     {"grebe resolve ipv4:10.0.0.1:80,10.0.0.2:80 -o json", "for a program"},
     {NULL, NULL},
 };
@@ -288,12 +288,8 @@ static json_t *addresses_json(const struct grebe_endpoint *endpoint)
 
 static json_t *endpoint_json(const struct grebe_endpoint *endpoint)
 {
-    void *weight = grebe_attributes_get(grebe_endpoint_attributes(endpoint),
-                                        &GREBE_ATTRIBUTE_WEIGHT);
-
-    return json_pack("{s:o, s:{s:I}}", "addresses", addresses_json(endpoint),
-                     "attributes", "weight",
-                     weight == NULL ? (json_int_t)1 : (json_int_t)(uintptr_t)weight);
+    return json_pack("{s:o, s:o}", "addresses", addresses_json(endpoint), "attributes",
+                     endpoint_facts_json(endpoint));
 }
 
 /* An object of its own if it is JSON, else the text. */

@@ -7,16 +7,9 @@
 
 #include <grebe/endpoint.h>
 
+#include "endpoint_facts.h"
+
 /* ---- Lines ------------------------------------------------------------------------- */
-
-/* Attributes that have a name people know. */
-static unsigned weight_of(const struct grebe_endpoint *endpoint)
-{
-    void *weight = grebe_attributes_get(grebe_endpoint_attributes(endpoint),
-                                        &GREBE_ATTRIBUTE_WEIGHT);
-
-    return weight == NULL ? 1 : (unsigned)(uintptr_t)weight;
-}
 
 static const char *network_of(const struct grebe_address *address)
 {
@@ -48,8 +41,7 @@ const char *resolve_line(const struct grebe_endpoint *endpoint, char buf[RESOLVE
 {
     const struct grebe_address *first;
     const char *server_name;
-    char addresses[RESOLVE_LINE], extra[RESOLVE_LINE] = "";
-    size_t used = 0;
+    char addresses[RESOLVE_LINE], facts[RESOLVE_LINE], name[288] = "";
 
     resolve_addresses(endpoint, addresses);
     if (grebe_endpoint_n_addresses(endpoint) == 0) {
@@ -58,12 +50,12 @@ const char *resolve_line(const struct grebe_endpoint *endpoint, char buf[RESOLVE
     }
     first = grebe_endpoint_address(endpoint, 0);
     server_name = grebe_address_server_name(first);
-    if (weight_of(endpoint) != 1)
-        used += (size_t)snprintf(extra, sizeof extra, "  weight %u", weight_of(endpoint));
-    if (server_name != NULL)
-        snprintf(extra + used, sizeof extra - used, "  server name %.256s", server_name);
-    snprintf(buf, RESOLVE_LINE, "%-24.200s %.20s%.280s", addresses, network_of(first),
-             extra);
+    endpoint_facts_text(endpoint, facts, sizeof facts);
+    /* What is called by its own address is not worth a word. */
+    if (server_name != NULL && strcmp(server_name, grebe_address_text(first)) != 0)
+        snprintf(name, sizeof name, "  server name %.256s", server_name);
+    snprintf(buf, RESOLVE_LINE, "%-24.200s %.20s%.480s%s", addresses, network_of(first),
+             facts, name);
     return buf;
 }
 

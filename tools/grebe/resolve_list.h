@@ -13,7 +13,7 @@
 
 #include <grebe/resolver.h>
 
-enum { RESOLVE_LINE = 512 };
+enum { RESOLVE_LINE = 1024 };
 
 struct resolve_list {
     char **lines; /* sorted; owned */
