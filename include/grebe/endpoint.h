@@ -112,7 +112,9 @@ GREBE_API int grebe_endpoint_health_parse(const char *name);
  *                    for, in a tree of policies
  *   HEALTH           enum grebe_endpoint_health cast to a pointer; on an endpoint
  *   BALANCERS        struct grebe_endpoint *, referenced; on an update: addresses of servers
- *                    that know the backends (grpclb), each with its server name */
+ *                    that know the backends (grpclb), each with its server name
+ *   REASON           text as well; on an update without endpoints: why there are none, for
+ *                    calls to say so: "dns: lookup nowhere.example: no such host" */
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_NETWORK;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_WEIGHT;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA;
@@ -123,6 +125,7 @@ GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVIC
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_PATH;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_BALANCERS;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_REASON;
 
 GREBE_END_DECLS
 

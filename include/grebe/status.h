@@ -76,7 +76,7 @@ struct grebe_failure_resolver {
     bool has_result;        /* an update was accepted */
     uint64_t result_age_ns; /* valid if has_result */
     size_t n_endpoints;     /* in that update */
-    const char *last_error; /* NULL if the last resolution went well */
+    const char *last_error; /* or why it found no endpoints; NULL if it went well */
     uint64_t error_age_ns;  /* valid if last_error */
     bool has_next_attempt;  /* it is known when the resolver asks again */
     uint64_t

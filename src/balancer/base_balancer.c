@@ -269,8 +269,11 @@ static int on_update(struct grebe_balancer *base,
             drop_member(b, member);
     }
     if (grebe_address_map_n(b->by_address) == 0 && result == GREBE_OK) {
+        const char *reason =
+            grebe_attributes_get(update->attributes, &GREBE_ATTRIBUTE_REASON);
         struct grebe_status none =
-            grebe_status_of(GREBE_STATUS_UNAVAILABLE, "produced zero addresses");
+            grebe_status_of(GREBE_STATUS_UNAVAILABLE,
+                            reason == NULL ? "produced zero addresses" : reason);
 
         on_resolver_error(base, &none);
         return GREBE_ERR_BAD_RESOLVER_STATE;

@@ -76,7 +76,8 @@ int grebe__petiole_update(struct grebe__petiole *petiole,
 
     if (result != GREBE_OK)
         return result;
-    keep_resolver_error(petiole, NULL);
+    keep_resolver_error(
+        petiole, grebe_attributes_get(update->attributes, &GREBE_ATTRIBUTE_REASON));
     for_sharding.config = config;
     result = grebe_endpoint_sharding_update(petiole->sharding, &for_sharding);
     grebe_attributes_unref(for_sharding.attributes);

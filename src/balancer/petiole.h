@@ -43,7 +43,7 @@ struct grebe__petiole {
     struct grebe_client_conn *cc;
     const struct grebe_mem *mem; /* of cc */
     struct grebe_endpoint_sharding *sharding;
-    char *resolver_error;      /* since the last update, or NULL */
+    char *resolver_error;      /* since the last update, or what that said; or NULL */
     struct grebe_timer *retry; /* of making a picker, when memory was short */
 };
 

@@ -465,12 +465,16 @@ static uint64_t random_bits(void *arg)
     return grebe_client_conn_random(arg);
 }
 
-static void fail_for_no_addresses(struct pick_first *pf)
+static void fail_for_no_addresses(struct pick_first *pf,
+                                  const struct grebe_attributes *of_update)
 {
+    const char *reason = grebe_attributes_get(of_update, &GREBE_ATTRIBUTE_REASON);
+
     drop_others(pf, NULL);
     grebe__address_list_fini(&pf->list, pf->mem);
     pf->at = 0;
-    note_text(pf, "name resolver error: ", "produced zero addresses");
+    note_text(
+        pf, "name resolver error: ", reason == NULL ? "produced zero addresses" : reason);
     publish_error(pf);
 }
 
@@ -510,7 +514,7 @@ static int pf_update(struct grebe_balancer *base,
         return GREBE_ERR_NOMEM;
     grebe_timer_cancel(pf->timer);
     if (list.n == 0) {
-        fail_for_no_addresses(pf);
+        fail_for_no_addresses(pf, update->attributes);
         return GREBE_ERR_BAD_RESOLVER_STATE;
     }
     pf->wants_health =

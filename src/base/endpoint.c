@@ -37,6 +37,12 @@ const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVICE = {
     .unref = grebe_attribute_text_unref,
 };
 const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH = {.name = "health"};
+const struct grebe_attribute_key GREBE_ATTRIBUTE_REASON = {
+    .name = "reason",
+    .equal = grebe_attribute_text_equal,
+    .ref = grebe_attribute_text_ref,
+    .unref = grebe_attribute_text_unref,
+};
 
 static bool is_same_endpoint(const void *a, const void *b)
 {

@@ -152,13 +152,34 @@ static void tell_news(struct grebe_channel *channel,
             *of_config != '\0' && *of_addresses != '\0' ? "; " : "", of_addresses);
 }
 
+static void note_error(struct grebe_channel *channel, const struct grebe_status *status)
+{
+    grebe__status_copy(&channel->resolver_error, status);
+    channel->resolver_error_ns = channel->host.env->now_ns;
+}
+
+/* Why there are no endpoints, if that is so and was said; else OK. */
+static struct grebe_status status_of(const struct grebe_resolver_state *state)
+{
+    const char *reason = grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_REASON);
+
+    if (state->n_endpoints > 0 || reason == NULL)
+        return grebe_status_of(GREBE_STATUS_OK, "");
+    return grebe_status_of(GREBE_STATUS_UNAVAILABLE, reason);
+}
+
 static void note_result(struct grebe_channel *channel,
                         const struct grebe_resolver_state *state)
 {
+    struct grebe_status status = status_of(state);
+
     channel->has_result = true;
     channel->result_ns = channel->host.env->now_ns;
     channel->n_endpoints = state->n_endpoints;
-    grebe__status_set_static(&channel->resolver_error, GREBE_STATUS_OK, "");
+    if (status.code == GREBE_STATUS_OK)
+        grebe__status_set_static(&channel->resolver_error, GREBE_STATUS_OK, "");
+    else
+        note_error(channel, &status);
 }
 
 static const struct grebe_lb_config *policy_in_force(struct grebe_channel *channel)
@@ -225,8 +246,7 @@ static void on_report_error(struct grebe_resolver_conn *conn,
 
     if (channel->root == NULL)
         return;
-    grebe__status_copy(&channel->resolver_error, status);
-    channel->resolver_error_ns = channel->host.env->now_ns;
+    note_error(channel, status);
     grebe__channel_log(channel, GREBE_LOG_WARNING, "name resolution failed: %s",
                        status->message);
     if (channel->config == NULL)

@@ -132,7 +132,7 @@ static void report(struct dns *dns, const char *format, ...)
 }
 
 /* Hands over what was found, perhaps an empty list: a channel refuses that, as a rule. */
-static enum event publish(struct dns *dns)
+static enum event publish(struct dns *dns, const struct grebe_attributes *attributes)
 {
     struct grebe__dns_round *round = &dns->round;
     struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
@@ -145,7 +145,7 @@ static enum event publish(struct dns *dns)
     state.n_endpoints = round->list.n;
     state.service_config = round->service_config;
     state.service_config_error = round->config_error;
-    state.attributes = round->attributes;
+    state.attributes = attributes;
     state.ttl_ns = round->ttl_ns;
     state.next_refresh_ns = next_ns == UINT64_MAX ? 0 : next_ns;
     state.source = round->source;
@@ -155,15 +155,31 @@ static enum event publish(struct dns *dns)
     return error == GREBE_OK ? ACCEPTED : REFUSED;
 }
 
+/* An empty list, and what calls shall say of it; without memory for that they say less. */
+static enum event publish_nothing(struct dns *dns)
+{
+    const struct grebe_attributes *attributes;
+    char reason[sizeof dns->round.error + sizeof "dns: "];
+    enum event event;
+
+    snprintf(reason, sizeof reason, "dns: %s", dns->round.error);
+    grebe_resolver_conn_log(dns->conn, GREBE_LOG_WARNING, "%s", reason);
+    if (grebe_attributes_with_text(grebe_resolver_conn_mem(dns->conn), NULL,
+                                   &GREBE_ATTRIBUTE_REASON, reason,
+                                   &attributes) != GREBE_OK)
+        attributes = NULL;
+    event = publish(dns, attributes);
+    grebe_attributes_unref(attributes);
+    return event;
+}
+
 /* The name does not exist, or has no address. */
 static enum event use_nothing(struct dns *dns)
 {
     const char *why = dns->round.error;
 
-    if (dns->n_known == 0 || options_of(dns)->accepts_empty) {
-        grebe_resolver_conn_log(dns->conn, GREBE_LOG_WARNING, "dns: %s", why);
-        return publish(dns);
-    }
+    if (dns->n_known == 0 || options_of(dns)->accepts_empty)
+        return publish_nothing(dns);
     report(dns, "dns: %s record lookup error: %s; the %zu endpoint%s known before stay%s",
            dns->round.question.port == NULL ? "SRV" : "A", why, dns->n_known,
            dns->n_known == 1 ? "" : "s", dns->n_known == 1 ? "s" : "");
@@ -242,7 +258,7 @@ static void on_round(struct grebe__dns_round *round)
     GREBE_ASSERT(dns->state == LOOKING_UP);
     choose_retry(dns);
     if (round->outcome == GREBE__LOOKUP_FOUND)
-        event = publish(dns);
+        event = publish(dns, dns->round.attributes);
     else if (round->outcome == GREBE__LOOKUP_NOT_FOUND)
         event = use_nothing(dns);
     else

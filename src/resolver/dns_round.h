@@ -43,7 +43,8 @@ struct grebe__dns_round {
     void (*on_done)(struct grebe__dns_round *round);
 
     /* The result, until the next round.  FOUND: `list`, which may be empty if there are
-     * balancers; NOT_FOUND: there is definitely nothing; FAILED: `error` says why. */
+     * balancers; NOT_FOUND: there is definitely nothing, and `error` says whether it is the
+     * name that does not exist; FAILED: `error` says why. */
     enum grebe__lookup_outcome outcome;
     char error[448];
     struct grebe__endpoint_list list;

@@ -30,16 +30,27 @@ struct file {
 
 /* ---- Telling the channel -------------------------------------------------------------- */
 
-/* `why` is what is wrong with the file now. */
-static void report(struct file *file, const char *why)
+enum { LINE_BYTES = 1024 };
+
+/* "file: PATH: WHY" */
+static struct grebe__text begin_line(const struct file *file, const char *why,
+                                     char text[LINE_BYTES])
 {
-    struct grebe_status status;
-    char text[1024];
-    struct grebe__text line = grebe__text_init(text, sizeof text);
+    struct grebe__text line = grebe__text_init(text, LINE_BYTES);
 
     grebe__text_append(&line, "file: ", 6);
     grebe__text_append_escaped(&line, file->path, strlen(file->path));
     grebe__text_printf(&line, ": %s", why);
+    return line;
+}
+
+/* `why` is what is wrong with the file now. */
+static void report(struct file *file, const char *why)
+{
+    struct grebe_status status;
+    char text[LINE_BYTES];
+    struct grebe__text line = begin_line(file, why, text);
+
     if (file->n_known > 0)
         grebe__text_printf(&line, "; the %zu endpoint%s known before %s kept",
                            file->n_known, file->n_known == 1 ? "" : "s",
@@ -58,18 +69,29 @@ static void retry_later(struct file *file)
 /* A list that is empty is more likely an accident than a wish. */
 static int publish(struct file *file, const struct grebe__endpoint_file *found)
 {
+    static const char is_empty[] = "the list of endpoints is empty";
     struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
+    char text[LINE_BYTES];
     int error;
 
     if (found->list.n == 0 && file->n_known > 0) {
-        report(file, "the list of endpoints is empty");
+        report(file, is_empty);
         return GREBE_OK;
+    }
+    if (found->list.n == 0) {
+        begin_line(file, is_empty, text);
+        error =
+            grebe_attributes_with_text(grebe_resolver_conn_mem(file->conn), NULL,
+                                       &GREBE_ATTRIBUTE_REASON, text, &state.attributes);
+        if (error != GREBE_OK)
+            return error;
     }
     state.endpoints = found->list.endpoints;
     state.n_endpoints = found->list.n;
     state.service_config = found->service_config;
     state.source = file->path;
     error = grebe_resolver_conn_update(file->conn, &state);
+    grebe_attributes_unref(state.attributes);
     if (error == GREBE_ERR_NOMEM)
         return error;
     file->n_known = found->list.n;

@@ -230,11 +230,13 @@ static int take_hops(struct proxied *p, const struct grebe_resolver_state *state
 static int on_through_update(struct grebe_resolver_conn *conn,
                              const struct grebe_resolver_state *state)
 {
+    const char *reason = grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_REASON);
     struct proxied *p = of_through(conn);
     int error;
 
     if (state->n_endpoints == 0) {
-        report_through(p, GREBE_STATUS_UNAVAILABLE, "no such host, or it has no address");
+        report_through(p, GREBE_STATUS_UNAVAILABLE, "%s",
+                       reason == NULL ? "no address" : reason);
         return GREBE_ERR_BAD_RESOLVER_STATE;
     }
     error = take_hops(p, state);

@@ -345,6 +345,11 @@ class Failures(Case):
         (self.folder / "list.json").write_text('{"endpoints": [{"addresses": [7]}]}')
         self.fail("file_is_no_list", ["--plaintext", f"file:{self.folder}/list.json", ECHO])
 
+    def test_file_lists_nobody(self):
+        (self.folder / "list.json").write_text("[]")
+        self.fail("file_lists_nobody",
+                  ["--plaintext", f"file:{self.folder}/list.json", ECHO])
+
     # -- The server's word ----
 
     def test_server_says_no(self):

@@ -38,6 +38,7 @@ static void drop_endpoints(struct resolver_bench *bench)
 static int on_update(struct grebe_resolver_conn *conn,
                      const struct grebe_resolver_state *state)
 {
+    const char *reason = grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_REASON);
     struct resolver_bench *bench = of(conn);
     struct grebe__text text = begin_note(bench);
 
@@ -63,6 +64,7 @@ static int on_update(struct grebe_resolver_conn *conn,
              state->service_config == NULL ? "" : state->service_config);
     snprintf(bench->source, sizeof bench->source, "%s",
              state->source == NULL ? "" : state->source);
+    snprintf(bench->reason, sizeof bench->reason, "%s", reason == NULL ? "" : reason);
     grebe_attributes_unref(bench->attributes);
     bench->attributes = grebe_attributes_ref(state->attributes);
     bench->n_told = state->n_endpoints;

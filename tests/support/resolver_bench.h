@@ -40,6 +40,7 @@ struct resolver_bench {
     size_t n_endpoints;
     size_t n_told;                             /* of all, also those beyond */
     char service_config[256], source[128];     /* likewise; "" if there is none */
+    char reason[256];                          /* likewise */
     const struct grebe_attributes *attributes; /* likewise; a reference, or NULL */
     uint32_t n_logged;                         /* lines, so far */
     char logged[512];                          /* the last one */

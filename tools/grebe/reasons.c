@@ -38,7 +38,7 @@ static void print_resolution(const struct grebe_failure_resolver *resolver)
         fprintf(stderr, "  name resolution: %s", resolver->last_error);
         print_age(resolver->error_age_ns);
     } else if (resolver->has_result && resolver->n_endpoints == 0) {
-        fputs("  name resolution: the name has no address", stderr);
+        fputs("  name resolution: no endpoints", stderr);
         print_age(resolver->result_age_ns);
     } else if (!resolver->has_result) {
         fputs("  name resolution: no answer yet", stderr);

@@ -325,9 +325,10 @@ static json_t *state_json(const struct resolving *r,
     for (size_t i = 0; i < state->n_endpoints; i++)
         json_array_append_new(endpoints, endpoint_json(state->endpoints[i]));
     return json_pack(
-        "{s:i, s:f, s:s, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:o, s:I, s:I, s:n}",
+        "{s:i, s:f, s:s, s:s, s:s?, s:o, s:s?, s:o, s:o, s:s?, s:o, s:o, s:I, s:I, s:n}",
         "version", 1, "t_s", units_s(age_ns(r)), "target", r->args->operands.items[0],
-        "scheme", scheme, "source", state->source, "endpoints", endpoints, "balancers",
+        "scheme", scheme, "source", state->source, "endpoints", endpoints, "reason",
+        grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_REASON), "balancers",
         balancers_json(state), "service_config",
         service_config_json(state->service_config), "service_config_error",
         state->service_config_error, "ttl_s", seconds_json(state->ttl_ns),

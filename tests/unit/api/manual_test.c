@@ -323,6 +323,28 @@ TEST(error_newer_than_the_state_is_remembered_and_a_newer_state_forgets_it)
     fini(&b);
 }
 
+TEST(reason_for_an_empty_list_is_what_calls_say)
+{
+    struct grebe_resolver_state nobody = GREBE_RESOLVER_STATE_INIT;
+    struct bench b;
+
+    start(&b);
+    assert_int_equal(grebe_attributes_with_text(NULL, NULL, &GREBE_ATTRIBUTE_REASON,
+                                                "no backend is registered",
+                                                &nobody.attributes),
+                     GREBE_OK);
+    assert_int_equal(grebe_manual_resolver_update(b.manual, &nobody), GREBE_OK);
+    grebe_attributes_unref(nobody.attributes);
+    call_fails(&b, "name resolver error: no backend is registered");
+    enter_idle(&b);
+    call_fails(&b, "name resolver error: no backend is registered");
+    nobody.attributes = NULL;
+    assert_int_equal(grebe_manual_resolver_update(b.manual, &nobody), GREBE_OK);
+    sim_settle(&b.channel.sim);
+    call_fails(&b, "name resolver error: produced zero addresses");
+    fini(&b);
+}
+
 /* ---- What the application hears ---------------------------------------------------------- */
 
 TEST(wish_stands_for_those_that_come_before_it_is_told)
@@ -588,6 +610,7 @@ int main(void)
         cmocka_unit_test(update_under_way_to_a_channel_that_goes_idle_is_dropped),
         cmocka_unit_test(everything_in_a_state_reaches_the_channel),
         cmocka_unit_test(error_without_a_state_fails_calls),
+        cmocka_unit_test(reason_for_an_empty_list_is_what_calls_say),
         cmocka_unit_test(
             error_newer_than_the_state_is_remembered_and_a_newer_state_forgets_it),
         cmocka_unit_test(wish_stands_for_those_that_come_before_it_is_told),

@@ -79,6 +79,50 @@ TEST(name_that_is_gone_costs_no_call)
     channel_bench_fini(&b);
 }
 
+/* A name that does not exist, one that has no address, and one that has some now. */
+static const struct {
+    enum grebe__lookup_outcome outcome;
+    const char *policy, *message;
+} absences[] = {
+    {GREBE__LOOKUP_NOT_FOUND, "pick_first", "name resolver error: dns: no such name"},
+    {GREBE__LOOKUP_FOUND, "pick_first", "name resolver error: dns: no answer"},
+    {GREBE__LOOKUP_NOT_FOUND, "round_robin",
+     "no children to pick from; last resolver error: dns: no such name"},
+    {GREBE__LOOKUP_FOUND, "round_robin",
+     "no children to pick from; last resolver error: dns: no answer"},
+};
+
+TEST(failed_call_tells_why_there_is_no_address)
+{
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(absences); i++) {
+        const struct grebe_failure_resolver *resolver;
+        struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+        struct channel_bench b;
+        struct grebe_call *failed;
+
+        channel_bench_init(&b);
+        b.options.policy = absences[i].policy;
+        channel_bench_servers(&b, "10.0.0.1:80");
+        sim_name_set(&b.sim, "foo", "", TTL)->outcome = absences[i].outcome;
+        assert_int_equal(channel_bench_open(&b, "dns:///foo:80"), GREBE_OK);
+        failed = channel_bench_call(&b, &options);
+        channel_bench_advance_ms(&b, 100);
+        assert_int_equal(grebe_call_status(failed)->code, GREBE_STATUS_UNAVAILABLE);
+        assert_string_equal(grebe_call_status(failed)->message, absences[i].message);
+        resolver = grebe_failure_resolver(grebe_call_status(failed)->failure);
+        assert_true(resolver->has_result);
+        assert_int_equal(resolver->n_endpoints, 0);
+        assert_string_equal(resolver->last_error, strstr(absences[i].message, "dns: "));
+        grebe_call_unref(failed);
+
+        /* And no longer, once there is one. */
+        sim_name_set(&b.sim, "foo", "10.0.0.1", TTL);
+        channel_bench_advance_ms(&b, 3000);
+        assert_int_equal(call(&b, 1, "10.0.0.1:80"), 1);
+        channel_bench_fini(&b);
+    }
+}
+
 TEST(service_has_its_weights_ports_and_authority)
 {
     struct channel_bench b;
@@ -140,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_backend_joins_when_the_ttl_ends_and_no_connection_is_lost),
         cmocka_unit_test(name_that_is_gone_costs_no_call),
+        cmocka_unit_test(failed_call_tells_why_there_is_no_address),
         cmocka_unit_test(service_has_its_weights_ports_and_authority),
         cmocka_unit_test(config_of_the_dns_chooses_the_policy),
         cmocka_unit_test(failure_tells_when_the_name_is_looked_up_again),

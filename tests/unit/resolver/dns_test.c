@@ -465,6 +465,7 @@ TEST(list_may_be_emptied_on_request)
     b.verdict = GREBE_ERR_BAD_RESOLVER_STATE;
     assert_backs_off(&b, 1, "update");
     assert_int_equal(b.n_endpoints, 0);
+    assert_string_equal(b.reason, "dns: no such name");
 
     /* A channel that takes nothing for an answer is asked again for, too. */
     b.verdict = GREBE_OK;

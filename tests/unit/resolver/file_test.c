@@ -181,6 +181,19 @@ TEST(file_that_goes_keeps_the_last_good_list)
     resolver_bench_fini(&b);
 }
 
+/* There may be endpoints in it one day: it is no error, but calls have to say it. */
+TEST(list_that_was_always_empty_is_told_with_its_reason)
+{
+    struct resolver_bench b;
+
+    start(&b, "[]");
+    assert_string_equal(told(&b), "update");
+    assert_string_equal(b.reason, "file: " PATH ": the list of endpoints is empty");
+    assert_string_equal(told_after(&b, "[\"a:1\"]"), "update a:1");
+    assert_string_equal(b.reason, "");
+    resolver_bench_fini(&b);
+}
+
 TEST(emptied_list_is_an_error)
 {
     static const char *const empty[] = {"[]", "{\"endpoints\": []}", ""};
@@ -349,6 +362,7 @@ int main(void)
         cmocka_unit_test(missing_file_is_an_error_until_it_is_there),
         cmocka_unit_test(bad_edit_keeps_the_last_good_list),
         cmocka_unit_test(file_that_goes_keeps_the_last_good_list),
+        cmocka_unit_test(list_that_was_always_empty_is_told_with_its_reason),
         cmocka_unit_test(emptied_list_is_an_error),
         cmocka_unit_test(path_is_shown_without_control_characters),
         cmocka_unit_test(channel_follows_the_file),
