@@ -63,18 +63,18 @@ static struct report *new_report(struct watcher *watcher)
                : &watcher->usual;
 }
 
-static void report_state(struct watcher *watcher, enum grebe_connectivity state)
+/* Without memory the report that is on its way says this state instead of its own, which
+ * nobody hears of: better a merged report than a lost one.  Its name, or NULL. */
+static const char *report_state(struct watcher *watcher, enum grebe_connectivity state)
 {
     struct report *report = new_report(watcher);
+    const char *missed;
 
     if (report == NULL) {
-        /* Out of memory: better a merged report than a lost one. */
         report = grebe_container_of(watcher->reports.prev, struct report, link);
-        grebe__channel_log(watcher->channel, GREBE_LOG_ERROR,
-                           "out of memory: a state watcher misses %s",
-                           grebe_connectivity_name(report->state));
+        missed = grebe_connectivity_name(report->state);
         report->state = state;
-        return;
+        return missed;
     }
     grebe__effect_init(&report->completion, run_report);
     grebe__list_init(&report->link);
@@ -82,6 +82,7 @@ static void report_state(struct watcher *watcher, enum grebe_connectivity state)
     report->watcher = watcher;
     report->state = state;
     grebe__env_finish(watcher->channel->host.env, &report->completion);
+    return NULL;
 }
 
 static struct watcher *find(struct grebe_channel *channel,
@@ -145,6 +146,22 @@ void grebe__channel_drop_watchers(struct grebe_channel *channel)
 
 /* ---- Changes ----------------------------------------------------------------------- */
 
+/* Nothing is logged before all have been told: who reads the log may end a watcher. */
+static void report_to_all(struct grebe_channel *channel, enum grebe_connectivity state)
+{
+    const char *missed = NULL;
+
+    grebe__list_foreach (link, &channel->state_watchers) {
+        const char *missed_here =
+            report_state(grebe_container_of(link, struct watcher, link), state);
+
+        missed = missed_here == NULL ? missed : missed_here;
+    }
+    if (missed != NULL)
+        grebe__channel_log(channel, GREBE_LOG_ERROR,
+                           "out of memory: a state watcher misses %s", missed);
+}
+
 void grebe__channel_set_state(struct grebe_channel *channel,
                               enum grebe_connectivity state)
 {
@@ -158,9 +175,7 @@ void grebe__channel_set_state(struct grebe_channel *channel,
     grebe__book_set_state(channel->host.entity, state);
     grebe__tell_plainly(&channel->host, channel->host.entity, GREBE_LOG_DEBUG, &changes,
                         grebe_connectivity_name(state));
-    grebe__list_foreach (link_of_watcher, &channel->state_watchers) {
-        report_state(grebe_container_of(link_of_watcher, struct watcher, link), state);
-    }
+    report_to_all(channel, state);
     grebe__list_init(&waiters);
     grebe__list_splice(&waiters, &channel->state_waiters);
     while ((link = grebe__list_shift(&waiters)) != NULL) {

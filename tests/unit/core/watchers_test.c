@@ -145,6 +145,48 @@ TEST(a_channel_that_is_being_closed_has_no_new_watchers)
     assert_int_equal(listener.answer, GREBE_ERR_CLOSED);
 }
 
+/* Whoever reads the log ends the watcher that it is about. */
+struct reader {
+    struct channel_bench *bench;
+    struct listener *listener;
+    unsigned n_missed;
+};
+
+static void read_log(void *arg, enum grebe_log_level level, const char *message)
+{
+    struct reader *reader = arg;
+
+    (void)level;
+    if (strstr(message, "a state watcher misses CONNECTING") == NULL)
+        return;
+    reader->n_missed++;
+    grebe__channel_unwatch_state(reader->bench->channel, on_state, reader->listener);
+}
+
+TEST(a_watcher_may_leave_when_the_log_says_that_it_missed_a_state)
+{
+    struct listener leaves = {0}, stays = {0};
+    struct channel_bench b;
+    struct reader reader = {&b, &leaves, 0};
+
+    channel_bench_init(&b);
+    b.options.on_log = read_log;
+    b.options.log_arg = &reader;
+    assert_int_equal(channel_bench_open(&b, "manual:///test"), GREBE_OK);
+    watch(&b, &leaves);
+    watch(&b, &stays);
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_set_state(b.channel, GREBE_CONNECTING);
+    b.mem.fail_at = b.mem.n_allocs + 2; /* the bench watches, too, and is the first */
+    grebe__channel_set_state(b.channel, GREBE_IDLE);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_int_equal(reader.n_missed, 1);
+    assert_string_equal(leaves.heard, "");
+    assert_string_equal(stays.heard, "CONNECTING, IDLE");
+    channel_bench_fini(&b);
+}
+
 TEST(without_memory_there_is_no_watcher)
 {
     struct listener listener = {0};
@@ -167,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_watcher_is_a_function_and_its_argument),
         cmocka_unit_test(a_watcher_that_left_hears_nothing),
         cmocka_unit_test(a_channel_that_is_being_closed_has_no_new_watchers),
+        cmocka_unit_test(a_watcher_may_leave_when_the_log_says_that_it_missed_a_state),
         cmocka_unit_test(without_memory_there_is_no_watcher),
     };
 
