@@ -93,11 +93,23 @@ struct pushed {
 static void on_complete(struct grebe__timer *timer)
 {
     struct sim_request *request = grebe_container_of(timer, struct sim_request, timer);
+    const struct sim_server *server = request->server;
 
-    if (sim_services_serve(request) || !request->server->echoes)
+    if (request->step == 0 && sim_services_serve(request))
         return;
-    sim_services_add_trailer(request);
-    sim_answer(request, request->bytes, request->length);
+    if (server->script != NULL) {
+        server->script->on_request(request);
+    } else if (server->echoes) {
+        sim_services_add_trailer(request);
+        sim_answer(request, request->bytes, request->length);
+    }
+}
+
+void sim_request_later(struct sim_request *request, uint64_t delay_ns)
+{
+    struct grebe__env *env = &request->server->sim->env;
+
+    grebe__env_start_timer(env, &request->timer, env->now_ns + delay_ns);
 }
 
 static void on_pump(struct grebe__timer *timer)
@@ -198,6 +210,8 @@ static void end(struct sim_request *request, int code, const char *message,
     };
 
     grebe__env_enter(env);
+    if (request->server->script != NULL && request->server->script->on_end != NULL)
+        request->server->script->on_end(request, progress);
     free_request(connection, request,
                  progress == GREBE__PROCESSED && !connection->is_closing);
     stream->listener->on_end(stream, &how);
@@ -220,17 +234,18 @@ void sim_bounce(struct sim_request *request)
     end(request, GREBE_STATUS_UNAVAILABLE, "never sent", GREBE__NEVER_SENT);
 }
 
-void sim_respond(struct sim_request *request, const void *bytes, size_t length)
+bool sim_respond(struct sim_request *request, const void *bytes, size_t length)
 {
     struct grebe__stream *stream = request->stream;
     struct grebe__env *env = &request->server->sim->env;
     void *copy = grebe_mem_alloc(stream->mem, length);
+    bool is_open;
 
     GREBE_ASSERT(request->n_wanted > 0);
     connection_of(stream->transport)->base.has_answered = true;
     if (copy == NULL) {
         sim_end(request, GREBE_STATUS_RESOURCE_EXHAUSTED, "out of memory");
-        return;
+        return false;
     }
     if (length > 0)
         memcpy(copy, bytes, length);
@@ -244,7 +259,9 @@ void sim_respond(struct sim_request *request, const void *bytes, size_t length)
     grebe__count_set(&counts_of(connection_of(stream->transport))->last_received_ns,
                      env->now_ns);
     stream->listener->on_message(stream, copy, length);
+    is_open = stream->transport != NULL && request_of(stream) == request;
     grebe__env_leave(env);
+    return is_open;
 }
 
 static void pump(struct sim_request *request)
@@ -279,11 +296,12 @@ void sim_trailer(struct sim_request *request, const char *key, const void *value
 
 void sim_answer(struct sim_request *request, const void *bytes, size_t length)
 {
-    struct grebe__stream *stream = request->stream;
+    struct grebe__env *env = &request->server->sim->env;
 
-    sim_respond(request, bytes, length);
-    if (stream->transport != NULL && request_of(stream) == request)
+    grebe__env_enter(env); /* what the message causes comes after the end */
+    if (sim_respond(request, bytes, length))
         sim_end(request, GREBE_STATUS_OK, "");
+    grebe__env_leave(env);
 }
 
 /* ---- Transport -------------------------------------------------------------------------------- */
@@ -317,9 +335,9 @@ static void send(struct grebe__stream *stream, struct grebe__outgoing *outgoing)
     grebe__count_add(&counts_of(connection)->messages_sent, 1);
     grebe__count_set(&counts_of(connection)->last_sent_ns, server->sim->env.now_ns);
     request->is_half_closed = outgoing->is_last;
-    if (request->is_half_closed && (server->echoes || server->services != NULL))
-        grebe__env_start_timer(&server->sim->env, &request->timer,
-                               server->sim->env.now_ns + server->latency_ns);
+    if (request->is_half_closed &&
+        (server->echoes || server->services != NULL || server->script != NULL))
+        sim_request_later(request, server->latency_ns);
 }
 
 static void half_close(struct grebe__stream *stream)

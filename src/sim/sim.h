@@ -70,6 +70,17 @@ enum sim_behaviour {
     SIM_HANGS,   /* neither, ever */
 };
 
+struct sim_request;
+
+/* Answers in place of a test that does so by hand. */
+struct sim_script {
+    /* A request is complete, or sim_request_later() said so; in a turn of its own. */
+    void (*on_request)(struct sim_request *request);
+    /* The client is about to hear that this request is over.  Not if it was the client
+     * who cancelled it.  May be NULL. */
+    void (*on_end)(struct sim_request *request, enum grebe__progress progress);
+};
+
 struct sim_server {
     struct grebe__list link;
     struct sim *sim;
@@ -80,6 +91,8 @@ struct sim_server {
     bool drains_at_once;  /* GOAWAY comes with the first SETTINGS */
     bool echoes;          /* answers each request with its own bytes, */
     uint64_t latency_ns;  /* this long after it was complete */
+    const struct sim_script *script; /* NULL: none; goes before echoes */
+    void *script_arg;                /* the script's */
     struct sim_services *services; /* what it answers besides: sim/services.h; or NULL */
     const char *refusal;           /* text of the error; NULL: "connection refused" */
     uint32_t n_dials, n_connections, n_requests; /* so far; connections: READY ones */
@@ -113,7 +126,8 @@ struct sim_request {
     struct grebe__list open; /* on its transport's list */
     struct sim_server *server;
     struct grebe__stream *stream;
-    struct grebe__timer timer; /* for echoes and services */
+    struct grebe__timer timer; /* for echoes, scripts and services */
+    uint32_t step;             /* the script's: 0 when the request is new */
     struct grebe__timer pump;  /* for messages that waited */
     struct grebe__list queue;  /* of those; oldest first */
     const char *path;
@@ -129,13 +143,17 @@ struct sim_request {
 struct sim_request *sim_server_request(struct sim_server *server);
 struct sim_request *sim_server_request_of(struct sim_server *server, const char *path);
 
+/* Have the script's on_request() called again. */
+void sim_request_later(struct sim_request *request, uint64_t delay_ns);
+
 /* A message, as soon as the client asks for it. */
 void sim_push(struct sim_request *request, const void *bytes, size_t length);
 /* Something for the trailers.  `key` is static. */
 void sim_trailer(struct sim_request *request, const char *key, const void *value,
                  size_t length);
-/* A message that the client has asked for; response headers go first. */
-void sim_respond(struct sim_request *request, const void *bytes, size_t length);
+/* A message that the client has asked for; response headers go first.  False: the request
+ * is gone. */
+bool sim_respond(struct sim_request *request, const void *bytes, size_t length);
 /* The end, with a status.  The request is gone. */
 void sim_end(struct sim_request *request, int code, const char *message);
 /* Respond and end with OK. */
