@@ -11,11 +11,12 @@ static const uint64_t retry_ns = UINT64_C(1000000000);
 
 static struct grebe_picker *no_children(const struct grebe__petiole *petiole)
 {
-    const char *error = petiole->resolver_error;
+    const char *what = petiole->ops->no_children, *error = petiole->resolver_error;
     struct grebe_status status;
     char text[512];
 
-    snprintf(text, sizeof text, "no children to pick from%s%s",
+    snprintf(text, sizeof text, "%s%s%s",
+             what == NULL ? "no children to pick from" : what,
              error == NULL ? "" : "; last resolver error: ", error == NULL ? "" : error);
     status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text);
     return grebe_picker_failing(petiole->mem, &status);
@@ -36,12 +37,15 @@ static void on_children(void *arg, struct grebe_client_conn *cc,
                         const struct grebe_sharding_child *children, size_t n)
 {
     struct grebe__petiole *petiole = arg;
-    struct grebe_picker *picker = petiole->ops->new_picker(petiole, state, children, n);
+    const struct grebe__petiole_ops *ops = petiole->ops;
+    struct grebe_picker *picker;
 
+    if (n > 0 && ops->state_of != NULL)
+        state = ops->state_of(children, n);
+    picker = ops->new_picker(petiole, state, children, n);
     if (picker == NULL) {
         grebe_client_conn_log(cc, GREBE_LOG_ERROR,
-                              "%s: out of memory, the last picker stays",
-                              petiole->ops->policy);
+                              "%s: out of memory, the last picker stays", ops->policy);
         grebe_timer_start(petiole->retry, grebe_client_conn_now_ns(cc) + retry_ns);
         return;
     }
@@ -123,6 +127,7 @@ int grebe__petiole_init(struct grebe__petiole *petiole, struct grebe_client_conn
     how.child = ops->leaf;
     how.ops = &sharding_ops;
     how.arg = petiole;
+    how.leaves_idle_alone = ops->leaves_idle_alone;
     result = grebe_timer_new(cc, on_retry, petiole, &petiole->retry);
     if (result != GREBE_OK)
         return result;

@@ -23,9 +23,9 @@
 
 struct grebe__petiole;
 
-/* Static storage. */
+/* Lives as long as the policy. */
 struct grebe__petiole_ops {
-    const char *policy; /* as people know it */
+    const char *policy; /* as people know it; static storage */
     /* Some leaf changed: a picker to go with `state`, the aggregate of all.  n may be 0.
      * The reference becomes the caller's.  NULL when memory is short: the last picker
      * stays, and a second later this is asked again. */
@@ -34,6 +34,11 @@ struct grebe__petiole_ops {
                                        const struct grebe_sharding_child *children,
                                        size_t n);
     const struct grebe_balancer_builder *leaf; /* NULL: pick_first */
+    /* The policy's state, if it is another than that of endpoint sharding.  n > 0. */
+    enum grebe_connectivity (*state_of)(const struct grebe_sharding_child *children,
+                                        size_t n);
+    bool leaves_idle_alone;  /* leaves that report IDLE stay so until they are asked */
+    const char *no_children; /* what calls fail with then; NULL: "no children ..." */
 };
 
 /* The first member of a policy.  Read cc, mem and ops; leave the rest alone. */
