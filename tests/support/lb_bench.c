@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "support/endpoint_word.h"
 
 /* ---- Notes ------------------------------------------------------------------------------- */
 
@@ -143,7 +142,6 @@ bool lb_bench_init_failing(struct lb_bench *bench,
 
     memset((char *)bench + sizeof bench->mem, 0, sizeof *bench - sizeof bench->mem);
     bench->mem.fail_at = fail_at;
-    bench->builder = builder;
     result = lab_init(&bench->lab, &(struct lab_options){
                                        .mem = mem,
                                        .seed = seed,
@@ -166,8 +164,6 @@ void lb_bench_fini(struct lb_bench *bench)
     uint32_t n_published = bench->n_published;
 
     lab_fini(&bench->lab);
-    while (bench->n_configs > 0)
-        bench->builder->free_config(bench->configs[--bench->n_configs]);
     assert_int_equal(bench->n_published, n_published); /* nothing after destroy() */
     assert_int_equal(bench->lab.n_violations, bench->n_violations_expected);
     assert_int_equal(bench->mem.n_live, 0);
@@ -181,10 +177,33 @@ struct endpoints {
     size_t n;
 };
 
+/* Cuts "#KEY" and "*WEIGHT" off the end of `text`. */
+static const struct grebe_attributes *parse_attributes(char *text)
+{
+    const struct grebe_attributes *by_key = NULL, *both;
+    char *key = strrchr(text, '#'), *weight = strrchr(text, '*');
+    uintptr_t number = weight == NULL ? 0 : strtoul(weight + 1, NULL, 10);
+
+    if (key != NULL)
+        *key++ = '\0';
+    if (weight != NULL)
+        *weight = '\0';
+    assert_int_equal(
+        grebe_attributes_with_text(NULL, NULL, &GREBE_ATTRIBUTE_HASH_KEY, key, &by_key),
+        GREBE_OK);
+    if (number == 0)
+        return by_key;
+    assert_int_equal(grebe_attributes_with(NULL, by_key, &GREBE_ATTRIBUTE_WEIGHT,
+                                           (void *)number, &both),
+                     GREBE_OK);
+    grebe_attributes_unref(by_key);
+    return both;
+}
+
 static struct grebe_endpoint *parse_endpoint(char *text)
 {
     const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
-    const struct grebe_attributes *attributes = endpoint_word_cut(&text);
+    const struct grebe_attributes *attributes = parse_attributes(text);
     struct grebe_address *addresses[LB_BENCH_ENDPOINTS];
     struct grebe_endpoint *endpoint;
     char *save = NULL;
@@ -238,29 +257,10 @@ int lb_bench_update(struct lb_bench *bench, const char *endpoints, const void *c
         .attributes = attributes,
         .config = config,
     };
-    if (config == NULL && bench->n_configs > 0)
-        update.config = bench->configs[bench->n_configs - 1];
     result = lab_update(&bench->lab, &update);
     grebe_attributes_unref(attributes);
     while (parsed.n-- > 0)
         grebe_endpoint_unref(parsed.list[parsed.n]);
-    return result;
-}
-
-int lb_bench_config(struct lb_bench *bench, const char *text)
-{
-    struct grebe_diag diag = {""};
-    const struct grebe_json *json;
-    int result;
-
-    assert_true(bench->n_configs < LB_BENCH_CONFIGS);
-    assert_int_equal(grebe_json_parse(text, strlen(text), &diag, &json), GREBE_OK);
-    result = bench->builder->parse_config(json, &diag, &bench->configs[bench->n_configs]);
-    if (result == GREBE_OK)
-        bench->n_configs++;
-    else
-        snprintf(bench->text, sizeof bench->text, "%s", diag.text);
-    grebe_json_free(json);
     return result;
 }
 
@@ -351,13 +351,23 @@ void lb_bench_set(struct lb_bench *bench, const char *states)
 
 /* ---- What the policy did ------------------------------------------------------------------------------ */
 
-const char *lb_bench_pick(struct lb_bench *bench)
+const char *lb_bench_pick_call(struct lb_bench *bench, const struct lab_call *call)
 {
-    const struct lab_call call = {.method = "/s/m"};
     const struct lab_outcome fine = {.status = grebe_status_of(GREBE_STATUS_OK, "")};
 
-    assert_int_equal(lab_pick(&bench->lab, &call, 1, &fine), GREBE_OK);
+    assert_int_equal(lab_pick(&bench->lab, call, 1, &fine), GREBE_OK);
     return bench->text;
+}
+
+const char *lb_bench_pick_hash(struct lb_bench *bench, uint64_t hash)
+{
+    return lb_bench_pick_call(
+        bench, &(struct lab_call){.method = "/s/m", .has_hash = true, .hash = hash});
+}
+
+const char *lb_bench_pick(struct lb_bench *bench)
+{
+    return lb_bench_pick_call(bench, &(struct lab_call){.method = "/s/m"});
 }
 
 uint32_t lb_bench_n_live(const struct lb_bench *bench)
