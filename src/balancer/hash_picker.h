@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* balancer/hash_picker.h -- where a call goes, for all policies that hash calls.
+ *
+ * A call has a hash: its own, or that of a header it carries.  The endpoint first in the
+ * order of that hash gets it, unless it is in TRANSIENT_FAILURE: then the next one.  An
+ * IDLE endpoint is connected, and the call waits.
+ *
+ * A call without the header has none: chance stands in, and since any endpoint is as good
+ * to it, it goes to the first that is READY, while at most one that is IDLE before that is
+ * connected (gRFC A76).
+ */
+#ifndef GREBE_BALANCER_HASH_PICKER_H
+#define GREBE_BALANCER_HASH_PICKER_H
+
+#include <grebe/parent.h>
+
+#include "balancer/hash_members.h"
+#include "balancer/hash_table.h"
+
+/* A snapshot of `children`, n of them at least one, whose order is `members`.  References
+ * are taken to what it needs; `header` is copied, and may be NULL.  NULL when out of
+ * memory. */
+struct grebe_picker *grebe__hash_picker_new(const struct grebe_mem *mem,
+                                            struct grebe__hash_table *table,
+                                            const struct grebe__hash_members *members,
+                                            const struct grebe_sharding_child *children,
+                                            const char *header);
+
+#endif

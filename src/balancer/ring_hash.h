@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* balancer/ring_hash.h -- calls with the same hash go to the same endpoint. */
+#ifndef GREBE_BALANCER_RING_HASH_H
+#define GREBE_BALANCER_RING_HASH_H
+
+#include <grebe/balancer.h>
+
+struct grebe__hash_policy;
+
+/* The ring itself, for balancer/hash_family.h. */
+extern const struct grebe__hash_policy grebe__ring_hash_policy;
+
+extern const struct grebe_balancer_builder grebe__ring_hash;
+extern const struct grebe_balancer_builder grebe__ring_hash_experimental; /* grpc-go's */
+
+#endif
