@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/map.h"
 #include "base/options.h"
 
@@ -28,18 +27,6 @@ struct grebe_balancer_group {
     struct grebe_balancer_group_options options;
     struct grebe__map children; /* name -> struct child, parked ones too */
 };
-
-static uint64_t hash_name(const void *name)
-{
-    return grebe__hash64_text(name);
-}
-
-static bool is_same_name(const void *a, const void *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-static const struct grebe__map_ops by_name = {.hash = hash_name, .equal = is_same_name};
 
 /* ---- Children ------------------------------------------------------------------------- */
 
@@ -243,7 +230,7 @@ int grebe_balancer_group_new(struct grebe_client_conn *cc,
     group->cc = cc;
     group->mem = mem;
     grebe__options_read(&group->options, sizeof group->options, options);
-    grebe__map_init(&group->children, mem, &by_name);
+    grebe__map_init(&group->children, mem, &grebe__by_text);
     *out = group;
     return GREBE_OK;
 }

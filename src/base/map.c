@@ -6,8 +6,21 @@
 #include <grebe/error.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 
 enum { MIN_SLOTS = 8, MAX_SLOTS = 1 << 30 };
+
+static uint64_t hash_text(const void *key)
+{
+    return grebe__hash64_text(key);
+}
+
+static bool is_same_text(const void *a, const void *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+const struct grebe__map_ops grebe__by_text = {.hash = hash_text, .equal = is_same_text};
 
 void grebe__map_init(struct grebe__map *map, const struct grebe_mem *mem,
                      const struct grebe__map_ops *ops)

@@ -23,6 +23,8 @@ struct grebe__map_ops {
     bool (*equal)(const void *a, const void *b); /* asked for equal hashes only */
 };
 
+extern const struct grebe__map_ops grebe__by_text; /* const char *, by its bytes */
+
 struct grebe__map_entry {
     const void *key; /* NULL: a hole */
     void *value;

@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/map.h"
 #include "channelz/book.h"
 
@@ -21,18 +20,6 @@ struct departed {
 struct grebe__departed {
     struct grebe__map by_address; /* in the order of their last departures */
 };
-
-static uint64_t hash(const void *key)
-{
-    return grebe__hash64_text(key);
-}
-
-static bool equal(const void *a, const void *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-static const struct grebe__map_ops map_ops = {.hash = hash, .equal = equal};
 
 static void drop(struct grebe__channel_entity *channel, struct departed *departed)
 {
@@ -78,7 +65,7 @@ static bool has_begun(struct grebe__channel_entity *channel)
     channel->departed = grebe_mem_alloc(mem, sizeof *channel->departed);
     if (channel->departed == NULL)
         return false;
-    grebe__map_init(&channel->departed->by_address, mem, &map_ops);
+    grebe__map_init(&channel->departed->by_address, mem, &grebe__by_text);
     return true;
 }
 

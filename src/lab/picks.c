@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls: where the picker sends them, and how they end. */
-#include <string.h>
-
 #include "base/hash.h"
 #include "lab/internal.h"
 
@@ -24,18 +22,6 @@ static bool is_same_id(const void *a, const void *b)
 }
 
 static const struct grebe__map_ops by_id = {.hash = hash_id, .equal = is_same_id};
-
-static uint64_t hash_text(const void *key)
-{
-    return grebe__hash64_text(key);
-}
-
-static bool is_same_text(const void *a, const void *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-static const struct grebe__map_ops by_text = {.hash = hash_text, .equal = is_same_text};
 
 /* ---- Asking ------------------------------------------------------------------------- */
 
@@ -272,7 +258,7 @@ static int pick_many(struct lab *lab, const struct lab_call *call, uint32_t n,
     struct lab_tally tally = {.first_id = lab->n_picks};
     int result = GREBE_OK;
 
-    grebe__map_init(&tally.counts, lab->options.mem, &by_text);
+    grebe__map_init(&tally.counts, lab->options.mem, &grebe__by_text);
     while (result == GREBE_OK && tally.n < n) {
         struct grebe_pick pick;
         uint64_t id = lab->n_picks++;

@@ -2,7 +2,9 @@
 /* registry/builtin.c -- the one place that knows every policy and resolver we ship. */
 #include <stddef.h>
 
+#include "balancer/deterministic_subsetting.h"
 #include "balancer/pick_first.h"
+#include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
 #include "registry/registry.h"
@@ -13,7 +15,10 @@
 #include "resolver/unix.h"
 
 const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
+    &grebe__deterministic_subsetting,
     &grebe__pick_first,
+    &grebe__random_subsetting,
+    &grebe__random_subsetting_experimental,
     &grebe__ring_hash,
     &grebe__ring_hash_experimental,
     &grebe__round_robin,

@@ -240,18 +240,6 @@ static void go_on(struct grebe__dns_service *service)
 
 /* ---- SRV records -------------------------------------------------------------------- */
 
-static uint64_t hash_text(const void *key)
-{
-    return grebe__hash64_text(key);
-}
-
-static bool is_same_text(const void *a, const void *b)
-{
-    return strcmp(a, b) == 0;
-}
-
-static const struct grebe__map_ops by_text = {.hash = hash_text, .equal = is_same_text};
-
 static void init_host(struct grebe__dns_host *host, struct grebe__dns_service *service,
                       const char *name, size_t max_answers)
 {
@@ -341,7 +329,7 @@ static int take_records(struct grebe__dns_service *service,
     int error = runners == NULL || !has_room ? GREBE_ERR_NOMEM : GREBE_OK;
     char *text = (char *)(service->now.hosts + n);
 
-    grebe__map_init(&seen, service->mem, &by_text);
+    grebe__map_init(&seen, service->mem, &grebe__by_text);
     if (error == GREBE_OK) {
         for (size_t i = 0; i < n; i++)
             runners[i] = runner_of(service, &srv[i], i);

@@ -9,7 +9,8 @@
  * amount of work is always the same.  Each pick is completed by another thread than the one
  * that picked, when the picker may be long gone.
  *
- * A policy joins by a line in `subjects`.
+ * A policy joins by a line in `subjects`.  Endpoints have paths, "east" or "west", and are in
+ * zones of these names.
  */
 #include "support/test.h"
 
@@ -23,13 +24,16 @@
 #include <grebe/load_report.h>
 #include <grebe/parent.h>
 
+#include "balancer/deterministic_subsetting.h"
 #include "balancer/hash_config.h"
 #include "balancer/pick_first.h"
+#include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
 #include "core/client_conn.h"
 #include "core/subconn_stream.h"
 #include "sim/sim.h"
+#include "support/endpoint_word.h"
 
 enum {
     THREADS = 4,
@@ -262,17 +266,24 @@ static uint32_t below(uint32_t n)
     return grebe__rng_below(&channel.sim.env.rng, n);
 }
 
+static const char *const pair_names[] = {"east", "west"};
+
 static struct grebe_endpoint *new_endpoint(uint32_t number)
 {
     const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
     struct grebe_address *address;
     struct grebe_endpoint *endpoint;
-    char text[32];
+    const struct grebe_attributes *attributes;
+    char text[48], *word = text;
 
-    snprintf(text, sizeof text, "10.0.0.%u:80", number);
-    assert_int_equal(grebe_address_new(NULL, text, &options, &address), GREBE_OK);
-    assert_int_equal(grebe_endpoint_new(NULL, &address, 1, NULL, &endpoint), GREBE_OK);
+    snprintf(text, sizeof text, "%s>10.0.0.%u:80@%s", pair_names[number % 2], number,
+             pair_names[number % 2]);
+    attributes = endpoint_word_cut(&word);
+    assert_int_equal(grebe_address_new(NULL, word, &options, &address), GREBE_OK);
+    assert_int_equal(grebe_endpoint_new(NULL, &address, 1, attributes, &endpoint),
+                     GREBE_OK);
     grebe_address_unref(address);
+    grebe_attributes_unref(attributes);
     return endpoint;
 }
 
@@ -674,8 +685,6 @@ struct pair {
     uint32_t n_updates;
 };
 
-static const char *const pair_names[] = {"east", "west"};
-
 static void pair_on_state(void *arg, const char *name, enum grebe_connectivity child,
                           struct grebe_picker *picker)
 {
@@ -780,21 +789,46 @@ static const void *config_of_hash(uint32_t n)
 
 extern const struct grebe_balancer_builder reported_load;
 
+/* ---- Policies that stand on a configuration, which is the same all the time ------------------- */
+
+static void *parsed; /* of the subject's text */
+
+static const void *config_of_text(uint32_t n)
+{
+    (void)n;
+    return parsed;
+}
+
+static void parse_text(const struct grebe_balancer_builder *builder, const char *text)
+{
+    const struct grebe_json *json;
+
+    assert_int_equal(grebe_json_parse(text, strlen(text), NULL, &json), GREBE_OK);
+    assert_int_equal(builder->parse_config(json, NULL, &parsed), GREBE_OK);
+    grebe_json_free(json);
+}
+
+#define CHILD "\"childPolicy\": [{\"round_robin\": {}}]"
+
 /* ---- The test ------------------------------------------------------------------------------------------- */
 
 static const struct {
     const struct grebe_balancer_builder *builder;
     config_fn config; /* may be NULL */
+    const char *text; /* instead; NULL: none */
 } subjects[] = {
-    {&grebe__pick_first, NULL},
-    {&grebe__round_robin, NULL},
-    {&grebe__ring_hash, config_of_hash},
-    {&grebe_graceful_switch, config_of_switch},
-    {&scatter, NULL},
-    {&base_balancer, NULL},
-    {&lazy, NULL},
-    {&group, NULL},
-    {&reported_load, NULL},
+    {&grebe__pick_first, NULL, NULL},
+    {&grebe__round_robin, NULL, NULL},
+    {&grebe__ring_hash, config_of_hash, NULL},
+    {&grebe_graceful_switch, config_of_switch, NULL},
+    {&scatter, NULL, NULL},
+    {&base_balancer, NULL, NULL},
+    {&lazy, NULL, NULL},
+    {&group, NULL, NULL},
+    {&reported_load, NULL, NULL},
+    {&grebe__random_subsetting, config_of_text, "{\"subsetSize\": 3, " CHILD "}"},
+    {&grebe__deterministic_subsetting, config_of_text,
+     "{\"subsetSize\": 2, \"clientIndex\": 7, " CHILD "}"},
 };
 
 static void live(config_fn config)
@@ -854,8 +888,13 @@ TEST(pickers_serve_threads_while_policies_replace_them_and_channels_close)
                      GREBE_OK);
     assert_int_equal(grebe_lb_config_new(&grebe__round_robin, &switch_configs[1]),
                      GREBE_OK);
-    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+        if (subjects[i].text != NULL)
+            parse_text(subjects[i].builder, subjects[i].text);
         exercise(subjects[i].builder, subjects[i].config);
+        if (subjects[i].text != NULL)
+            subjects[i].builder->free_config(parsed);
+    }
     grebe_lb_config_unref(switch_configs[0]);
     grebe_lb_config_unref(switch_configs[1]);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/channel_bench.h"
 
+#include <grebe/explain.h>
+
+#include "support/endpoint_word.h"
 #include "support/test.h"
 
 /* ---- The manual resolver ---------------------------------------------------------------- */
@@ -189,6 +192,7 @@ static size_t parse_endpoints(const struct channel_bench *bench, const char *tex
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok_r(copy, " ", &outer); word != NULL;
          word = strtok_r(NULL, " ", &outer)) {
+        const struct grebe_attributes *attributes = endpoint_word_cut(&word);
         struct grebe_address *addresses[16];
         char *inner = NULL;
         size_t k = 0;
@@ -197,8 +201,9 @@ static size_t parse_endpoints(const struct channel_bench *bench, const char *tex
              part = strtok_r(NULL, "+", &inner))
             assert_int_equal(grebe_address_new(NULL, part, &options, &addresses[k++]),
                              GREBE_OK);
-        assert_int_equal(grebe_endpoint_new(NULL, addresses, k, NULL, &out[n++]),
+        assert_int_equal(grebe_endpoint_new(NULL, addresses, k, attributes, &out[n++]),
                          GREBE_OK);
+        grebe_attributes_unref(attributes);
         while (k-- > 0)
             grebe_address_unref(addresses[k]);
     }
@@ -378,4 +383,22 @@ void expect_echo(struct grebe_call *call, const char *peer)
 void expect_pending(const struct grebe_call *call)
 {
     assert_false(grebe_call_is_done(call));
+}
+
+void expect_explanation(struct channel_bench *bench, const char *policies)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+    char text[4096], *picks;
+    struct grebe_call *call;
+
+    options.wants_explanation = true;
+    call = channel_bench_call(bench, &options);
+    channel_bench_advance_ms(bench, 1);
+    assert_true(grebe_explanation_format(grebe_call_explain(call), text, sizeof text) <
+                sizeof text);
+    picks = strstr(text, "picks ");
+    assert_non_null(picks);
+    *picks = '\0';
+    assert_string_equal(text, policies);
+    grebe_call_unref(call);
 }

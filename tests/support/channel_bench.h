@@ -97,5 +97,7 @@ void expect_status(struct grebe_call *call, int code, const char *part);
 /* Ends with OK, echoed by that server. */
 void expect_echo(struct grebe_call *call, const char *peer);
 void expect_pending(const struct grebe_call *call);
+/* What a call is told of the policies that chose its backend, and of the candidates. */
+void expect_explanation(struct channel_bench *bench, const char *policies);
 
 #endif

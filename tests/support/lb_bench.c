@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "support/endpoint_word.h"
 
 /* ---- Notes ------------------------------------------------------------------------------- */
 
@@ -142,6 +143,7 @@ bool lb_bench_init_failing(struct lb_bench *bench,
 
     memset((char *)bench + sizeof bench->mem, 0, sizeof *bench - sizeof bench->mem);
     bench->mem.fail_at = fail_at;
+    bench->builder = builder;
     result = lab_init(&bench->lab, &(struct lab_options){
                                        .mem = mem,
                                        .seed = seed,
@@ -164,6 +166,8 @@ void lb_bench_fini(struct lb_bench *bench)
     uint32_t n_published = bench->n_published;
 
     lab_fini(&bench->lab);
+    while (bench->n_configs > 0)
+        bench->builder->free_config(bench->configs[--bench->n_configs]);
     assert_int_equal(bench->n_published, n_published); /* nothing after destroy() */
     assert_int_equal(bench->lab.n_violations, bench->n_violations_expected);
     assert_int_equal(bench->mem.n_live, 0);
@@ -177,33 +181,10 @@ struct endpoints {
     size_t n;
 };
 
-/* Cuts "#KEY" and "*WEIGHT" off the end of `text`. */
-static const struct grebe_attributes *parse_attributes(char *text)
-{
-    const struct grebe_attributes *by_key = NULL, *both;
-    char *key = strrchr(text, '#'), *weight = strrchr(text, '*');
-    uintptr_t number = weight == NULL ? 0 : strtoul(weight + 1, NULL, 10);
-
-    if (key != NULL)
-        *key++ = '\0';
-    if (weight != NULL)
-        *weight = '\0';
-    assert_int_equal(
-        grebe_attributes_with_text(NULL, NULL, &GREBE_ATTRIBUTE_HASH_KEY, key, &by_key),
-        GREBE_OK);
-    if (number == 0)
-        return by_key;
-    assert_int_equal(grebe_attributes_with(NULL, by_key, &GREBE_ATTRIBUTE_WEIGHT,
-                                           (void *)number, &both),
-                     GREBE_OK);
-    grebe_attributes_unref(by_key);
-    return both;
-}
-
 static struct grebe_endpoint *parse_endpoint(char *text)
 {
     const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
-    const struct grebe_attributes *attributes = parse_attributes(text);
+    const struct grebe_attributes *attributes = endpoint_word_cut(&text);
     struct grebe_address *addresses[LB_BENCH_ENDPOINTS];
     struct grebe_endpoint *endpoint;
     char *save = NULL;
@@ -257,10 +238,29 @@ int lb_bench_update(struct lb_bench *bench, const char *endpoints, const void *c
         .attributes = attributes,
         .config = config,
     };
+    if (config == NULL && bench->n_configs > 0)
+        update.config = bench->configs[bench->n_configs - 1];
     result = lab_update(&bench->lab, &update);
     grebe_attributes_unref(attributes);
     while (parsed.n-- > 0)
         grebe_endpoint_unref(parsed.list[parsed.n]);
+    return result;
+}
+
+int lb_bench_config(struct lb_bench *bench, const char *text)
+{
+    struct grebe_diag diag = {""};
+    const struct grebe_json *json;
+    int result;
+
+    assert_true(bench->n_configs < LB_BENCH_CONFIGS);
+    assert_int_equal(grebe_json_parse(text, strlen(text), &diag, &json), GREBE_OK);
+    result = bench->builder->parse_config(json, &diag, &bench->configs[bench->n_configs]);
+    if (result == GREBE_OK)
+        bench->n_configs++;
+    else
+        snprintf(bench->text, sizeof bench->text, "%s", diag.text);
+    grebe_json_free(json);
     return result;
 }
 

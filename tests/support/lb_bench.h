@@ -3,7 +3,8 @@
  *
  * A test says what the resolver and the subconns do and reads back what the policy did.
  * Endpoints are written as their addresses: "a b+c" is two endpoints, the second with two
- * addresses; "a*3#k" has the weight 3 and the hash key k.  What the policy asks for is noted as text, in order:
+ * addresses; "east>x>a*3#k@z" has the path east, x, the weight 3 and the hash key k, and is
+ * in zone z.  What the policy asks for is noted as text, in order:
  *
  *   new a      a subconn for address a was made        resolve    resolve_now
  *   connect a  it was asked to connect                 READY      a state was published
@@ -26,11 +27,14 @@
 #include "lab/lab.h"
 #include "support/mem.h"
 
-enum { LB_BENCH_ENDPOINTS = 64, LB_BENCH_TEXT = 4096 };
+enum { LB_BENCH_ENDPOINTS = 512, LB_BENCH_CONFIGS = 32, LB_BENCH_TEXT = 8192 };
 
 struct lb_bench {
     struct test_mem mem; /* first: see lb_bench_init_failing() */
     struct lab lab;
+    const struct grebe_balancer_builder *builder;
+    void *configs[LB_BENCH_CONFIGS]; /* all of lb_bench_config(), the last one in force */
+    size_t n_configs;
     uint32_t n_published;
     uint32_t n_violations_expected; /* by lb_bench_fini() */
     bool wants_health; /* the next update carries GREBE_ATTRIBUTE_HEALTH_LISTENER */
@@ -52,8 +56,11 @@ void lb_bench_fini(struct lb_bench *bench);
 
 /* ---- What happens to the policy -------------------------------------------------------- */
 
-/* `config` is handed over as it is; see lb_bench_update_config() for JSON. */
+/* `config` is handed over as it is; NULL: what lb_bench_config() made last. */
 int lb_bench_update(struct lb_bench *bench, const char *endpoints, const void *config);
+/* Has the policy parse its configuration, for updates from now on.  If that fails the one
+ * before stays, and `text` is what the policy says about it. */
+int lb_bench_config(struct lb_bench *bench, const char *json);
 void lb_bench_resolver_error(struct lb_bench *bench, const char *text);
 void lb_bench_exit_idle(struct lb_bench *bench);
 void lb_bench_advance_ms(struct lb_bench *bench, uint64_t ms);
