@@ -107,6 +107,8 @@ GREBE_API int grebe_endpoint_health_parse(const char *name);
  *                    place among others that are hashed, absent its first address
  *   LOCALITY         struct grebe_locality *, referenced; on an endpoint: where it is; on
  *                    an address: a label of metrics (gRFC A78)
+ *   LOCALITY_NAME    text as well; on an update: the target of weighted_target that its
+ *                    endpoints are of, which is a label of metrics (gRFC A78)
  *   BACKEND_SERVICE  text as well; on an address: a label of metrics (gRFC A89)
  *   PATH             struct grebe_path *, referenced; on an endpoint: which child it is
  *                    for, in a tree of policies
@@ -121,6 +123,7 @@ GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_METADATA;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH_LISTENER;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HASH_KEY;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_LOCALITY;
+GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_LOCALITY_NAME;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVICE;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_PATH;
 GREBE_API extern const struct grebe_attribute_key GREBE_ATTRIBUTE_HEALTH;

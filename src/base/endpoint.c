@@ -30,6 +30,12 @@ const struct grebe_attribute_key GREBE_ATTRIBUTE_HASH_KEY = {
     .ref = grebe_attribute_text_ref,
     .unref = grebe_attribute_text_unref,
 };
+const struct grebe_attribute_key GREBE_ATTRIBUTE_LOCALITY_NAME = {
+    .name = "locality name",
+    .equal = grebe_attribute_text_equal,
+    .ref = grebe_attribute_text_ref,
+    .unref = grebe_attribute_text_unref,
+};
 const struct grebe_attribute_key GREBE_ATTRIBUTE_BACKEND_SERVICE = {
     .name = "backend service",
     .equal = grebe_attribute_text_equal,

@@ -30,6 +30,7 @@
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
+#include "balancer/weighted_target.h"
 #include "core/client_conn.h"
 #include "core/subconn_stream.h"
 #include "sim/sim.h"
@@ -829,6 +830,9 @@ static const struct {
     {&grebe__random_subsetting, config_of_text, "{\"subsetSize\": 3, " CHILD "}"},
     {&grebe__deterministic_subsetting, config_of_text,
      "{\"subsetSize\": 2, \"clientIndex\": 7, " CHILD "}"},
+    {&grebe__weighted_target, config_of_text,
+     "{\"targets\": {\"east\": {\"weight\": 3, " CHILD "}, "
+     "\"west\": {\"weight\": 1, " CHILD "}}}"},
 };
 
 static void live(config_fn config)
