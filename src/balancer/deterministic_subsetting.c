@@ -17,6 +17,7 @@
 
 #include "balancer/subsetting.h"
 #include "base/rng.h"
+#include "base/sort.h"
 
 /* ---- The deck -------------------------------------------------------------------------- */
 
@@ -34,33 +35,11 @@ static const char *name_of(const struct grebe_endpoint *endpoint)
     return first;
 }
 
-/* Merges the sorted from[begin, middle) and from[middle, end) into `to`. */
-static void merge(struct grebe_endpoint *const *from, struct grebe_endpoint **to,
-                  uint32_t begin, uint32_t middle, uint32_t end)
+static bool is_after(const void *a, const void *b)
 {
-    uint32_t a = begin, b = middle;
+    struct grebe_endpoint *const *first = a, *const *second = b;
 
-    for (uint32_t i = begin; i < end; i++) {
-        if (b == end || (a < middle && strcmp(name_of(from[a]), name_of(from[b])) <= 0))
-            to[i] = from[a++];
-        else
-            to[i] = from[b++];
-    }
-}
-
-/* By name; those of the same name keep their order. */
-static void sort(struct grebe_endpoint **endpoints, struct grebe_endpoint **scratch,
-                 uint32_t n)
-{
-    for (uint64_t width = 1; width < n; width *= 2) {
-        for (uint64_t at = 0; at < n; at += 2 * width) {
-            uint64_t middle = at + width < n ? at + width : n;
-            uint64_t end = at + 2 * width < n ? at + 2 * width : n;
-
-            merge(endpoints, scratch, (uint32_t)at, (uint32_t)middle, (uint32_t)end);
-        }
-        memcpy(endpoints, scratch, n * sizeof(struct grebe_endpoint *));
-    }
+    return strcmp(name_of(*first), name_of(*second)) > 0;
 }
 
 static void shuffle(struct grebe_endpoint **endpoints, uint32_t n, uint32_t round)
@@ -84,13 +63,13 @@ static int choose(const struct grebe_mem *mem,
     uint32_t size = config->subset_size, n_subsets = n / size;
     uint32_t round = config->client_index / n_subsets;
     uint32_t subset = config->client_index % n_subsets;
-    struct grebe_endpoint **scratch = grebe_mem_alloc(mem, n * sizeof *scratch);
+    struct grebe_endpoint **spare = grebe_mem_alloc(mem, (n + 1) / 2 * sizeof *spare);
 
     (void)seed;
-    if (scratch == NULL)
+    if (spare == NULL)
         return GREBE_ERR_NOMEM;
-    sort(endpoints, scratch, n);
-    grebe_mem_free(mem, scratch);
+    grebe__sort(endpoints, spare, n, sizeof *endpoints, is_after);
+    grebe_mem_free(mem, spare);
     shuffle(endpoints, n, round);
     memmove(endpoints, endpoints + (size_t)subset * size,
             size * sizeof(struct grebe_endpoint *));
