@@ -103,6 +103,22 @@ int lab__do_exit_idle(struct lab_reader *reader, const struct grebe_json *line,
     return GREBE_OK;
 }
 
+int lab__do_fail_allocation(struct lab_reader *reader, const struct grebe_json *line,
+                            struct grebe_diag *diag)
+{
+    int64_t nth = 1;
+    int error = grebe_json_get_int64(line, "nth", &nth, diag);
+
+    if (error != GREBE_OK)
+        return error;
+    if (nth < 1) {
+        grebe_diag_set(diag, "nth: expected a number from 1 on");
+        return GREBE_ERR_CONFIG;
+    }
+    lab_fail_allocation(&reader->lab, (uint64_t)nth);
+    return GREBE_OK;
+}
+
 int lab__do_close(struct lab_reader *reader, const struct grebe_json *line,
                   struct grebe_diag *diag)
 {

@@ -19,6 +19,8 @@ int lab__do_resolver_error(struct lab_reader *reader, const struct grebe_json *l
                            struct grebe_diag *diag);
 int lab__do_exit_idle(struct lab_reader *reader, const struct grebe_json *line,
                       struct grebe_diag *diag);
+int lab__do_fail_allocation(struct lab_reader *reader, const struct grebe_json *line,
+                            struct grebe_diag *diag);
 int lab__do_advance(struct lab_reader *reader, const struct grebe_json *line,
                     struct grebe_diag *diag);
 int lab__do_close(struct lab_reader *reader, const struct grebe_json *line,

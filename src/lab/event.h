@@ -42,6 +42,7 @@ enum lab_rule {
     LAB_RULE_UNBALANCED_REFERENCE,
     LAB_RULE_PICK_OF_SHUT_DOWN_SUBCONN,
     LAB_RULE_MEMORY_NOT_RETURNED,
+    LAB_RULE_FREED_MEMORY_WRITTEN,
     LAB_RULE_BAD_PICK,     /* an answer that is none */
     LAB_RULE_BAD_BUILD,    /* build() said it made a balancer, and made none */
     LAB_RULE_BAD_STATE,    /* published what is not a policy's to publish */

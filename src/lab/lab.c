@@ -14,6 +14,7 @@ static const char *const rule_names[LAB_N_RULES] = {
     [LAB_RULE_UNBALANCED_REFERENCE] = "unbalanced_reference",
     [LAB_RULE_PICK_OF_SHUT_DOWN_SUBCONN] = "pick_of_shut_down_subconn",
     [LAB_RULE_MEMORY_NOT_RETURNED] = "memory_not_returned",
+    [LAB_RULE_FREED_MEMORY_WRITTEN] = "freed_memory_written",
     [LAB_RULE_BAD_PICK] = "bad_pick",
     [LAB_RULE_BAD_BUILD] = "bad_build",
     [LAB_RULE_BAD_STATE] = "bad_state",
@@ -146,6 +147,8 @@ int lab_init(struct lab *lab, const struct lab_options *options)
         .on_fault = on_fault,
         .on_root_freed = on_root_freed,
     };
+    lab->mem.turns = &lab->sim.env.depth;
+    lab->mem.keeps_freed = options->keeps_freed;
     grebe__list_init(&lab->live);
     grebe__list_init(&lab->retired);
     lab__calls_init(lab);
@@ -177,6 +180,7 @@ void lab_close(struct lab *lab)
 static void tell_of_left(struct lab *lab)
 {
     uint32_t n_blocks = lab->mem.n_blocks - lab->n_roots;
+    uint32_t n_spoilt = lab_mem_n_spoilt(&lab->mem);
 
     if (lab->n_roots > 0)
         lab__violate(lab, LAB_RULE_UNBALANCED_REFERENCE, NULL,
@@ -184,6 +188,10 @@ static void tell_of_left(struct lab *lab)
     if (n_blocks > 0)
         lab__violate(lab, LAB_RULE_MEMORY_NOT_RETURNED, NULL,
                      "blocks of memory that were not returned: %u", (unsigned)n_blocks);
+    if (n_spoilt > 0)
+        lab__violate(lab, LAB_RULE_FREED_MEMORY_WRITTEN, NULL,
+                     "blocks of memory that were written after they were returned: %u",
+                     (unsigned)n_spoilt);
 }
 
 void lab_fini(struct lab *lab)
@@ -229,6 +237,12 @@ void lab_resolver_error(struct lab *lab, const struct grebe_status *error)
     grebe_client_conn_resolver_error(lab->root, error);
     grebe__env_leave(&lab->sim.env);
     sim_settle(&lab->sim);
+}
+
+void lab_fail_allocation(struct lab *lab, uint64_t nth)
+{
+    lab->mem.has_failed = false;
+    lab->mem.until_failure = nth;
 }
 
 void lab_exit_idle(struct lab *lab)

@@ -47,6 +47,7 @@ struct lab_options {
     /* A health listener waits for lab_health().  Else it hears READY once, as in a channel
      * whose service config names no health service. */
     bool checks_health;
+    bool keeps_freed; /* what the policy frees: lab/mem.h */
     lab_event_fn on_event;
     void *arg;
     /* Asked while lab_advance() runs: true ends it early.  NULL: never. */
@@ -119,6 +120,10 @@ void lab_refuse_update(struct lab *lab, int result, const char *error);
 
 void lab_resolver_error(struct lab *lab, const struct grebe_status *error);
 void lab_exit_idle(struct lab *lab);
+
+/* The nth allocation from here on (1: the next) that the policy, or the library on its
+ * behalf, makes while something is done to it fails.  Once; lab->mem.has_failed tells. */
+void lab_fail_allocation(struct lab *lab, uint64_t nth);
 
 /* The newest that has this address and was not given up; NULL if there is none. */
 struct lab_subconn *lab_find_subconn(const struct lab *lab, const char *address);

@@ -83,6 +83,7 @@ static const struct action actions[] = {
     {"done", {"id", "status", "load", "latency_ms"}, true, lab__do_done},
     {"advance", {"ms"}, true, lab__do_advance},
     {"exit_idle", {NULL}, false, lab__do_exit_idle},
+    {"fail_allocation", {"nth"}, false, lab__do_fail_allocation},
     {"close", {NULL}, false, lab__do_close},
 };
 

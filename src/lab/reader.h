@@ -40,7 +40,7 @@ struct lab_reader {
     uint32_t closed_on;             /* the line that closed the policy; 0: none did */
 };
 
-/* `options`: mem, on_event, arg and wants_stop; a script says the rest. */
+/* `options`: mem, keeps_freed, on_event, arg and wants_stop; a script says the rest. */
 void lab_reader_init(struct lab_reader *reader, const struct lab_options *options);
 
 /* The next line, without its newline.  GREBE_ERR_CONFIG: it is wrong, and `diag` says what

@@ -34,6 +34,7 @@ struct lab_session *lab_session_new(const struct lab_session_options *options)
     session->mem = options->mem;
     lab_reader_init(&session->reader, &(struct lab_options){
                                           .mem = options->mem,
+                                          .keeps_freed = true,
                                           .on_event = on_event,
                                           .arg = session,
                                           .wants_stop = wants_stop,

@@ -235,6 +235,7 @@ const struct verb lab_verb = {
         "done -- id, status, load, latency_ms: an open call ends\n"
         "oob -- address, load: an out-of-band load report comes\n"
         "advance -- ms: the clock moves, each timer runs at its time\n"
+        "fail_allocation -- nth (1): that allocation of the policy from here on fails\n"
         "exit_idle, close -- without fields\n\n"
         "Each line that is printed has t (ms since the start) and ev:\n"
         "update -- result: ok or error; error\n"

@@ -72,7 +72,9 @@ static const struct {
     {"{\"do\":1}", "do: expected a string, found a number"},
     {"{\"do\":\"jump\"}",
      "do: expected one of start, update, resolver_error, subconn, health, oob, pick, "
-     "done, advance, exit_idle, close, found: \"jump\""},
+     "done, advance, exit_idle, fail_allocation, close, found: \"jump\""},
+    {"{\"do\":\"fail_allocation\",\"nth\":0}",
+     "fail_allocation: nth: expected a number from 1 on"},
     {"{\"do\":\"start\"}", "start: it has to be the first line"},
     {"{\"do\":\"close\",\"now\":1}",
      "close: the fields are do, there is none called: \"now\""},
