@@ -236,6 +236,8 @@ int grebe__hash_family_new(struct grebe_client_conn *cc,
     if (family == NULL)
         return GREBE_ERR_NOMEM;
     family->policy = policy;
+    family->config =
+        policy->defaults(); /* until an update is taken: the first may fail */
     family->ops = family_ops;
     family->ops.policy = policy->name;
     result = grebe__petiole_init(&family->petiole, cc, &balancer_ops, &family->ops);
