@@ -29,6 +29,7 @@ struct lazy {
     const struct grebe_balancer_builder *builder;
     struct grebe_client_conn *child; /* NULL: not built yet */
     struct kept kept;
+    bool has_lost_update;      /* the last: there was no memory to keep it */
     struct grebe_timer *retry; /* of building it, when memory was short */
 };
 
@@ -150,8 +151,11 @@ static int new_child(struct lazy *lazy)
  * that wait ask once for each picker. */
 static void build_child(struct lazy *lazy)
 {
-    int result = new_child(lazy);
+    int result;
 
+    if (lazy->has_lost_update)
+        return; /* see keep_or_fail() */
+    result = new_child(lazy);
     if (result != GREBE_OK) {
         lazy->child = NULL;
         publish_failure(lazy, result);
@@ -216,12 +220,27 @@ static struct grebe_picker *new_waking_picker(struct lazy *lazy)
 
 /* ---- Balancer --------------------------------------------------------------------------------- */
 
+/* A child without its update would have calls wait for ever: they fail until there is
+ * another, and the child, whose turn may have come meanwhile, is built with that. */
+static int keep_or_fail(struct lazy *lazy, const struct grebe_balancer_update *update)
+{
+    bool is_late = lazy->has_lost_update;
+    int result = keep_update(lazy, update);
+
+    lazy->has_lost_update = result != GREBE_OK;
+    if (lazy->has_lost_update)
+        publish_failure(lazy, result);
+    else if (is_late)
+        build_child(lazy);
+    return result;
+}
+
 static int on_update(struct grebe_balancer *base,
                      const struct grebe_balancer_update *update)
 {
     struct lazy *lazy = of(base);
 
-    return lazy->child == NULL ? keep_update(lazy, update)
+    return lazy->child == NULL ? keep_or_fail(lazy, update)
                                : grebe_client_conn_update(lazy->child, update);
 }
 

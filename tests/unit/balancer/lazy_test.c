@@ -201,6 +201,25 @@ TEST(a_child_that_memory_was_short_for_is_built_again_a_second_later)
     lb_bench_fini(&b);
 }
 
+/* A child that never heard of its endpoints would have calls wait without end. */
+TEST(an_update_that_memory_was_short_for_fails_calls_until_the_next)
+{
+    struct lb_bench b;
+
+    start(&b);
+    lb_bench_log(&b);
+    lab_fail_allocation(&b.lab, 1);
+    assert_int_equal(lb_bench_update(&b, "a", NULL), GREBE_ERR_NOMEM);
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    lb_bench_exit_idle(&b);
+    assert_string_equal(lb_bench_pick(&b), "fail: out of memory");
+    assert_string_equal(stub_log(), "");
+    assert_int_equal(lb_bench_update(&b, "b", NULL), GREBE_OK);
+    assert_string_equal(stub_log(), "x.build, x.update");
+    assert_string_equal(stub_at(0)->first_address, "b");
+    lb_bench_fini(&b);
+}
+
 TEST(a_picker_may_outlive_its_lazy_policy)
 {
     struct grebe_picker *kept;
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(everything_passes_through_once_the_child_is_there),
         cmocka_unit_test(a_kept_update_that_the_child_rejects_asks_the_resolver_again),
         cmocka_unit_test(a_child_that_memory_was_short_for_is_built_again_a_second_later),
+        cmocka_unit_test(an_update_that_memory_was_short_for_fails_calls_until_the_next),
         cmocka_unit_test(a_picker_may_outlive_its_lazy_policy),
         cmocka_unit_test(survives_each_allocation_failing),
         cmocka_unit_test(connect_builds_the_child_and_later_updates_reach_it),
