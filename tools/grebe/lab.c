@@ -7,6 +7,7 @@
 
 #include <grebe/error.h>
 
+#include "conformance.h"
 #include "lab/session.h"
 #include "options.h"
 #include "plugins.h"
@@ -17,17 +18,19 @@ struct lab_args {
     const char *format;
     bool is_colourless;
     struct plugin_args plugins;
+    struct conformance_args conformance;
 };
 
 static const struct option_spec output_table[] = {
-    {OPTION_CHOICE, 'o', "output", offsetof(struct lab_args, format), "json", "json", 0,
-     "there is but one: an object a line"},
+    {OPTION_CHOICE, 'o', "output", offsetof(struct lab_args, format), "table|json", NULL,
+     0, "of a script json, an object a line; of --conformance a table, or one object"},
     {OPTION_FLAG, '\0', "no-color", offsetof(struct lab_args, is_colourless), NULL, NULL,
      0, "for symmetry: there are no colours"},
     {.kind = OPTION_END},
 };
 
 static const struct option_group groups[] = {
+    {"Conformance", conformance_options, offsetof(struct lab_args, conformance)},
     {"Plug-ins", plugin_options, offsetof(struct lab_args, plugins)},
     {"Output", output_table, 0},
     {NULL, NULL, 0},
@@ -40,6 +43,7 @@ static const struct option_example examples[] = {
     {"grebe lab tests/lab/round_robin_rotation.jsonl",
      "one of the scripts that grebe itself is tested with"},
     {"grebe lab --load ./sticky.so script.jsonl", "a policy of yours"},
+    {"grebe lab --conformance --load ./sticky.so sticky", "does it keep the contract?"},
     {NULL, NULL},
 };
 
@@ -192,6 +196,11 @@ static int run_script(FILE *stream)
     return code;
 }
 
+static bool is_format(const struct lab_args *args, const char *format)
+{
+    return args->format != NULL && strcmp(args->format, format) == 0;
+}
+
 static int run(void *arg)
 {
     const struct lab_args *args = arg;
@@ -201,6 +210,14 @@ static int run(void *arg)
 
     if (code != EXIT_FINE)
         return code;
+    if (args->conformance.is_asked)
+        return conformance_run(path, &args->conformance, is_format(args, "json"));
+    if (is_format(args, "table"))
+        return options_complain("lab", "what a script does is printed as json; -o table "
+                                       "goes with --conformance");
+    if (args->conformance.config != NULL || args->conformance.rules.n > 0)
+        return options_complain("lab", "%s goes with --conformance",
+                                args->conformance.config != NULL ? "--config" : "--rule");
     if (path == NULL || strcmp(path, "-") == 0)
         return run_script(stdin);
     stream = fopen(path, "r");
@@ -213,8 +230,8 @@ static int run(void *arg)
 
 const struct verb lab_verb = {
     .name = "lab",
-    .operands = "[SCRIPT]",
-    .summary = "drive one policy by a script, on a virtual clock",
+    .operands = "[SCRIPT|POLICY]",
+    .summary = "drive one policy by a script, or by the rules of its contract",
     .text =
         "Reads a script, one JSON object a line, from a file or stdin, does to a policy "
         "what it says, and prints what the policy does, one JSON object a line. No "
@@ -253,8 +270,14 @@ const struct verb lab_verb = {
         "log -- level, message\n"
         "violation -- rule, message, and id and address if it is about a subconn: the "
         "policy did what it may not\n\n"
-        "Exits with 1 if there was a violation, with 2 and the number of the line if the "
-        "script is wrong.",
+        "With --conformance a POLICY is driven through the rules of its contract, each on a "
+        "fresh instance in a process of its own, and the rules that hold are told from those "
+        "that are BROKEN and those that are not applicable. For a broken one there is what "
+        "was expected, what was seen, and the script that does it again. The policy finds "
+        "endpoints with weights, one locality and the path [\"kit\"], and calls with a hash "
+        "and with metadata \"kit\".\n\n"
+        "Exits with 1 if there was a violation or a rule is broken, with 2 and the number of "
+        "the line if the script is wrong, or if there is no such policy.",
     .groups = groups,
     .examples = examples,
     .args_size = sizeof(struct lab_args),

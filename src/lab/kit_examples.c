@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place with a configuration for each built-in policy.
+ *
+ * A policy that does without one need not stand here; with all of its members in it, rule
+ * `config_types` looks at all of them.  Policies that choose a child by an endpoint's path
+ * find the path ["kit"]; policies that choose a subset must be left all eight endpoints.
+ */
+#include "lab/kit_examples.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+    const char *policy, *config;
+} examples[] = {
+    {"pick_first", "{\"shuffleAddressList\": false}"},
+    {"ring_hash",
+     "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\"}"},
+    {"random_subsetting",
+     "{\"subsetSize\": 8, \"childPolicy\": [{\"round_robin\": {}}]}"},
+    {"deterministic_subsetting",
+     "{\"subsetSize\": 8, \"clientIndex\": 3, \"childPolicy\": [{\"round_robin\": {}}]}"},
+    {"weighted_target",
+     "{\"targets\": {\"kit\": {\"weight\": 2, \"childPolicy\": [{\"round_robin\": {}}]}}}"},
+    {"priority", "{\"priorities\": [\"kit\"], \"children\": {\"kit\": {\"config\": "
+                 "[{\"round_robin\": {}}]}}}"},
+    {"outlier_detection",
+     "{\"interval\": \"10s\", \"childPolicy\": [{\"round_robin\": {}}]}"},
+};
+
+/* A policy and its _experimental name are one. */
+static bool is_named(const char *name, const char *policy)
+{
+    size_t length = strlen(policy);
+
+    return strncmp(name, policy, length) == 0 &&
+           (name[length] == '\0' || strcmp(name + length, "_experimental") == 0);
+}
+
+const char *lab__kit_example(const char *policy)
+{
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+        if (is_named(policy, examples[i].policy))
+            return examples[i].config;
+    return NULL;
+}
