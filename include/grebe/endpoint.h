@@ -109,7 +109,7 @@ GREBE_API int grebe_endpoint_health_parse(const char *name);
  *                    an address: a label of metrics (gRFC A78)
  *   LOCALITY_NAME    text as well; on an update: the target of weighted_target that its
  *                    endpoints are of, which is a label of metrics (gRFC A78)
- *   BACKEND_SERVICE  text as well; on an address: a label of metrics (gRFC A89)
+ *   BACKEND_SERVICE  text as well; on an address or an update: a label of metrics (gRFC A89)
  *   PATH             struct grebe_path *, referenced; on an endpoint: which child it is
  *                    for, in a tree of policies
  *   HEALTH           enum grebe_endpoint_health cast to a pointer; on an endpoint

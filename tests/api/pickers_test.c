@@ -30,6 +30,7 @@
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
+#include "balancer/weighted_round_robin.h"
 #include "balancer/weighted_target.h"
 #include "core/client_conn.h"
 #include "core/subconn_stream.h"
@@ -344,7 +345,8 @@ static void change_subconn(void)
 /* A load report comes, to whoever listens. */
 static void report(void)
 {
-    static const char half_busy[] = "\x09\0\0\0\0\0\0\xe0\x3f";
+    static const char half_busy[] = "\x09\0\0\0\0\0\0\xe0\x3f"  /* CPU 0.5 */
+                                    "\x31\0\0\0\0\0\0\x59\x40"; /* 100 a second */
     struct grebe__subconn_stream *stream;
     struct fake *fake;
 
@@ -390,7 +392,7 @@ static void count(int *counter)
 static void complete(struct call *call)
 {
     struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
-    const struct grebe_load_report load = {.cpu_utilization = 0.25};
+    const struct grebe_load_report load = {.cpu_utilization = 0.25, .rps = 100};
     struct grebe_done_info info = {.status = &ok, .bytes_sent = true};
 
     if (call == NULL)
@@ -811,6 +813,40 @@ static void parse_text(const struct grebe_balancer_builder *builder, const char 
 
 #define CHILD "\"childPolicy\": [{\"round_robin\": {}}]"
 
+/* ---- weighted_round_robin: reports with calls and out of band, of several metrics -------- */
+
+static const char *const weights_texts[] = {
+    "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\","
+    "\"weightUpdatePeriod\":\"0.1s\"}}]",
+    "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\","
+    "\"metricNamesForComputingUtilization\":[\"mem_utilization\"]}}]",
+    "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\","
+    "\"enableOobLoadReport\":true}}]",
+};
+
+enum { N_WEIGHTS_CONFIGS = sizeof weights_texts / sizeof weights_texts[0] };
+
+static struct grebe_lb_config *weights_configs[N_WEIGHTS_CONFIGS];
+
+static void parse_weights_configs(void)
+{
+    for (size_t i = 0; i < N_WEIGHTS_CONFIGS; i++) {
+        const struct grebe_json *json;
+
+        assert_int_equal(
+            grebe_json_parse(weights_texts[i], strlen(weights_texts[i]), NULL, &json),
+            GREBE_OK);
+        assert_int_equal(grebe_lb_config_parse(json, NULL, &weights_configs[i]),
+                         GREBE_OK);
+        grebe_json_free(json);
+    }
+}
+
+static const void *config_of_weights(uint32_t n)
+{
+    return grebe_lb_config_value(weights_configs[n / 2 % N_WEIGHTS_CONFIGS]);
+}
+
 /* ---- The test ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -833,6 +869,7 @@ static const struct {
     {&grebe__weighted_target, config_of_text,
      "{\"targets\": {\"east\": {\"weight\": 3, " CHILD "}, "
      "\"west\": {\"weight\": 1, " CHILD "}}}"},
+    {&grebe__weighted_round_robin, config_of_weights, NULL},
 };
 
 static void live(config_fn config)
@@ -882,7 +919,8 @@ static void exercise(const struct grebe_balancer_builder *builder, config_fn con
                   builder->name, channel.n_published, channel.n_reports, n_picks, n_sent);
     assert_int_equal(n_picks, THREADS * ROUNDS * PICKS_PER_ROUND);
     assert_true(n_sent > 0);
-    assert_true(builder != &reported_load || channel.n_reports > 0);
+    assert_true((builder != &reported_load && builder != &grebe__weighted_round_robin) ||
+                channel.n_reports > 0);
     expect_everything_back(n_blocks_before);
 }
 
@@ -892,6 +930,7 @@ TEST(pickers_serve_threads_while_policies_replace_them_and_channels_close)
                      GREBE_OK);
     assert_int_equal(grebe_lb_config_new(&grebe__round_robin, &switch_configs[1]),
                      GREBE_OK);
+    parse_weights_configs();
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
         if (subjects[i].text != NULL)
             parse_text(subjects[i].builder, subjects[i].text);
@@ -899,6 +938,8 @@ TEST(pickers_serve_threads_while_policies_replace_them_and_channels_close)
         if (subjects[i].text != NULL)
             subjects[i].builder->free_config(parsed);
     }
+    for (size_t i = 0; i < N_WEIGHTS_CONFIGS; i++)
+        grebe_lb_config_unref(weights_configs[i]);
     grebe_lb_config_unref(switch_configs[0]);
     grebe_lb_config_unref(switch_configs[1]);
 }

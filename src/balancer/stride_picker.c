@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "balancer/stride_picker.h"
+
+#include <grebe/explain.h>
+#include <grebe/load_report.h>
+
+#include "base/assert.h"
+
+static struct grebe__stride_picker *of(struct grebe_picker *base)
+{
+    return grebe_container_of(base, struct grebe__stride_picker, base);
+}
+
+/* ---- Saying why -------------------------------------------------------------------------- */
+
+/* The next turn, and how many were passed over on the way to it. */
+static uint32_t counted_turn(struct grebe__stride_picker *picker, uint32_t *n_passed)
+{
+    struct grebe__stride *stride = &picker->stride;
+    uint32_t index = 0;
+
+    *n_passed = 0;
+    if (stride->n == 1)
+        return 0;
+    while (!grebe__stride_try(
+        stride, __atomic_add_fetch(&stride->at, 1, __ATOMIC_RELAXED), &index))
+        ++*n_passed;
+    return index;
+}
+
+static void tell_candidate(struct grebe__stride_picker *picker, uint32_t i,
+                           bool is_chosen, const struct grebe_pick_args *args)
+{
+    struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+    double weight;
+
+    __atomic_load(&picker->weights[i], &weight, __ATOMIC_RELAXED);
+    candidate.subconn = grebe_picker_subconn(picker->children[i].picker);
+    if (candidate.subconn == NULL)
+        return;
+    candidate.is_chosen = is_chosen;
+    if (weight == 0) {
+        candidate.reason = picker->policy->unknown;
+    } else {
+        candidate.score_name = "weight";
+        candidate.score = weight;
+        candidate.reason = is_chosen ? "its turn" : "later, as its weight has it";
+    }
+    grebe_explain_candidate(args->explanation, &candidate);
+}
+
+static uint32_t explained_turn(struct grebe__stride_picker *picker,
+                               const struct grebe_pick_args *args)
+{
+    uint32_t n_passed, next = counted_turn(picker, &n_passed);
+
+    grebe_explain_begin(args->explanation, picker->policy->name, picker->policy->rule);
+    for (uint32_t i = 0; i < picker->n; i++)
+        tell_candidate(picker, (next + i) % picker->n, i == 0, args);
+    grebe_explain_note(args->explanation, "%u passed over for their weights", n_passed);
+    grebe_explain_end(args->explanation);
+    return next;
+}
+
+/* ---- Picking ----------------------------------------------------------------------------- */
+
+static void on_done(void *arg, const struct grebe_done_info *info)
+{
+    struct grebe__wrr_weight *weight = arg;
+
+    if (info->server_load != NULL)
+        grebe__wrr_weight_report(weight, info->server_load, info->now_ns);
+    grebe__wrr_weight_unref(weight);
+}
+
+static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
+                 struct grebe_pick *out)
+{
+    struct grebe__stride_picker *picker = of(base);
+    const struct grebe__stride_child *child;
+
+    if (args->explanation != NULL) {
+        struct grebe_pick_args unexplained = *args;
+
+        child = &picker->children[explained_turn(picker, args)];
+        unexplained.explanation = NULL;
+        grebe_picker_pick(child->picker, &unexplained, out);
+    } else {
+        child = &picker->children[grebe__stride_next(&picker->stride)];
+        grebe_picker_pick(child->picker, args, out);
+    }
+    if (picker->hears_calls && child->weight != NULL &&
+        grebe_pick_listen(out, on_done, child->weight)) {
+        grebe__wrr_weight_ref(child->weight); /* on_done's */
+        out->wants_load_report = true;
+    }
+}
+
+static void destroy(struct grebe_picker *base)
+{
+    struct grebe__stride_picker *picker = of(base);
+
+    for (uint32_t i = 0; i < picker->n; i++) {
+        grebe_picker_unref(picker->children[i].picker);
+        grebe__wrr_weight_unref(picker->children[i].weight);
+    }
+    grebe_mem_free(picker->mem, picker);
+}
+
+static const struct grebe_picker_ops ops = {.pick = pick, .destroy = destroy};
+
+/* ---- Making ------------------------------------------------------------------------------ */
+
+struct grebe__stride_picker *grebe__stride_picker_new(
+    struct grebe_client_conn *cc, const struct grebe__stride_policy *policy,
+    bool hears_calls, uint32_t n)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(cc);
+    size_t size =
+        sizeof(struct grebe__stride_picker) + n * sizeof(struct grebe__stride_child);
+    struct grebe__stride_picker *picker =
+        grebe_mem_alloc(mem, size + n * (sizeof(double) + sizeof(uint16_t)));
+
+    if (picker == NULL)
+        return NULL;
+    *picker = (struct grebe__stride_picker){
+        .mem = mem,
+        .policy = policy,
+        .hears_calls = hears_calls,
+        .weights = (double *)&picker->children[n],
+    };
+    grebe_picker_init(&picker->base, &ops);
+    grebe__stride_init(&picker->stride, n, (uint32_t)grebe_client_conn_random(cc),
+                       (uint16_t *)&picker->weights[n]);
+    for (uint32_t i = 0; i < n; i++)
+        picker->weights[i] = 0;
+    return picker;
+}
+
+void grebe__stride_picker_add(struct grebe__stride_picker *picker,
+                              struct grebe_picker *child,
+                              struct grebe__wrr_weight *weight)
+{
+    GREBE_ASSERT(picker->n < picker->stride.n);
+    picker->children[picker->n++] = (struct grebe__stride_child){
+        grebe_picker_ref(child),
+        weight == NULL ? NULL : grebe__wrr_weight_ref(weight),
+    };
+}
+
+void grebe__stride_picker_weigh(struct grebe__stride_picker *picker, uint32_t i,
+                                double weight)
+{
+    __atomic_store(&picker->weights[i], &weight, __ATOMIC_RELAXED);
+}
+
+bool grebe__stride_picker_settle(struct grebe__stride_picker *picker)
+{
+    return grebe__stride_set(&picker->stride, picker->weights);
+}
