@@ -38,6 +38,65 @@ struct grebe_client_conn_ops {
                          grebe_subconn_state_fn on_health, void *health_arg);
 };
 
+/* ---- Subconns of children ----------------------------------------------------------- */
+
+struct grebe_subconn_tag;
+
+struct grebe_subconn_tag_ops {
+    /* The subconn was given up and is SHUTDOWN.  The loop's thread; also after the parent
+     * is gone.  May be NULL. */
+    void (*shut_down)(struct grebe_subconn_tag *tag);
+    /* The last reference to the subconn is gone: free the tag.  Any thread. */
+    void (*release)(struct grebe_subconn_tag *tag);
+};
+
+/* What a parent keeps with a subconn of its child: a member of a struct of the parent's own,
+ * attached in new_subconn() of grebe_client_conn_ops.
+ *
+ *   child's picker --COMPLETE, subconn--> parent's pick()
+ *                                            grebe_subconn_tag_of(subconn, me): whose is it?
+ *
+ * So the parent knows again what the child picked, without a lock or a search, and can take
+ * it out of service.  Several parents in a row each have their own. */
+struct grebe_subconn_tag {
+    const struct grebe_subconn_tag_ops *ops;
+    const void *owner;             /* who asks for it: compared, and nothing else */
+    struct grebe_subconn *subconn; /* what it is attached to; borrowed */
+    uint32_t api;
+    struct grebe_subconn_tag *next; /* from here on the library's */
+    const char *ejection;
+};
+
+static inline void grebe_subconn_tag_init(struct grebe_subconn_tag *tag,
+                                          const struct grebe_subconn_tag_ops *ops,
+                                          const void *owner)
+{
+    tag->ops = ops;
+    tag->owner = owner;
+    tag->subconn = NULL;
+    tag->api = GREBE_BALANCER_API;
+    tag->next = NULL;
+    tag->ejection = NULL;
+}
+
+/* From inside new_subconn(), for the subconn that was just made: before anybody can pick it.
+ * The tag stays until release(). */
+GREBE_API void grebe_subconn_attach(struct grebe_subconn *subconn,
+                                    struct grebe_subconn_tag *tag);
+/* The one attached for `owner`, or NULL.  Threading: any, pick() included. */
+GREBE_API struct grebe_subconn_tag *
+grebe_subconn_tag_of(const struct grebe_subconn *subconn, const void *owner);
+
+/* Whoever listens to the health of the subconn hears TRANSIENT_FAILURE instead, with `why`
+ * (static storage), until this parent, and each other that did the same, lets it back in;
+ * then what its health has come to meanwhile.  Policies that balance over endpoints listen
+ * (GREBE_ATTRIBUTE_HEALTH_LISTENER); others are not touched, nor is the connection.  More
+ * than once is harmless.  The loop's thread. */
+GREBE_API void grebe_subconn_eject(struct grebe_subconn_tag *tag, const char *why);
+GREBE_API void grebe_subconn_readmit(struct grebe_subconn_tag *tag);
+
+/* ---- Children ------------------------------------------------------------------------- */
+
 /* A client_conn for one child of the policy that holds `parent`. */
 GREBE_API int grebe_client_conn_new_child(
     struct grebe_client_conn *parent, const struct grebe_client_conn_ops *ops, void *arg,

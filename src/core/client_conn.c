@@ -591,6 +591,7 @@ void grebe__subconn_init(struct grebe_subconn *subconn,
     grebe__effect_init(&subconn->connect_effect, run_connect);
     grebe__effect_init(&subconn->shutdown_effect, run_shutdown);
     grebe__effect_init(&subconn->health_effect, run_health);
+    grebe__subconn_init_ejection(subconn);
 }
 
 /* To the listener of the subconn, or to the policy as a whole if it has none. */
@@ -617,38 +618,16 @@ void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivi
                                  "it gave up a reference to a subconn that it did not "
                                  "hold; the subconn's memory is kept");
     subconn->delivered = state;
-    subconn->on_health = NULL;
-    grebe__effect_cancel(&subconn->health_effect);
+    grebe__subconn_forget_listener(subconn);
     subconn->is_on_offer = state == GREBE_READY;
     subconn->lacks_load_reports = false;
     grebe__subconn_close_producers(subconn);
     tell(subconn, state, error);
     if (state == GREBE_SHUTDOWN) {
         grebe__list_remove(&subconn->owner_link);
+        grebe__subconn_shut_down_tags(subconn);
         grebe_subconn_unref(subconn);
     }
-}
-
-void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
-                                   enum grebe_connectivity state,
-                                   const struct grebe_status *error)
-{
-    if (subconn->owner->is_closed || subconn->on_health == NULL)
-        return;
-    subconn->is_telling_health = true;
-    subconn->on_health(subconn->health_arg, subconn, state, error);
-    subconn->is_telling_health = false;
-}
-
-bool grebe__subconn_watch_health(struct grebe_subconn *subconn,
-                                 grebe_subconn_state_fn on_health, void *arg)
-{
-    if (!subconn->is_on_offer || subconn->is_shutting_down)
-        return false;
-    subconn->on_health = on_health;
-    subconn->health_arg = arg;
-    grebe__effect_cancel(&subconn->health_effect);
-    return on_health != NULL;
 }
 
 void grebe_subconn_connect(struct grebe_subconn *subconn)
@@ -686,6 +665,7 @@ void grebe_subconn_unref(struct grebe_subconn *subconn)
     owner = subconn->owner;
     __atomic_fetch_sub(&owner->host->n_subconns, 1, __ATOMIC_RELAXED);
     grebe_address_unref(subconn->address);
+    grebe__subconn_release_tags(subconn);
     subconn->ops->destroy(subconn);
     grebe_client_conn_unref(owner);
 }

@@ -122,6 +122,7 @@ struct grebe_subconn {
     bool is_on_offer;        /* health listener may be registered: READY heard */
     bool is_overdrawn;       /* atomic: more references were given up than taken */
     bool is_telling_health;  /* on_health is on the stack */
+    bool hears_ejection;     /* and not health; ejection.c */
     bool lacks_load_reports; /* orca.c: it said so, in the state that it is in */
     struct grebe_client_conn *owner; /* referenced */
     struct grebe__list owner_link;
@@ -131,9 +132,14 @@ struct grebe_subconn {
     void *arg;
     grebe_subconn_state_fn on_health;
     void *health_arg;
+    enum grebe_connectivity health; /* for on_health; CONNECTING before the first */
+    char *health_error; /* with TRANSIENT_FAILURE; NULL: none, or memory was short */
+    struct grebe_subconn_tag *tags; /* of parents, the outermost last */
+    uint32_t n_ejections;           /* tags that eject it */
     struct grebe__effect connect_effect;
     struct grebe__effect shutdown_effect;
     struct grebe__effect health_effect; /* there is another health listener */
+    struct grebe__effect ejection_effect;
 };
 
 /* For the root's new_subconn: everything but `ops`' own business.  One reference, the
@@ -148,13 +154,21 @@ void grebe__subconn_init(struct grebe_subconn *subconn,
 void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivity state,
                             const struct grebe_status *error);
 
-/* Tell the health listener, if there is one. */
+/* ejection.c: tell the health listener, if there is one, and it may hear it. */
 void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
                                    enum grebe_connectivity state,
                                    const struct grebe_status *error);
 
 /* producer.c: whoever holds one is left with an empty hold. */
 void grebe__subconn_close_producers(struct grebe_subconn *subconn);
+
+/* ejection.c, for the subconn itself: it has one, forgets who listens, is gone. */
+void grebe__subconn_init_ejection(struct grebe_subconn *subconn);
+void grebe__subconn_forget_listener(struct grebe_subconn *subconn);
+void grebe__subconn_shut_down_tags(struct grebe_subconn *subconn);
+void grebe__subconn_release_tags(struct grebe_subconn *subconn);
+/* Why a parent took it out of service, or NULL. */
+const char *grebe__subconn_ejection(const struct grebe_subconn *subconn);
 
 /* For the root's watch_health: remember the listener, or forget it.  True if it is now
  * waiting for reports; run health_effect then. */

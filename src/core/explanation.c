@@ -220,9 +220,13 @@ static bool is_mentioned(const struct grebe_explanation *explanation,
     return false;
 }
 
-static const char *why_not_offered(enum grebe_connectivity state)
+static const char *why_not_offered(const struct grebe_subconn *subconn)
 {
-    switch (state) {
+    const char *ejection = grebe__subconn_ejection(subconn);
+
+    if (ejection != NULL)
+        return ejection;
+    switch (subconn->delivered) {
     case GREBE_IDLE:
         return "not offered: it has no connection";
     case GREBE_CONNECTING:
@@ -269,7 +273,7 @@ static void add_others(struct grebe_explanation *explanation,
         if (is_mentioned(explanation, &subconn->base))
             continue;
         candidate.subconn = &subconn->base;
-        candidate.reason = why_not_offered(subconn->base.delivered);
+        candidate.reason = why_not_offered(&subconn->base);
         grebe_explain_candidate(explanation, &candidate);
         if (explanation->n_candidates_omitted == 0)
             explanation->candidates[explanation->n_candidates - 1].view.is_offered =

@@ -254,6 +254,8 @@ static void release_live(struct lab_subconn *subconn)
 {
     lab__violate(subconn->lab, LAB_RULE_UNBALANCED_REFERENCE, subconn,
                  "the client_conn it was made with was never closed");
+    grebe__subconn_forget_listener(&subconn->base);
+    grebe__subconn_release_tags(&subconn->base);
     grebe_address_unref(subconn->base.address);
     free_subconn(subconn);
 }
