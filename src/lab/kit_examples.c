@@ -26,7 +26,12 @@ static const struct {
     {"priority", "{\"priorities\": [\"kit\"], \"children\": {\"kit\": {\"config\": "
                  "[{\"round_robin\": {}}]}}}"},
     {"outlier_detection",
-     "{\"interval\": \"10s\", \"childPolicy\": [{\"round_robin\": {}}]}"},
+     "{\"interval\": \"10s\", \"baseEjectionTime\": \"30s\", \"maxEjectionTime\": "
+     "\"300s\", \"maxEjectionPercent\": 50, \"successRateEjection\": {\"stdevFactor\": "
+     "1900, \"enforcementPercentage\": 100, \"minimumHosts\": 5, \"requestVolume\": 10}, "
+     "\"failurePercentageEjection\": {\"threshold\": 85, \"enforcementPercentage\": 100, "
+     "\"minimumHosts\": 5, \"requestVolume\": 10}, "
+     "\"childPolicy\": [{\"round_robin\": {}}]}"},
 };
 
 /* A policy and its _experimental name are one. */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "balancer/deterministic_subsetting.h"
+#include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
@@ -18,6 +19,8 @@
 
 const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__deterministic_subsetting,
+    &grebe__outlier_detection,
+    &grebe__outlier_detection_experimental,
     &grebe__pick_first,
     &grebe__random_subsetting,
     &grebe__random_subsetting_experimental,

@@ -26,6 +26,7 @@
 
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/hash_config.h"
+#include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
@@ -126,6 +127,7 @@ static struct {
     struct fake *fakes[MAX_SUBCONNS]; /* the open ones */
     size_t n_fakes;
     uint32_t n_published, n_reports;
+    uint32_t n_ejected; /* as the log has it */
 } channel;
 
 static struct fake *of(struct grebe_subconn *base)
@@ -232,6 +234,12 @@ static void on_root_freed(struct grebe__lb_host *host)
     __atomic_fetch_sub(&channel.n_roots, 1, __ATOMIC_ACQ_REL);
 }
 
+static void on_log(void *arg, enum grebe_log_level level, const char *message)
+{
+    (void)arg, (void)level;
+    channel.n_ejected += strstr(message, " ejected for its ") != NULL;
+}
+
 static void open_channel(const struct grebe_balancer_builder *builder)
 {
     memset(&channel, 0, sizeof channel);
@@ -241,6 +249,7 @@ static void open_channel(const struct grebe_balancer_builder *builder)
         .mem = &mem,
         .build_options = {.target = "test:///", .authority = "test", .user_agent = ""},
         .on_root_freed = on_root_freed,
+        .on_log = on_log,
     };
     channel.n_roots = 1;
     assert_int_equal(
@@ -389,14 +398,25 @@ static void count(int *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
+static bool is_third_ill; /* calls to the third backend fail */
+
+static bool has_failed(const struct call *call)
+{
+    return is_third_ill &&
+           strstr(grebe_address_text(call->subconn->address), "10.0.0.3") != NULL;
+}
+
 static void complete(struct call *call)
 {
     struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    struct grebe_status failed = grebe_status_of(GREBE_STATUS_INTERNAL, "ill");
     const struct grebe_load_report load = {.cpu_utilization = 0.25, .rps = 100};
     struct grebe_done_info info = {.status = &ok, .bytes_sent = true};
 
     if (call == NULL)
         return;
+    if (has_failed(call))
+        info.status = &failed;
     if (call->pick.wants_load_report)
         info.server_load = &load;
     if (call->pick.on_done != NULL)
@@ -870,6 +890,10 @@ static const struct {
      "{\"targets\": {\"east\": {\"weight\": 3, " CHILD "}, "
      "\"west\": {\"weight\": 1, " CHILD "}}}"},
     {&grebe__weighted_round_robin, config_of_weights, NULL},
+    {&grebe__outlier_detection, config_of_text,
+     "{\"interval\": \"0.01s\", \"baseEjectionTime\": \"0.015s\", "
+     "\"failurePercentageEjection\": {\"threshold\": 50, \"enforcementPercentage\": 80, "
+     "\"minimumHosts\": 2, \"requestVolume\": 2}, " CHILD "}"},
 };
 
 static void live(config_fn config)
@@ -934,7 +958,9 @@ TEST(pickers_serve_threads_while_policies_replace_them_and_channels_close)
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
         if (subjects[i].text != NULL)
             parse_text(subjects[i].builder, subjects[i].text);
+        is_third_ill = subjects[i].builder == &grebe__outlier_detection;
         exercise(subjects[i].builder, subjects[i].config);
+        assert_int_equal(channel.n_ejected > 0, is_third_ill);
         if (subjects[i].text != NULL)
             subjects[i].builder->free_config(parsed);
     }

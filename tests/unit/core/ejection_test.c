@@ -229,6 +229,7 @@ TEST(tags_hear_of_the_end_when_the_child_was_closed)
 
 /* ---- Ejection ------------------------------------------------------------------------------ */
 
+/* O-18 */
 TEST(listener_of_an_ejected_subconn_hears_failure_once_and_later_what_it_missed)
 {
     struct lb_bench b;
@@ -277,6 +278,7 @@ TEST(health_from_before_the_ejection_counts_afterwards)
     lb_bench_fini(&b);
 }
 
+/* O-36 */
 TEST(states_of_an_ejected_subconn_are_heard_as_they_are)
 {
     struct lb_bench b;
@@ -293,6 +295,7 @@ TEST(states_of_an_ejected_subconn_are_heard_as_they_are)
     lb_bench_fini(&b);
 }
 
+/* O-30 */
 TEST(listener_of_a_subconn_that_is_ejected_already_hears_failure_first)
 {
     struct lb_bench b;
@@ -312,6 +315,7 @@ TEST(listener_of_a_subconn_that_is_ejected_already_hears_failure_first)
     lb_bench_fini(&b);
 }
 
+/* O-35 */
 TEST(listener_that_came_before_ready_hears_no_ejection)
 {
     struct lb_bench b;
