@@ -7,6 +7,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,79 @@ static void server_without_load_reports_serves(void **state)
     assert_string_equal(load_notes.last_call, "");
 }
 
+/* ---- weighted_round_robin ------------------------------------------------------------ */
+
+enum { N_WEIGHTED = 3, BATCH = 60 };
+
+/* How many of BATCH calls each server answers. */
+static void count_batch(struct grebe_channel *channel, unsigned counts[N_WEIGHTED])
+{
+    memset(counts, 0, N_WEIGHTED * sizeof counts[0]);
+    for (int i = 0; i < BATCH; i++)
+        counts[world_ask_who(channel)]++;
+}
+
+static bool is_one_two_three(const unsigned counts[N_WEIGHTED])
+{
+    return counts[0] == BATCH / 6 && counts[1] == BATCH / 3 && counts[2] == BATCH / 2;
+}
+
+/* The channel's loop runs for a while, so that reports come and weights are looked at. */
+static void run_for_ms(struct grebe_channel *channel, int64_t ms)
+{
+    struct grebe_loop *loop = grebe_channel_loop(channel);
+    uint64_t end_ns = grebe_now_ns() + (uint64_t)(ms * CLIENT_MS);
+
+    while (grebe_now_ns() < end_ns)
+        assert_int_equal(grebe_loop_turn(loop, 10), GREBE_OK);
+}
+
+static void tell_load(const struct world *w, size_t i, const char *load)
+{
+    char target[64];
+    struct grebe_channel *channel;
+
+    snprintf(target, sizeof target, "ipv4:%s", w->server[i].address);
+    channel = client_open(target, "pick_first", NULL);
+    call(channel, ECHO "SetLoad", load);
+    grebe_channel_destroy(channel);
+}
+
+/* W-7: servers of one use and unequal rates, and the shares that follow, exactly. */
+static void shares_follow_the_reports(void **state)
+{
+    static const char *const loads[N_WEIGHTED] = {"app=0.5,qps=10", "app=0.5,qps=20",
+                                                  "app=0.5,qps=30"};
+    static const char *const names[N_WEIGHTED] = {"a", "b", "c"};
+    struct grebe_channel_options options;
+    struct world *w = *state;
+    unsigned counts[N_WEIGHTED];
+
+    for (size_t i = 0; i < N_WEIGHTED; i++) {
+        world_start(&w->server[i],
+                    (const char *const[]){"--name", names[i], "--orca", NULL});
+        tell_load(w, i, loads[i]);
+    }
+    grebe_channel_options_init(&options);
+    options.credentials = grebe_credentials_insecure();
+    options.service_config =
+        "{\"loadBalancingConfig\":[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\","
+        "\"weightUpdatePeriod\":\"0.1s\",\"enableOobLoadReport\":true,"
+        "\"oobReportingPeriod\":\"0.05s\"}}]}";
+    assert_int_equal(
+        grebe_channel_new(world_target(w, N_WEIGHTED), &options, NULL, &w->channel),
+        GREBE_OK);
+    for (int ms = 0; ms < WAIT_MS; ms += 200) {
+        count_batch(w->channel, counts);
+        if (is_one_two_three(counts))
+            break;
+        run_for_ms(w->channel, 200);
+    }
+    for (int i = 0; i < 10; i++)
+        count_batch(w->channel, counts);
+    assert_true(is_one_two_three(counts));
+}
+
 int run_orca(void)
 {
     const struct CMUnitTest cases[] = {
@@ -145,6 +219,7 @@ int run_orca(void)
         CASE(loads_come_out_of_band),
         CASE(reports_come_again_after_a_reconnect),
         CASE(server_without_load_reports_serves),
+        CASE(shares_follow_the_reports),
     };
     const char *reason = getenv("GREBE_PEER_HAS_NO_ORCA");
 
