@@ -240,26 +240,38 @@ static const char *why_not_offered(const struct grebe_subconn *subconn)
     }
 }
 
-/* The root policy said nothing of itself: it is named all the same, and what it chose. */
+/* The root policy said nothing of itself: it is named all the same. */
 static void speak_for_root(struct grebe_explanation *explanation,
-                           const struct grebe_channel *channel,
-                           const struct grebe_pick *pick)
+                           const struct grebe_channel *channel, bool is_complete)
 {
-    bool is_complete = pick->kind == GREBE_PICK_COMPLETE && pick->subconn != NULL;
-    struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
-
     grebe_explain_begin(explanation,
                         channel->policy == NULL ? "?" : channel->policy->name,
                         explanation->n_candidates > 0 ? "one backend for all calls"
                         : is_complete                 ? "does not say how it chooses"
                                                       : "has no backend to offer");
-    if (is_complete && explanation->n_candidates == 0) {
-        candidate.subconn = pick->subconn;
-        candidate.is_chosen = true;
-        candidate.reason = "chosen";
-        grebe_explain_candidate(explanation, &candidate);
-    }
     grebe_explain_end(explanation);
+}
+
+/* If nobody named what was chosen, it was somebody below the last who spoke. */
+static void name_chosen(struct grebe_explanation *explanation,
+                        struct grebe_subconn *subconn)
+{
+    struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+
+    for (size_t i = 0; i < explanation->n_candidates; i++)
+        if (explanation->candidates[i].view.is_chosen ||
+            explanation->candidates[i].subconn == subconn) {
+            explanation->candidates[i].view.is_chosen = true;
+            return;
+        }
+    if (explanation->n_candidates == MAX_CANDIDATES)
+        return;
+    candidate.subconn = subconn;
+    candidate.is_chosen = true;
+    candidate.reason = "chosen";
+    grebe_explain_candidate(explanation, &candidate);
+    explanation->candidates[explanation->n_candidates - 1].view.policy =
+        explanation->n_policies - 1;
 }
 
 static void add_others(struct grebe_explanation *explanation,
@@ -290,12 +302,15 @@ void grebe__explanation_pick_ends(struct grebe_explanation *explanation,
                                   const struct grebe_channel *channel,
                                   const struct grebe_pick *pick)
 {
+    bool is_complete = pick->kind == GREBE_PICK_COMPLETE && pick->subconn != NULL;
     struct grebe__text text;
     struct pick *entry;
 
     explanation->depth = 0; /* whoever began and did not end: the pick is over */
     if (explanation->n_policies == 0)
-        speak_for_root(explanation, channel, pick);
+        speak_for_root(explanation, channel, is_complete);
+    if (is_complete)
+        name_chosen(explanation, pick->subconn);
     add_others(explanation, channel);
     entry = &explanation->picks[explanation->n_picks % MAX_PICKS];
     if (explanation->n_picks++ >= MAX_PICKS)
@@ -307,7 +322,7 @@ void grebe__explanation_pick_ends(struct grebe_explanation *explanation,
         .status = entry->status,
     };
     entry->address = NULL;
-    if (pick->kind == GREBE_PICK_COMPLETE && pick->subconn != NULL) {
+    if (is_complete) {
         entry->address = grebe_address_ref(pick->subconn->address);
         entry->view.address = grebe_address_text(entry->address);
     }

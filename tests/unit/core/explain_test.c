@@ -155,6 +155,30 @@ TEST(policy_that_says_nothing_is_named_with_what_it_chose)
     channel_bench_fini(&b);
 }
 
+TEST(what_a_silent_child_chose_is_named_for_the_last_who_spoke)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    memset(&script, 0, sizeof script);
+    script.kind = GREBE_PICK_COMPLETE;
+    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"deterministic_subsetting\":{"
+                            "\"subsetSize\":1,\"clientIndex\":0,"
+                            "\"childPolicy\":[{\"scripted\":{}}]}}]}");
+    channel_bench_servers(&b, "a");
+    b.resolves_to = "a";
+    channel_bench_connect(&b);
+    call = explained(&b, 10);
+    expect_text(call,
+                "deterministic_subsetting: the endpoints dealt to this client, by the "
+                "child policy (1 of 1 endpoints)\n"
+                "  > a  READY  chosen\n"
+                "picks     0us a\n"
+                "attempts  0us to 0us a OK\n");
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
+}
+
 TEST(failed_pick_says_why)
 {
     struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
@@ -366,6 +390,7 @@ int main(void)
         cmocka_unit_test(time_spent_waiting_is_told_with_each_answer_on_the_way),
         cmocka_unit_test(pick_first_names_the_one_that_takes_all_and_those_it_left),
         cmocka_unit_test(policy_that_says_nothing_is_named_with_what_it_chose),
+        cmocka_unit_test(what_a_silent_child_chose_is_named_for_the_last_who_spoke),
         cmocka_unit_test(failed_pick_says_why),
         cmocka_unit_test(each_attempt_of_a_call_is_told),
         cmocka_unit_test(policies_within_policies_speak_for_themselves),
