@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "endpoints.h"
 #include "plan.h"
 
 const char *listing_text(listing list, char *buf, size_t size)
@@ -75,6 +76,7 @@ static const char *const deeds[N_DEEDS] = {
 static size_t server_text(const struct event *event, char *buf, size_t size)
 {
     char name = (char)('a' + event->who);
+    char tags[80];
 
     switch ((enum event_kind)event->kind) {
     case SERVER_DOOR:
@@ -101,6 +103,9 @@ static size_t server_text(const struct event *event, char *buf, size_t size)
     case SERVER_LATENCY:
         return (size_t)snprintf(buf, size, "server %c: answers take %u ms", name,
                                 event->x);
+    case SERVER_TAGS:
+        return (size_t)snprintf(buf, size, "server %c: %s", name,
+                                tags_text(event->x, tags, sizeof tags));
     default:
         return 0;
     }

@@ -27,6 +27,10 @@ enum pick_rule {
 enum policy_trait {
     /* It does at any moment what the contract allows: nobody knows what becomes of calls. */
     POLICY_IS_ERRATIC = 1,
+    /* It uses some of its endpoints: a call that waits needs all of them to be good. */
+    POLICY_LEAVES_OUT = 2,
+    /* Its endpoints have to have paths: those of the DNS and of targets have none. */
+    POLICY_GOES_BY_PATH = 4,
 };
 
 struct policy {

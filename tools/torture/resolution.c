@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "calls.h"
 #include "core/resolver_conn.h"
+#include "endpoints.h"
 #include "policies.h"
 #include "trace.h"
 #include "world.h"
@@ -71,36 +72,6 @@ static void note_shortage(struct client *client, uint64_t n_failed_before)
 
 /* ---- Telling --------------------------------------------------------------------------- */
 
-static struct grebe_address *new_address(const struct client *client, unsigned server)
-{
-    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
-    struct grebe_address *address;
-    int result = grebe_address_new(NULL, client->world->servers[server].address, &options,
-                                   &address);
-
-    GREBE_ASSERT(result == GREBE_OK);
-    return address;
-}
-
-static size_t make_endpoints(const struct client *client, struct grebe_endpoint **out)
-{
-    struct grebe_address *addresses[MAX_LISTED];
-    size_t n_endpoints = 0, n = 0;
-
-    for (unsigned i = 0; i < MAX_LISTED && listed_at(client->truth, i) != 0; i++) {
-        int result;
-
-        addresses[n++] = new_address(client, listed_server(client->truth, i));
-        if (i + 1 < MAX_LISTED && listed_at(client->truth, i + 1) & LISTED_JOINED)
-            continue;
-        result = grebe_endpoint_new(NULL, addresses, n, NULL, &out[n_endpoints++]);
-        GREBE_ASSERT(result == GREBE_OK);
-        while (n > 0)
-            grebe_address_unref(addresses[--n]);
-    }
-    return n_endpoints;
-}
-
 static void tell_truth(struct scripted_resolver *resolver)
 {
     struct grebe_resolver_state state = GREBE_RESOLVER_STATE_INIT;
@@ -114,7 +85,7 @@ static void tell_truth(struct scripted_resolver *resolver)
     trace("client %u: its resolver finds [%s]", client->index,
           listing_text(client->truth, list, sizeof list));
     expect_config(client, config);
-    state.n_endpoints = make_endpoints(client, endpoints);
+    state.n_endpoints = endpoints_make(client->world, client->truth, endpoints);
     state.endpoints = endpoints;
     state.service_config = config_json(config, json);
     if (config->flaw == CONFIG_ERROR)
@@ -396,12 +367,19 @@ static bool is_in_reach(const struct client *client, const struct server *server
     return server_is_good(server) && server->dial_delay_ms < limit_ms;
 }
 
+/* One will do, if the policy looks at them all and they have what it goes by. */
 static bool has_good_server(const struct client *client)
 {
-    for (unsigned i = 0; i < MAX_LISTED && listed_at(client->truth, i) != 0; i++)
-        if (is_in_reach(client, &client->world->servers[listed_server(client->truth, i)]))
-            return true;
-    return false;
+    unsigned n_good = 0, n = 0;
+
+    if (client->settings->target != TARGET_SCRIPTED &&
+        (client->config.traits & POLICY_GOES_BY_PATH) != 0)
+        return false;
+    for (; n < MAX_LISTED && listed_at(client->truth, n) != 0; n++)
+        n_good +=
+            is_in_reach(client, &client->world->servers[listed_server(client->truth, n)]);
+    return client->config.traits & POLICY_LEAVES_OUT ? n_good > 0 && n_good == n
+                                                     : n_good > 0;
 }
 
 bool resolution_is_telling(const struct client *client)

@@ -184,6 +184,7 @@ void server_init(struct server *server, struct world *world, unsigned index)
         .world = world,
         .index = index,
         .max_streams = UINT32_MAX,
+        .tags = (uint32_t)grebe__rng_next(&world->rng),
     };
     snprintf(server->address, sizeof server->address, "10.0.0.%u:443", index + 1);
     server->sim = sim_server_new(&world->sim, server->address);

@@ -21,6 +21,7 @@ struct server {
     bool has_flapped; /* its door did, at some time */
     enum temper temper;
     uint32_t latency_ms, dial_delay_ms, max_streams;
+    uint32_t tags; /* what a resolver knows of it: endpoints.h */
     struct sim_server *sim;
     struct grebe__timer restart;
 };
