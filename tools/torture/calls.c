@@ -267,12 +267,27 @@ static void fill_request(struct call *call)
         call->request[i] = (unsigned char)grebe__rng_next(rng);
 }
 
+/* One of a few users, who may each have a backend of their own. */
+static struct grebe_metadata *new_metadata(const struct call *call)
+{
+    struct grebe_metadata *metadata = grebe_metadata_new(NULL);
+    char user = (char)('a' + call->id % 7);
+
+    GREBE_ASSERT(metadata != NULL);
+    if (grebe_metadata_add(metadata, "x-user", &user, 1) != GREBE_OK)
+        GREBE_ASSERT(false);
+    return metadata;
+}
+
+/* The metadata is the caller's. */
 static struct grebe_call_options options_of(const struct call *call)
 {
     struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
 
     options.timeout_ns =
         call->traits & CALL_LATE ? -1 : (int64_t)(call->timeout_ms * ms_ns);
+    if (call->traits & CALL_KEYED)
+        options.metadata = new_metadata(call);
     options.wants_explanation = (call->traits & CALL_EXPLAINED) != 0;
     if (call->traits & CALL_WAITS)
         options.wait_for_ready = GREBE_YES;
@@ -321,6 +336,7 @@ void call_start(struct client *client, uint32_t traits, uint32_t timeout_ms)
           call->deadline_ns != UINT64_MAX ? " and has a deadline" : "");
     result = grebe__call_new(client->channel, call->method, &options, now_ns(call),
                              &grebe__unary_handler, &made);
+    grebe_metadata_unref(options.metadata);
     if (result != GREBE_OK) {
         if (result != GREBE_ERR_NOMEM || !was_starved(call))
             fail("a call can be made", "%s", grebe_strerror(result));

@@ -128,6 +128,8 @@ static uint32_t draw_traits(struct grebe__rng *rng)
         traits |= CALL_LATE;
     if (chance(rng, 15))
         traits |= CALL_EXPLAINED;
+    if (chance(rng, 60))
+        traits |= CALL_KEYED;
     return traits;
 }
 

@@ -95,6 +95,7 @@ enum call_trait {
     CALL_DIRECT = 16,    /* the reference is given up at once */
     CALL_LATE = 32,      /* its time is over before it begins */
     CALL_EXPLAINED = 64, /* wants_explanation */
+    CALL_KEYED = 128,    /* it has an x-user, by which it may be hashed */
 };
 
 enum moment {

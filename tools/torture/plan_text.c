@@ -120,13 +120,14 @@ static size_t call_text(const struct event *event, char *buf, size_t size)
 
     if (event->z != 0)
         snprintf(timeout, sizeof timeout, ", times out after %u ms", event->z);
-    return (size_t)snprintf(buf, size, "client %u: %u call%s%s%s%s%s%s%s%s", event->who,
+    return (size_t)snprintf(buf, size, "client %u: %u call%s%s%s%s%s%s%s%s%s", event->who,
                             event->x, event->x == 1 ? "" : "s", waiting, timeout,
                             event->y & CALL_LARGE ? ", large" : "",
                             event->y & CALL_CONTINUES ? ", and another when done" : "",
                             event->y & CALL_DIRECT ? ", not kept" : "",
                             event->y & CALL_LATE ? ", too late" : "",
-                            event->y & CALL_EXPLAINED ? ", explained" : "");
+                            event->y & CALL_EXPLAINED ? ", explained" : "",
+                            event->y & CALL_KEYED ? ", with a user" : "");
 }
 
 static size_t own_text(const struct event *event, char *buf, size_t size)

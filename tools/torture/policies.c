@@ -31,6 +31,11 @@ const struct policy policies[] = {
      .config = "{'subsetSize':<1-4>,'clientIndex':<0-9>,'childPolicy':<policy>}",
      .weight = 3,
      .traits = POLICY_LEAVES_OUT},
+    {.name = "ring_hash",
+     .config = "{'requestHashHeader':'(x-user|x-user|x-nobody)'"
+               "(,'minRingSize':<1-40>,'maxRingSize':<40-200>|)}",
+     .weight = 6,
+     .rule = PICKS_BY_HASH},
     {.name = "torture_spread",
      .weight = 3,
      .rule = PICKS_IN_TURNS,

@@ -21,6 +21,7 @@ enum pick_rule {
     PICKS_ANY,      /* of its READY subconns */
     PICKS_ONE,      /* always the same, and no other is READY */
     PICKS_IN_TURNS, /* each of the READY subconns once, then again */
+    PICKS_BY_HASH,  /* the same for the same hash */
 };
 
 /* Why less can be expected of a channel that has such a policy, be it deep inside. */

@@ -359,34 +359,54 @@ void spies_register(const struct policy *table, unsigned n)
 
 /* ---- Looking at them ----------------------------------------------------------------------------- */
 
-/* Picks on trial, as many as make two rounds. */
-static void try_picks(struct spy *spy, struct grebe_picker *picker, unsigned n_picks,
-                      uint32_t counts[], struct spied_subconn *const ready[],
-                      unsigned n_ready)
+/* A pick on trial, over at once. */
+static struct grebe_pick try_pick(struct spy *spy, struct grebe_picker *picker,
+                                  const uint64_t *hash)
 {
     struct grebe__env *env = &spy->client->world->sim.env;
     struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
     struct grebe_done_info info = {.status = &ok, .now_ns = env->now_ns};
+    struct grebe_pick_args args = {
+        .method = "/trial/m",
+        .now_ns = env->now_ns,
+        .deadline_ns = UINT64_MAX,
+        .random = grebe__rng_next(&spy->client->world->rng),
+        .hash = hash,
+    };
+    struct grebe_pick out;
 
-    for (unsigned i = 0; i < n_picks; i++) {
-        struct grebe_pick_args args = {
-            .method = "/trial/m",
-            .now_ns = env->now_ns,
-            .deadline_ns = UINT64_MAX,
-            .random = grebe__rng_next(&spy->client->world->rng),
-        };
-        struct grebe_pick out;
+    grebe_pick_init(&out);
+    grebe_picker_pick(picker, &args, &out);
+    if (out.kind == GREBE_PICK_COMPLETE)
+        grebe_pick_end(&out, &info);
+    return out;
+}
 
-        grebe_pick_init(&out);
-        grebe_picker_pick(picker, &args, &out);
+/* As many as make two rounds. */
+static void try_rounds(struct spy *spy, struct grebe_picker *picker, uint32_t counts[],
+                       struct spied_subconn *const ready[], unsigned n_ready)
+{
+    for (unsigned i = 0; i < 2 * n_ready; i++) {
+        struct grebe_pick out = try_pick(spy, picker, NULL);
+
         if (out.kind != GREBE_PICK_COMPLETE && client_was_starved(spy->client))
             return;
         if (out.kind != GREBE_PICK_COMPLETE)
             fail("who is READY has a backend", "%s gives none", spy->name);
         for (unsigned j = 0; j < n_ready; j++)
             counts[j] += ready[j]->subconn == out.subconn;
-        grebe_pick_end(&out, &info);
     }
+}
+
+/* Calls of one hash go one way, whatever chance says. */
+static void try_hash(struct spy *spy, struct grebe_picker *picker)
+{
+    uint64_t hash = grebe__rng_next(&spy->client->world->rng);
+    struct grebe_pick one = try_pick(spy, picker, &hash);
+    struct grebe_pick other = try_pick(spy, picker, &hash);
+
+    if (one.kind != other.kind || one.subconn != other.subconn)
+        fail("picks follow the policy's rule", "%s: calls of one hash part", spy->name);
 }
 
 static unsigned find_ready(struct spy *spy, struct spied_subconn *ready[MAX_TRIALS])
@@ -408,13 +428,16 @@ static void check_picks(struct spy *spy, struct grebe_picker *picker)
     uint32_t counts[MAX_TRIALS] = {0};
     unsigned n = find_ready(spy, ready);
     enum pick_rule rule = spy->policy == NULL ? PICKS_ANY : spy->policy->rule;
+    bool is_fixed = rule == PICKS_ONE || rule == PICKS_IN_TURNS;
 
-    try_picks(spy, picker, 2 * n, counts, ready, n);
+    try_rounds(spy, picker, counts, ready, n);
+    if (rule == PICKS_BY_HASH)
+        try_hash(spy, picker);
     if (client_was_starved(spy->client))
         return;
     if (n == 0 || (rule == PICKS_ONE && n > 1))
         fail("READY is to have what it takes", "%s has %u READY subconns", spy->name, n);
-    for (unsigned i = 0; i < n && rule != PICKS_ANY; i++)
+    for (unsigned i = 0; i < n && is_fixed; i++)
         if (counts[i] != 2)
             fail("picks follow the policy's rule", "%s: of %u picks %u go to %s",
                  spy->name, 2 * n, counts[i], ready[i]->address);
