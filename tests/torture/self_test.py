@@ -20,6 +20,14 @@ def run(*words, timeout=250):
     )
 
 
+def plan(seed, *words):
+    return run("--seed", seed, "--plan", *words).stdout
+
+
+def events(text):
+    return re.findall(r"^ +(\d+) +\d+ ms", text, re.M)
+
+
 def last_line(done):
     return done.stdout.splitlines()[-1]
 
@@ -38,10 +46,11 @@ class Torture(Case):
         self.assertNotIn("passed", done.stdout)
 
     def test_part_of_a_plan_may_be_played(self):
-        whole, part = (run("--seed", 7, "--plan", *words).stdout for words in ([], ["--keep", "2,4-5"]))
-        self.assertEqual(re.findall(r"^ +(\d+) +\d+ ms", part, re.M), ["2", "4", "5"])
+        seed = next(seed for seed in range(1, 100) if len(events(plan(seed))) > 5)
+        whole, part = plan(seed), plan(seed, "--keep", "2,4-5")
+        self.assertEqual(events(part), ["2", "4", "5"])
         self.assertTrue(set(part.splitlines()) < set(whole.splitlines()))
-        self.assertEqual(run("--seed", 7, "--keep", "none").returncode, 0)
+        self.assertEqual(run("--seed", seed, "--keep", "none").returncode, 0)
 
     def test_jobs_play_all_seeds_once(self):
         done = run("--seeds", "11-50", "--jobs", 3)

@@ -7,6 +7,7 @@
  * that does not answer.
  */
 #include "calls.h"
+#include "dice.h"
 #include "policies.h"
 #include "trace.h"
 #include "world.h"
@@ -81,17 +82,31 @@ static bool is_at_bad_server(const struct call *call)
     return server != NULL && !server_is_good(server);
 }
 
+/* Nobody can tell whether it will ever serve a call. */
+static bool is_uncertain(const struct client *client)
+{
+    return (client->config.traits & POLICY_IS_ERRATIC) != 0 ||
+           (client_had(client, POLICY_IS_ERRATIC) && !client->world->is_healed) ||
+           has_flapping_server(client);
+}
+
 /* It waits for a picker that knows a backend. */
 static bool may_wait_for_backend(const struct call *call)
 {
     const struct client *client = call->client;
 
-    if ((client->config.traits & POLICY_IS_ERRATIC) != 0 ||
-        (client_had(client, POLICY_IS_ERRATIC) && !client->world->is_healed))
-        return true;
-    if (has_flapping_server(client))
-        return true;
-    return call->may_wait && !resolution_is_good(client);
+    return is_uncertain(client) || (call->may_wait && !resolution_is_good(client));
+}
+
+static void check_state(const struct client *client)
+{
+    enum grebe_connectivity state = grebe__channel_get_state(client->channel);
+
+    if (client->channel->is_idle || state == GREBE_READY || state == GREBE_IDLE)
+        return;
+    if (!is_uncertain(client) && resolution_is_good(client))
+        fail("a channel finds a backend that there is", "client %u is %s", client->index,
+             grebe_connectivity_name(state));
 }
 
 static bool may_still_wait(const struct call *call)
@@ -143,21 +158,59 @@ static void tell_again(struct world *world)
             resolution_tell(&world->clients[i]);
 }
 
-void world_calm(struct world *world)
+static void wait(struct world *world)
 {
     uint64_t patience_ns = longest_patience_ns(world);
     uint64_t start_ns = world->sim.env.now_ns;
-    uint32_t n_calls;
 
-    for (unsigned i = 0; i < world->plan->n_clients; i++) {
-        memory_feed(&world->clients[i].memory);
-        call_start(&world->clients[i], CALL_WAITS, 0);
-    }
-    n_calls = world->n_calls;
     tell_again(world);
     world_advance(world, start_ns + patience_ns / 2);
     tell_again(world);
     world_advance(world, start_ns + patience_ns);
+}
+
+/* A call that is given up at once has woken whoever was asleep. */
+static void wake(struct client *client)
+{
+    uint32_t n_calls = client->world->n_calls;
+
+    call_start(client, CALL_WAITS | CALL_KEYED, 0);
+    if (!grebe__list_is_empty(&client->calls) &&
+        call_of_link(client->calls.prev)->id == n_calls)
+        call_cancel(call_of_link(client->calls.prev));
+}
+
+/* Nobody calls: a policy that has begun to look for a backend finds it by itself. */
+static void rest(struct world *world)
+{
+    for (unsigned i = 0; i < world->plan->n_clients; i++)
+        wake(&world->clients[i]);
+    wait(world);
+    for (unsigned i = 0; i < world->plan->n_clients; i++)
+        if (client_is_open(&world->clients[i]))
+            check_state(&world->clients[i]);
+}
+
+/* One of the calls has a user, and with it a backend of its own. */
+static void call(struct world *world)
+{
+    uint32_t n_calls;
+
+    for (unsigned i = 0; i < world->plan->n_clients; i++) {
+        call_start(&world->clients[i], CALL_WAITS, 0);
+        call_start(&world->clients[i], CALL_WAITS | CALL_KEYED, 0);
+    }
+    n_calls = world->n_calls;
+    wait(world);
     for (unsigned i = 0; i < world->plan->n_clients; i++)
         check_calls(&world->clients[i], n_calls);
+}
+
+void world_calm(struct world *world)
+{
+    for (unsigned i = 0; i < world->plan->n_clients; i++)
+        memory_feed(&world->clients[i].memory);
+    if (chance(&world->rng, 50))
+        rest(world);
+    call(world);
 }

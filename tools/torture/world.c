@@ -123,13 +123,22 @@ static void play_events(struct world *world, const bool *is_kept)
     }
 }
 
-/* Whatever was done to it, the world is made whole again, and then everything must be.  At
- * first nobody but the servers has changed: clients have to find back by themselves. */
+/* Whatever was done to it, the world is made whole again, and then everything must be.  One
+ * backend is enough for those that know it.  And at first nobody but the servers has
+ * changed: clients have to find back by themselves. */
 static void heal(struct world *world)
 {
-    trace("---- all servers are repaired");
+    unsigned first = grebe__rng_below(&world->rng, world->plan->n_servers);
+
     for (unsigned i = 0; i < MAX_AMBUSHES; i++)
         world->ambushes[i].client = NULL;
+    trace("---- server %c is repaired, all others crash", 'a' + first);
+    for (unsigned i = 0; i < world->plan->n_servers; i++)
+        server_crash(&world->servers[i]);
+    server_heal(&world->servers[first]);
+    settle(world);
+    world_calm(world);
+    trace("---- all servers are repaired");
     for (unsigned i = 0; i < world->plan->n_servers; i++)
         server_heal(&world->servers[i]);
     settle(world);
