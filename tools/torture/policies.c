@@ -36,6 +36,12 @@ const struct policy policies[] = {
                "(,'minRingSize':<1-40>,'maxRingSize':<40-200>|)}",
      .weight = 6,
      .rule = PICKS_BY_HASH},
+    {.name = "weighted_target",
+     .config = "{'targets':{'a':{'weight':<0-4>,'childPolicy':<policy>},"
+               "'b':{'weight':<0-4>,'childPolicy':<policy>}"
+               "(,'c':{'weight':<0-4>,'childPolicy':<policy>}|)}}",
+     .weight = 5,
+     .traits = POLICY_GOES_BY_PATH},
     {.name = "torture_spread",
      .weight = 3,
      .rule = PICKS_IN_TURNS,
