@@ -35,10 +35,12 @@ struct grebe_balancer_group_options {
                      struct grebe_picker *picker);
     void *arg;
     uint64_t park_ns; /* how long a removed child is kept; 0: not at all */
+    /* Child `name` wants names to be resolved again.  NULL: so does the owner. */
+    void (*on_resolve_now)(void *arg, const char *name);
 };
 #define GREBE_BALANCER_GROUP_OPTIONS_INIT                                                \
     {                                                                                    \
-        sizeof(struct grebe_balancer_group_options), NULL, NULL, 0                       \
+        sizeof(struct grebe_balancer_group_options), NULL, NULL, 0, NULL                 \
     }
 
 /* For the policy that holds `cc`.  GREBE_ERR_INVALID without on_state, GREBE_ERR_NOMEM. */
@@ -57,6 +59,9 @@ grebe_balancer_group_add(struct grebe_balancer_group *group, const char *name,
 /* Park it, or destroy it.  Unknown names are ignored. */
 GREBE_API void grebe_balancer_group_remove(struct grebe_balancer_group *group,
                                            const char *name);
+/* Destroy it, parked or not.  Unknown names are ignored. */
+GREBE_API void grebe_balancer_group_drop(struct grebe_balancer_group *group,
+                                         const char *name);
 
 /* Endpoints for one child; `update->config` is a `struct grebe_lb_config *`, as for a
  * graceful switch.  GREBE_ERR_CLOSED for a name that is unknown or parked. */

@@ -47,8 +47,13 @@ static void on_update_state(void *arg, enum grebe_connectivity state,
 static void on_resolve_now(void *arg)
 {
     struct child *child = arg;
+    const struct grebe_balancer_group_options *options = &child->group->options;
 
-    if (!child->is_parked)
+    if (child->is_parked)
+        return;
+    if (options->on_resolve_now != NULL)
+        options->on_resolve_now(options->arg, child->name);
+    else
         grebe_client_conn_resolve_now(child->group->cc);
 }
 
@@ -156,6 +161,14 @@ void grebe_balancer_group_remove(struct grebe_balancer_group *group, const char 
     child->is_parked = true;
     grebe_timer_start(child->timer,
                       grebe_client_conn_now_ns(group->cc) + group->options.park_ns);
+}
+
+void grebe_balancer_group_drop(struct grebe_balancer_group *group, const char *name)
+{
+    struct child *child = grebe__map_get(&group->children, name);
+
+    if (child != NULL)
+        drop_child(child);
 }
 
 int grebe_balancer_group_update(struct grebe_balancer_group *group, const char *name,

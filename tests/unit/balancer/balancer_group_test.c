@@ -18,6 +18,7 @@ struct owner {
 static struct grebe_balancer_group *group; /* of the only one */
 static uint64_t park_ns;
 static char told[256]; /* "east READY, west IDLE" */
+static bool hears_resolve;
 
 static void on_state(void *arg, const char *name, enum grebe_connectivity state,
                      struct grebe_picker *picker)
@@ -28,6 +29,14 @@ static void on_state(void *arg, const char *name, enum grebe_connectivity state,
     snprintf(told + used, sizeof told - used, "%s%s %s", used > 0 ? ", " : "", name,
              grebe_connectivity_name(state));
     grebe_client_conn_update_state(owner->cc, state, grebe_picker_ref(picker));
+}
+
+static void note_resolve(void *arg, const char *name)
+{
+    size_t used = strlen(told);
+
+    (void)arg;
+    snprintf(told + used, sizeof told - used, "%s wants to resolve", name);
 }
 
 static const char *told_so_far(void)
@@ -88,6 +97,7 @@ static int build(struct grebe_client_conn *cc, const struct grebe_build_options 
     options.on_state = on_state;
     options.arg = owner;
     options.park_ns = park_ns;
+    options.on_resolve_now = hears_resolve ? note_resolve : NULL;
     if (grebe_balancer_group_new(cc, &options, &owner->group) != GREBE_OK) {
         grebe_mem_free(grebe_client_conn_mem(cc), owner);
         return GREBE_ERR_NOMEM;
@@ -298,6 +308,47 @@ TEST(a_parked_child_neither_resolves_nor_exits_idle)
     lb_bench_fini(&b);
 }
 
+TEST(a_child_may_be_dropped_parked_or_not)
+{
+    struct lb_bench b;
+
+    start(&b, 1000);
+    grebe_balancer_group_drop(group, "nobody");
+    for (int is_parked = 0; is_parked < 2; is_parked++) {
+        add(&b, "east", &stub_x);
+        update(&b, "east", &stub_x);
+        if (is_parked)
+            drop(&b, "east");
+        stub_log();
+        grebe__env_enter(&b.lab.sim.env);
+        grebe_balancer_group_drop(group, "east");
+        grebe__env_leave(&b.lab.sim.env);
+        assert_string_equal(stub_log(), "x.destroy");
+    }
+    lb_bench_advance_ms(&b, 2000);
+    lb_bench_fini(&b);
+}
+
+TEST(the_owner_may_hear_who_wants_names_to_be_resolved_again)
+{
+    struct lb_bench b;
+
+    hears_resolve = true;
+    start(&b, 1000);
+    hears_resolve = false;
+    add(&b, "east", &stub_x);
+    update(&b, "east", &stub_x);
+    for (int is_parked = 0; is_parked < 2; is_parked++) {
+        grebe__env_enter(&b.lab.sim.env);
+        grebe_client_conn_resolve_now(stub_at(0)->cc);
+        grebe__env_leave(&b.lab.sim.env);
+        assert_string_equal(told_so_far(), is_parked ? "" : "east wants to resolve");
+        drop(&b, "east");
+    }
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
 TEST(a_child_that_is_there_is_not_made_again)
 {
     struct lb_bench b;
@@ -392,6 +443,8 @@ int main(void)
         cmocka_unit_test(names_that_are_unknown_are_ignored),
         cmocka_unit_test(a_child_that_comes_back_in_time_goes_on_as_it_was),
         cmocka_unit_test(a_parked_child_neither_resolves_nor_exits_idle),
+        cmocka_unit_test(a_child_may_be_dropped_parked_or_not),
+        cmocka_unit_test(the_owner_may_hear_who_wants_names_to_be_resolved_again),
         cmocka_unit_test(a_child_that_is_there_is_not_made_again),
         cmocka_unit_test(a_child_of_another_policy_does_not_come_back),
         cmocka_unit_test(parking_ends_after_its_time),
