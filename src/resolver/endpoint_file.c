@@ -19,6 +19,7 @@ enum { ADDRESS_BYTES = 320 };
 struct reader {
     const struct grebe_mem *mem;
     const char *server_name; /* of the file; NULL: none */
+    bool has_priorities;     /* one endpoint has one: then all do, 0 if they do not say */
     struct grebe_diag *diag;
 };
 
@@ -336,7 +337,7 @@ static int read_path(const struct reader *reader, const struct grebe_json *objec
 
     if (error == GREBE_OK)
         error = grebe_json_get_array(object, "path", &list, reader->diag);
-    if (grebe_json_member(object, "priority") != NULL) {
+    if (reader->has_priorities) {
         struct grebe__text text = grebe__text_init(first, sizeof first);
 
         grebe__text_printf(&text, "priority-%u", priority);
@@ -405,8 +406,10 @@ static int read_endpoint(const struct reader *reader, const struct grebe_json *v
 {
     int error;
 
-    if (grebe_json_type(value) == GREBE_JSON_STRING)
-        return add_address(reader, value, reader->server_name, draft);
+    if (grebe_json_type(value) == GREBE_JSON_STRING) {
+        error = add_address(reader, value, reader->server_name, draft);
+        return error == GREBE_OK ? read_path(reader, NULL, draft) : error;
+    }
     if (grebe_json_type(value) != GREBE_JSON_OBJECT) {
         grebe_diag_set(reader->diag,
                        ": expected an address or an object that has one, found %s",
@@ -436,10 +439,20 @@ static int add_endpoint(const struct reader *reader, const struct grebe_json *va
     return error;
 }
 
-static int add_endpoints(const struct reader *reader, const struct grebe_json *list,
+static bool any_has_priority(const struct grebe_json *list)
+{
+    for (size_t i = 0; i < grebe_json_length(list); i++)
+        if (grebe_json_member(grebe_json_element(list, i), "priority") != NULL)
+            return true;
+    return false;
+}
+
+static int add_endpoints(struct reader *reader, const struct grebe_json *list,
                          struct grebe__endpoint_list *out)
 {
     size_t n = grebe_json_length(list);
+
+    reader->has_priorities = any_has_priority(list);
 
     if (n > GREBE__ENDPOINT_FILE_ENDPOINTS) {
         grebe_diag_set(reader->diag, "endpoints: the list has %zu, %d are allowed", n,

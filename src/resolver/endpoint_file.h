@@ -12,7 +12,7 @@
  *         "zone": "a",                      GREBE_ATTRIBUTE_LOCALITY; or
  *         "locality": {"region": "eu", "zone": "a", "subZone": "rack 7"},
  *         "priority": 1,                    GREBE_ATTRIBUTE_PATH: "priority-1", and behind
- *         "path": ["primary"],              it these
+ *         "path": ["primary"],              it these; 0 if others have one and it has not
  *         "hashKey": "shard 7",             GREBE_ATTRIBUTE_HASH_KEY
  *         "health": "DRAINING",             GREBE_ATTRIBUTE_HEALTH
  *         "attributes": {"version": "v2"}   grebe_attributes_named()

@@ -39,13 +39,13 @@ class FileTarget(Case):
              "attributes": {"version": "v2", "odd": "\u001b[1m"}}])
         text = run("resolve", target).stdout.decode()
         self.assertIn("backends.json", text)  # the source
-        self.assertRegex(text, r"(?m)^ +1  127\.0\.0\.1:1 +tcp$")
+        self.assertRegex(text, r"(?m)^ +1  127\.0\.0\.1:1 +tcp  path priority-0$")
         self.assertRegex(text, r"(?m)^ +2  127\.0\.0\.1:2 +tcp  weight 3  zone a  "
                                r"path priority-1  hash key k  health DRAINING  "
                                r"odd=\?\[1m  version=v2  server name db\.test$")
         _, result = run_json("resolve", target)
         self.assertEqual([endpoint["attributes"] for endpoint in result["endpoints"]], [
-            {"weight": 1},
+            {"weight": 1, "path": ["priority-0"]},
             {"weight": 3, "zone": "a", "path": ["priority-1"], "hash_key": "k",
              "health": "DRAINING", "named": {"version": "v2", "odd": "\x1b[1m"}}])
 

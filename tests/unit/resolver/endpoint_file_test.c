@@ -114,6 +114,10 @@ static const struct {
     {"[{\"address\": \"a:1\", \"path\": [\"x\"], \"priority\": 1}]",
      "a:1 (a:1) for priority-1 for x"},
     {"[{\"address\": \"a:1\", \"path\": []}]", "a:1 (a:1)"},
+    {"[\"a:1\", {\"address\": \"b:1\"}, {\"address\": \"c:1\", \"path\": [\"x\"]}, "
+     "{\"address\": \"d:1\", \"priority\": 1}]",
+     "a:1 (a:1) for priority-0; b:1 (b:1) for priority-0; c:1 (c:1) for priority-0 for x; "
+     "d:1 (d:1) for priority-1"},
     {"[{\"address\": \"a:1\", \"hashKey\": \"k\"}, "
      "{\"address\": \"b:1\", \"hash_key\": \"l\"}]",
      "a:1 (a:1) hash k; b:1 (b:1) hash l"},
