@@ -146,3 +146,16 @@ grebe__by_path_get(const struct grebe__by_path *by_path, const char *name)
 
     return group == NULL ? &none : group;
 }
+
+struct grebe__by_path_group grebe__by_path_take(struct grebe__by_path *by_path,
+                                                const char *name)
+{
+    struct grebe__by_path_group *group = grebe__map_get(&by_path->groups, name);
+    struct grebe__by_path_group taken = {NULL, 0, 0};
+
+    if (group != NULL) {
+        taken = *group;
+        *group = (struct grebe__by_path_group){NULL, 0, 0};
+    }
+    return taken;
+}

@@ -29,5 +29,8 @@ void grebe__by_path_fini(struct grebe__by_path *by_path);
 /* Those of one child, borrowed; an empty group if there are none. */
 const struct grebe__by_path_group *
 grebe__by_path_get(const struct grebe__by_path *by_path, const char *name);
+/* The same, but the array and its references become the caller's. */
+struct grebe__by_path_group grebe__by_path_take(struct grebe__by_path *by_path,
+                                                const char *name);
 
 #endif

@@ -5,6 +5,7 @@
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
+#include "balancer/priority.h"
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
@@ -22,6 +23,8 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__outlier_detection,
     &grebe__outlier_detection_experimental,
     &grebe__pick_first,
+    &grebe__priority,
+    &grebe__priority_experimental,
     &grebe__random_subsetting,
     &grebe__random_subsetting_experimental,
     &grebe__ring_hash,

@@ -28,6 +28,7 @@
 #include "balancer/hash_config.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
+#include "balancer/priority.h"
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
@@ -886,6 +887,10 @@ static const struct {
     {&grebe__random_subsetting, config_of_text, "{\"subsetSize\": 3, " CHILD "}"},
     {&grebe__deterministic_subsetting, config_of_text,
      "{\"subsetSize\": 2, \"clientIndex\": 7, " CHILD "}"},
+    {&grebe__priority, config_of_text,
+     "{\"children\": {\"east\": {\"config\": [{\"round_robin\": {}}]}, "
+     "\"west\": {\"config\": [{\"pick_first\": {}}]}}, "
+     "\"priorities\": [\"east\", \"west\"]}"},
     {&grebe__weighted_target, config_of_text,
      "{\"targets\": {\"east\": {\"weight\": 3, " CHILD "}, "
      "\"west\": {\"weight\": 1, " CHILD "}}}"},
