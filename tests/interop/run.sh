@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run.sh PEER INTEROP -- get the peer ready in the current directory, then run the cases:
-# those of INTEROP against a server, or a client's own against GREBE_TOOL.  Exit code 77, with
+# those of INTEROP against a server, or those of the peer itself against GREBE_TOOL.  Exit code 77, with
 # the reason, when this machine cannot have the peer.
 set -eu
 peer=$1 interop=$2
@@ -41,13 +41,18 @@ prepare_js() {
     server="node $here/js/server.js"
 }
 
-# build_go PACKAGE: makes ./peer.
-build_go() {
+# need_go: the compiler, and what the peers are made of.
+need_go() {
     command -v go >/dev/null || skip "no go"
     version=$(go env GOVERSION | sed 's/^go//')
     printf '1.25\n%s\n' "$version" | sort --check=quiet --version-sort ||
         skip "go $version is older than 1.25"
     fetch go mod download -C "$here/go"
+}
+
+# build_go PACKAGE: makes ./peer.
+build_go() {
+    need_go
     quietly go build -C "$here/go" -o "$PWD/peer" "$1"
 }
 
@@ -59,6 +64,13 @@ prepare_go() {
 prepare_go_client() {
     build_go ./client
     exec "$PWD/peer" "$GREBE_TOOL"
+}
+
+# GREBE_SCRIPTS and GREBE_SEED say how many scripts, and which.
+prepare_differential() {
+    need_go
+    quietly go test -C "$here/go" -c -o "$PWD/peer" ./differential
+    exec "$PWD/peer"
 }
 
 "prepare_$peer"
