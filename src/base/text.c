@@ -100,3 +100,16 @@ bool grebe__parse_u64(const char *text, size_t length, uint64_t *out)
     *out = value;
     return true;
 }
+
+void grebe__text_put_point(char *text)
+{
+    static const char ours[] = "0123456789+-e";
+    size_t before = strspn(text, ours);
+    size_t foreign = strcspn(text + before, ours);
+
+    if (foreign == 0)
+        return;
+    text[before] = '.';
+    memmove(text + before + 1, text + before + foreign,
+            strlen(text + before + foreign) + 1);
+}

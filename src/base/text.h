@@ -36,6 +36,10 @@ void grebe__text_append_escaped(struct grebe__text *text, const void *bytes,
 /* "1.234s", "12ms", "345us": what a person wants to read of a duration. */
 void grebe__text_append_duration(struct grebe__text *text, uint64_t ns);
 
+/* snprintf() writes the locale's decimal point, which may be several bytes: puts a '.' in
+ * its place. */
+void grebe__text_put_point(char *text);
+
 /* ASCII only, without regard to locale. */
 static inline char grebe__ascii_lower(char c)
 {

@@ -14,119 +14,119 @@ static const char *const answers[LAB_N_ANSWERS] = {
     [GREBE_PICK_DROP] = "drop",
 };
 
-static void write_subconn(struct lab_json *out, const struct lab_subconn *subconn)
+static void write_subconn(struct grebe__line *out, const struct lab_subconn *subconn)
 {
-    lab_json_number(out, "id", subconn->id);
-    lab_json_text(out, "address", lab_subconn_name(subconn));
+    grebe__line_number(out, "id", subconn->id);
+    grebe__line_text(out, "address", lab_subconn_name(subconn));
 }
 
-static void write_addresses(struct lab_json *out, const struct lab_subconn *subconn)
+static void write_addresses(struct grebe__line *out, const struct lab_subconn *subconn)
 {
-    lab_json_number(out, "id", subconn->id);
-    lab_json_open_list(out, "addresses");
+    grebe__line_number(out, "id", subconn->id);
+    grebe__line_open_list(out, "addresses");
     for (size_t i = 0; i < subconn->n_addresses; i++)
-        lab_json_text(out, NULL, grebe_address_text(subconn->addresses[i]));
-    lab_json_close_list(out);
+        grebe__line_text(out, NULL, grebe_address_text(subconn->addresses[i]));
+    grebe__line_close_list(out);
 }
 
-static void write_status(struct lab_json *out, const struct grebe_status *status)
+static void write_status(struct grebe__line *out, const struct grebe_status *status)
 {
     char name[24];
 
-    lab_json_open_object(out, "status");
-    lab_json_text(out, "code", grebe_status_code_name(status->code, name));
-    lab_json_bytes(out, "message", status->message, status->message_length);
-    lab_json_close_object(out);
+    grebe__line_open_object(out, "status");
+    grebe__line_text(out, "code", grebe_status_code_name(status->code, name));
+    grebe__line_bytes(out, "message", status->message, status->message_length);
+    grebe__line_close_object(out);
 }
 
 /* ---- Events ------------------------------------------------------------------------- */
 
-static void write_update(struct lab_json *out, const struct lab_event *event)
+static void write_update(struct grebe__line *out, const struct lab_event *event)
 {
-    lab_json_text(out, "result", event->update.error == NULL ? "ok" : "error");
+    grebe__line_text(out, "result", event->update.error == NULL ? "ok" : "error");
     if (event->update.error != NULL)
-        lab_json_text(out, "error", event->update.error);
+        grebe__line_text(out, "error", event->update.error);
 }
 
-static void write_producer(struct lab_json *out, const struct lab_event *event)
+static void write_producer(struct grebe__line *out, const struct lab_event *event)
 {
-    lab_json_number(out, "id", event->producer.subconn->id);
-    lab_json_text(out, "kind", event->producer.kind);
-    lab_json_bool(out, "on", event->producer.is_on);
+    grebe__line_number(out, "id", event->producer.subconn->id);
+    grebe__line_text(out, "kind", event->producer.kind);
+    grebe__line_bool(out, "on", event->producer.is_on);
     if (event->producer.interval_ns > 0)
-        lab_json_ms(out, "interval_ms", event->producer.interval_ns);
+        grebe__line_ms(out, "interval_ms", event->producer.interval_ns);
 }
 
-static void write_state(struct lab_json *out, const struct lab_event *event)
+static void write_state(struct grebe__line *out, const struct lab_event *event)
 {
-    lab_json_text(out, "state", grebe_connectivity_name(event->state.state));
+    grebe__line_text(out, "state", grebe_connectivity_name(event->state.state));
     if (event->state.is_answer_known)
-        lab_json_text(out, "picks", answers[event->state.answer]);
+        grebe__line_text(out, "picks", answers[event->state.answer]);
 }
 
-static void write_pick(struct lab_json *out, const struct lab_event *event)
+static void write_pick(struct grebe__line *out, const struct lab_event *event)
 {
-    lab_json_number(out, "id", event->pick.id);
-    lab_json_text(out, "kind", answers[event->pick.kind]);
+    grebe__line_number(out, "id", event->pick.id);
+    grebe__line_text(out, "kind", answers[event->pick.kind]);
     if (event->pick.kind == GREBE_PICK_COMPLETE)
-        lab_json_text(out, "address", lab_subconn_name(event->pick.subconn));
+        grebe__line_text(out, "address", lab_subconn_name(event->pick.subconn));
     if (event->pick.kind == GREBE_PICK_FAIL || event->pick.kind == GREBE_PICK_DROP)
         write_status(out, event->pick.status);
 }
 
-static void write_kinds(struct lab_json *out, const struct lab_tally *tally)
+static void write_kinds(struct grebe__line *out, const struct lab_tally *tally)
 {
     static const enum grebe_pick_kind order[LAB_N_ANSWERS] = {
         GREBE_PICK_COMPLETE, GREBE_PICK_QUEUE, GREBE_PICK_FAIL, GREBE_PICK_DROP};
 
-    lab_json_open_object(out, "kinds");
+    grebe__line_open_object(out, "kinds");
     for (size_t i = 0; i < LAB_N_ANSWERS; i++)
         if (tally->n_of_kind[order[i]] > 0)
-            lab_json_number(out, answers[order[i]], tally->n_of_kind[order[i]]);
-    lab_json_close_object(out);
+            grebe__line_number(out, answers[order[i]], tally->n_of_kind[order[i]]);
+    grebe__line_close_object(out);
 }
 
-static void write_tally(struct lab_json *out, const struct lab_tally *tally)
+static void write_tally(struct grebe__line *out, const struct lab_tally *tally)
 {
     struct grebe__map_entry *entry = NULL;
 
-    lab_json_number(out, "id", tally->first_id);
-    lab_json_number(out, "n", tally->n);
+    grebe__line_number(out, "id", tally->first_id);
+    grebe__line_number(out, "n", tally->n);
     write_kinds(out, tally);
-    lab_json_open_object(out, "counts");
+    grebe__line_open_object(out, "counts");
     while ((entry = grebe__map_next(&tally->counts, entry)) != NULL)
-        lab_json_number(out, entry->key, lab_tally_count(entry));
-    lab_json_close_object(out);
-    lab_json_open_list(out, "sequence");
+        grebe__line_number(out, entry->key, lab_tally_count(entry));
+    grebe__line_close_object(out);
+    grebe__line_open_list(out, "sequence");
     for (uint32_t i = 0; i < tally->n_sequence; i++)
-        lab_json_text(out, NULL, tally->sequence[i]);
-    lab_json_close_list(out);
+        grebe__line_text(out, NULL, tally->sequence[i]);
+    grebe__line_close_list(out);
 }
 
-static void write_violation(struct lab_json *out, const struct lab_event *event)
+static void write_violation(struct grebe__line *out, const struct lab_event *event)
 {
-    lab_json_text(out, "rule", lab_rule_name(event->violation.rule));
-    lab_json_text(out, "message", event->violation.message);
+    grebe__line_text(out, "rule", lab_rule_name(event->violation.rule));
+    grebe__line_text(out, "message", event->violation.message);
     if (event->violation.subconn != NULL)
         write_subconn(out, event->violation.subconn);
 }
 
-static void write_metric(struct lab_json *out, const struct lab_metric *metric)
+static void write_metric(struct grebe__line *out, const struct lab_metric *metric)
 {
     const struct grebe_instrument *instrument = metric->instrument;
     const char *const *value = metric->values;
 
-    lab_json_text(out, "name", instrument->name);
+    grebe__line_text(out, "name", instrument->name);
     if (metric->is_integer)
-        lab_json_integer(out, "value", metric->integer);
+        grebe__line_integer(out, "value", metric->integer);
     else
-        lab_json_double(out, "value", metric->number);
-    lab_json_open_object(out, "labels");
+        grebe__line_double(out, "value", metric->number);
+    grebe__line_open_object(out, "labels");
     for (size_t i = 0; i < instrument->n_labels; i++)
-        lab_json_text(out, instrument->labels[i], *value++);
+        grebe__line_text(out, instrument->labels[i], *value++);
     for (size_t i = 0; i < instrument->n_optional_labels; i++)
-        lab_json_text(out, instrument->optional_labels[i], *value++);
-    lab_json_close_object(out);
+        grebe__line_text(out, instrument->optional_labels[i], *value++);
+    grebe__line_close_object(out);
 }
 
 /* NULL: not a line of the format. */
@@ -166,7 +166,7 @@ static const char *name_of(enum lab_event_kind kind)
     return NULL;
 }
 
-static void write_rest(struct lab_json *out, const struct lab_event *event)
+static void write_rest(struct grebe__line *out, const struct lab_event *event)
 {
     switch (event->kind) {
     case LAB_UPDATE:
@@ -196,8 +196,8 @@ static void write_rest(struct lab_json *out, const struct lab_event *event)
         write_metric(out, &event->metric);
         break;
     case LAB_LOG:
-        lab_json_text(out, "level", grebe_log_level_name(event->log.level));
-        lab_json_text(out, "message", event->log.message);
+        grebe__line_text(out, "level", grebe_log_level_name(event->log.level));
+        grebe__line_text(out, "message", event->log.message);
         break;
     case LAB_VIOLATION:
         write_violation(out, event);
@@ -212,18 +212,18 @@ static void write_rest(struct lab_json *out, const struct lab_event *event)
 void lab_writer_event(void *arg, const struct lab_event *event)
 {
     struct lab_writer *writer = arg;
-    struct lab_json *out = &writer->line;
+    struct grebe__line *out = &writer->line;
     const char *name = name_of(event->kind);
 
     if (name == NULL)
         return;
-    lab_json_reset(out);
-    lab_json_open_object(out, NULL);
-    lab_json_ms(out, "t", event->at_ns);
-    lab_json_text(out, "ev", name);
+    grebe__line_reset(out);
+    grebe__line_open_object(out, NULL);
+    grebe__line_ms(out, "t", event->at_ns);
+    grebe__line_text(out, "ev", name);
     write_rest(out, event);
-    lab_json_close_object(out);
-    lab_json_raw(out, "\n", 1);
+    grebe__line_close_object(out);
+    grebe__line_raw(out, "\n", 1);
     if (!out->has_failed)
         writer->write(writer->arg, out->buf, out->length);
 }
@@ -231,12 +231,12 @@ void lab_writer_event(void *arg, const struct lab_event *event)
 void lab_writer_init(struct lab_writer *writer, const struct grebe_mem *mem,
                      void (*write)(void *arg, const char *line, size_t length), void *arg)
 {
-    lab_json_init(&writer->line, mem);
+    grebe__line_init(&writer->line, mem);
     writer->write = write;
     writer->arg = arg;
 }
 
 void lab_writer_fini(struct lab_writer *writer)
 {
-    lab_json_fini(&writer->line);
+    grebe__line_fini(&writer->line);
 }

@@ -11,11 +11,11 @@
 
 #include <stdbool.h>
 
+#include "base/json_line.h"
 #include "lab/event.h"
-#include "lab/json_out.h"
 
 struct lab_writer {
-    struct lab_json line;
+    struct grebe__line line;
     /* A line with its newline; borrowed. */
     void (*write)(void *arg, const char *line, size_t length);
     void *arg;

@@ -9,8 +9,4 @@ enum { GREBE__NUMBER_TEXT = 40 };
  * shall be read back as it was, 15 for one that people wrote down.  Returns `buf`. */
 const char *grebe__number_text(double value, int digits, char buf[GREBE__NUMBER_TEXT]);
 
-/* snprintf() writes the locale's decimal point, which may be several bytes: puts a '.' in
- * its place. */
-void grebe__number_put_point(char *text);
-
 #endif

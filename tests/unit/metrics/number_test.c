@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/test.h"
 
+#include "base/text.h"
 #include "metrics/number.h"
 
 static void expect(double value, int digits, const char *text)
@@ -45,7 +46,7 @@ static void expect_point(const char *text, const char *with_point)
     char buf[GREBE__NUMBER_TEXT];
 
     snprintf(buf, sizeof buf, "%s", text);
-    grebe__number_put_point(buf);
+    grebe__text_put_point(buf);
     assert_string_equal(buf, with_point);
 }
 

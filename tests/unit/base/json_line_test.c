@@ -4,25 +4,25 @@
 
 #include <math.h>
 
-#include "lab/json_out.h"
+#include "base/json_line.h"
 
 #include "base/assert.h"
 #include "support/mem.h"
 
 static struct test_mem mem;
-static struct lab_json out;
+static struct grebe__line out;
 
 static int set_up(void **state)
 {
     (void)state;
-    lab_json_init(&out, test_mem_init(&mem));
+    grebe__line_init(&out, test_mem_init(&mem));
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    lab_json_fini(&out);
+    grebe__line_fini(&out);
     return mem.n_live != 0;
 }
 
@@ -32,25 +32,25 @@ static const char *text(void)
     static char copy[1024];
 
     snprintf(copy, sizeof copy, "%.*s", (int)out.length, out.buf);
-    lab_json_reset(&out);
+    grebe__line_reset(&out);
     return copy;
 }
 
 TEST(commas_stand_between_members_and_elements_only)
 {
-    lab_json_open_object(&out, NULL);
-    lab_json_number(&out, "a", 1);
-    lab_json_open_list(&out, "b");
-    lab_json_close_list(&out);
-    lab_json_open_list(&out, "c");
-    lab_json_text(&out, NULL, "x");
-    lab_json_open_object(&out, NULL);
-    lab_json_bool(&out, "d", true);
-    lab_json_bool(&out, "e", false);
-    lab_json_close_object(&out);
-    lab_json_number(&out, NULL, UINT64_MAX);
-    lab_json_close_list(&out);
-    lab_json_close_object(&out);
+    grebe__line_open_object(&out, NULL);
+    grebe__line_number(&out, "a", 1);
+    grebe__line_open_list(&out, "b");
+    grebe__line_close_list(&out);
+    grebe__line_open_list(&out, "c");
+    grebe__line_text(&out, NULL, "x");
+    grebe__line_open_object(&out, NULL);
+    grebe__line_bool(&out, "d", true);
+    grebe__line_bool(&out, "e", false);
+    grebe__line_close_object(&out);
+    grebe__line_number(&out, NULL, UINT64_MAX);
+    grebe__line_close_list(&out);
+    grebe__line_close_object(&out);
     assert_string_equal(text(), "{\"a\":1,\"b\":[],\"c\":[\"x\",{\"d\":true,\"e\":false},"
                                 "18446744073709551615]}");
 }
@@ -77,7 +77,7 @@ TEST(text_is_escaped_and_repaired)
     };
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(texts); i++) {
-        lab_json_bytes(&out, NULL, texts[i].text, texts[i].length);
+        grebe__line_bytes(&out, NULL, texts[i].text, texts[i].length);
         assert_string_equal(text(), texts[i].written);
     }
 }
@@ -102,7 +102,7 @@ TEST(milliseconds_have_no_more_decimals_than_they_need)
     };
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(times); i++) {
-        lab_json_ms(&out, NULL, times[i].ns);
+        grebe__line_ms(&out, NULL, times[i].ns);
         assert_string_equal(text(), times[i].written);
     }
 }
@@ -126,10 +126,16 @@ TEST(numbers_have_the_digits_they_need)
     };
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(numbers); i++) {
-        lab_json_double(&out, NULL, numbers[i].value);
+        grebe__line_double(&out, NULL, numbers[i].value);
         assert_string_equal(text(), numbers[i].written);
     }
-    lab_json_integer(&out, NULL, INT64_MIN);
+    grebe__line_number(&out, NULL, 0);
+    assert_string_equal(text(), "0");
+    grebe__line_number(&out, NULL, UINT64_MAX);
+    assert_string_equal(text(), "18446744073709551615");
+    grebe__line_u64(&out, NULL, 9007199254740993);
+    assert_string_equal(text(), "\"9007199254740993\"");
+    grebe__line_integer(&out, NULL, INT64_MIN);
     assert_string_equal(text(), "-9223372036854775808");
 }
 
@@ -138,12 +144,12 @@ TEST(out_of_memory_is_remembered)
     char large[600];
 
     memset(large, 'x', sizeof large);
-    lab_json_text(&out, NULL, "a");
+    grebe__line_text(&out, NULL, "a");
     assert_false(out.has_failed);
     mem.fail_at = mem.n_allocs + 1;
-    lab_json_bytes(&out, NULL, large, sizeof large);
+    grebe__line_bytes(&out, NULL, large, sizeof large);
     assert_true(out.has_failed);
-    lab_json_text(&out, NULL, "b");
+    grebe__line_text(&out, NULL, "b");
     assert_true(out.has_failed);
 }
 
@@ -159,5 +165,5 @@ int main(void)
         TEST_WITH_MEM(out_of_memory_is_remembered),
     };
 
-    return cmocka_run_group_tests_name("json_out", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("json_line", tests, NULL, NULL);
 }
