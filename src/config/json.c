@@ -345,6 +345,14 @@ bool grebe__json_integer(const struct grebe_json *value, int64_t *out)
     return true;
 }
 
+bool grebe__json_real(const struct grebe_json *value, double *out)
+{
+    if (!json_is_number(value_of(value)))
+        return false;
+    *out = json_number_value(value_of(value));
+    return true;
+}
+
 /* ---- Reading ----------------------------------------------------------------------- */
 
 static int mismatch(const char *name, const char *expected,

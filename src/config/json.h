@@ -30,4 +30,7 @@ const struct grebe_json *grebe__json_first_member(const struct grebe_json *objec
 /* `value` as grebe_json_get_int64 takes it, for elements of lists.  False: not one. */
 bool grebe__json_integer(const struct grebe_json *value, int64_t *out);
 
+/* Any number. */
+bool grebe__json_real(const struct grebe_json *value, double *out);
+
 #endif

@@ -40,18 +40,67 @@ static int add_weight(struct facts *facts, struct grebe_diag *diag)
     return add(facts, &GREBE_ATTRIBUTE_WEIGHT, (void *)(uintptr_t)weight);
 }
 
-static int add_hash_key(struct facts *facts, struct grebe_diag *diag)
+static int add_text(struct facts *facts, const char *name,
+                    const struct grebe_attribute_key *key, struct grebe_diag *diag)
 {
     const struct grebe_attributes *before = facts->set;
     const char *text = NULL;
-    int error = grebe_json_get_string(facts->json, "hash_key", &text, diag);
+    int error = grebe_json_get_string(facts->json, name, &text, diag);
 
-    if (error != GREBE_OK)
+    if (error != GREBE_OK || text == NULL)
         return error;
-    error = grebe_attributes_with_text(facts->mem, before, &GREBE_ATTRIBUTE_HASH_KEY,
-                                       text, &facts->set);
+    error = grebe_attributes_with_text(facts->mem, before, key, text, &facts->set);
     if (error == GREBE_OK)
         grebe_attributes_unref(before);
+    return error;
+}
+
+static int add_hash_key(struct facts *facts, struct grebe_diag *diag)
+{
+    return add_text(facts, "hash_key", &GREBE_ATTRIBUTE_HASH_KEY, diag);
+}
+
+static int add_backend_service(struct facts *facts, struct grebe_diag *diag)
+{
+    return add_text(facts, "backend_service", &GREBE_ATTRIBUTE_BACKEND_SERVICE, diag);
+}
+
+/* Its values are static text. */
+static int add_network(struct facts *facts, struct grebe_diag *diag)
+{
+    static char tcp[] = "tcp", un[] = "unix";
+    const char *name = NULL;
+    int error = grebe_json_get_string(facts->json, "network", &name, diag);
+
+    if (error != GREBE_OK || name == NULL)
+        return error;
+    if (strcmp(name, tcp) == 0)
+        return add(facts, &GREBE_ATTRIBUTE_NETWORK, tcp);
+    if (strcmp(name, un) == 0)
+        return add(facts, &GREBE_ATTRIBUTE_NETWORK, un);
+    grebe__diag_quote(diag, name, strlen(name), "network: expected tcp or unix, found");
+    return GREBE_ERR_CONFIG;
+}
+
+static int add_named(struct facts *facts, struct grebe_diag *diag)
+{
+    const struct grebe_json *list = NULL;
+    int error = grebe_json_get_array(facts->json, "attributes", &list, diag);
+
+    for (size_t i = 0; error == GREBE_OK && i < grebe_json_length(list); i++) {
+        const struct grebe_json *pair = grebe_json_element(list, i);
+        const char *name = grebe_json_string(grebe_json_element(pair, 0));
+        const char *value = grebe_json_string(grebe_json_element(pair, 1));
+        const struct grebe_attributes *before = facts->set;
+
+        if (name == NULL || value == NULL || grebe_json_length(pair) != 2) {
+            grebe_diag_set(diag, "attributes[%zu]: expected a name and a value", i);
+            return GREBE_ERR_CONFIG;
+        }
+        error = grebe_attributes_with_named(facts->mem, before, name, value, &facts->set);
+        if (error == GREBE_OK)
+            grebe_attributes_unref(before);
+    }
     return error;
 }
 
@@ -149,30 +198,11 @@ static int add_health(struct facts *facts, struct grebe_diag *diag)
     return GREBE_ERR_CONFIG;
 }
 
-/* ---- One endpoint ------------------------------------------------------------------- */
-
-static int read_addresses(const struct grebe_mem *mem, const struct grebe_json *list,
-                          struct grebe_diag *diag, struct grebe_address **out, size_t *n)
-{
-    const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
-    int error = check_length(list, LAB_ADDRESSES_MAX, "addresses", diag);
-
-    for (size_t i = 0; error == GREBE_OK && i < grebe_json_length(list); i++) {
-        const char *text;
-
-        error = read_element(list, i, "addresses", &text, diag);
-        if (error == GREBE_OK)
-            error = grebe_address_new(mem, text, &options, &out[*n]);
-        if (error == GREBE_OK)
-            ++*n;
-    }
-    return error;
-}
-
 static int read_facts(struct facts *facts, struct grebe_diag *diag)
 {
     static int (*const adders[])(struct facts *, struct grebe_diag *) = {
-        add_weight, add_hash_key, add_locality, add_path, add_health,
+        add_weight, add_hash_key, add_locality,        add_path,
+        add_health, add_network,  add_backend_service, add_named,
     };
     int error = GREBE_OK;
 
@@ -181,11 +211,94 @@ static int read_facts(struct facts *facts, struct grebe_diag *diag)
     return error;
 }
 
+#define FACTS                                                                            \
+    "weight", "hash_key", "locality", "path", "health", "network", "backend_service",    \
+        "attributes"
+
+/* ---- Addresses ------------------------------------------------------------------------ */
+
+static int read_for_policies(struct facts *facts, const struct grebe_json *address,
+                             struct grebe_diag *diag)
+{
+    static const char *const names[] = {FACTS, NULL};
+    int error = grebe_json_get_object(address, "for_policies", &facts->json, diag);
+
+    if (error != GREBE_OK || facts->json == NULL)
+        return error;
+    error = lab_fields_check(facts->json, names, diag);
+    if (error == GREBE_OK)
+        error = read_facts(facts, diag);
+    if (error == GREBE_ERR_CONFIG)
+        grebe_diag_prefix(diag, "for_policies");
+    return error;
+}
+
+/* One of which more is said than its text. */
+static int read_full_address(const struct grebe_mem *mem, const struct grebe_json *json,
+                             struct grebe_diag *diag, struct grebe_address **out)
+{
+    static const char *const names[] = {"address", "server_name", "for_policies", FACTS,
+                                        NULL};
+    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    struct facts own = {.mem = mem, .json = json}, of_policies = {.mem = mem};
+    const char *text = NULL;
+    int error = lab_fields_check(json, names, diag);
+
+    if (error == GREBE_OK)
+        error = lab_fields_text(json, "address", &text, diag);
+    if (error == GREBE_OK)
+        error = grebe_json_get_string(json, "server_name", &options.server_name, diag);
+    if (error == GREBE_OK)
+        error = read_facts(&own, diag);
+    if (error == GREBE_OK)
+        error = read_for_policies(&of_policies, json, diag);
+    if (error == GREBE_OK) {
+        options.attributes = own.set;
+        options.balancer_attributes = of_policies.set;
+        error = grebe_address_new(mem, text, &options, out);
+    }
+    grebe_attributes_unref(own.set);
+    grebe_attributes_unref(of_policies.set);
+    return error;
+}
+
+static int read_address(const struct grebe_mem *mem, const struct grebe_json *list,
+                        size_t i, struct grebe_diag *diag, struct grebe_address **out)
+{
+    const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    const struct grebe_json *element = grebe_json_element(list, i);
+    const char *text;
+    int error;
+
+    if (grebe_json_type(element) != GREBE_JSON_OBJECT) {
+        error = read_element(list, i, "addresses", &text, diag);
+        return error == GREBE_OK ? grebe_address_new(mem, text, &options, out) : error;
+    }
+    error = read_full_address(mem, element, diag, out);
+    if (error == GREBE_ERR_CONFIG)
+        grebe_diag_prefix(diag, "addresses[%zu]", i);
+    return error;
+}
+
+static int read_addresses(const struct grebe_mem *mem, const struct grebe_json *list,
+                          struct grebe_diag *diag, struct grebe_address **out, size_t *n)
+{
+    int error = check_length(list, LAB_ADDRESSES_MAX, "addresses", diag);
+
+    for (size_t i = 0; error == GREBE_OK && i < grebe_json_length(list); i++) {
+        error = read_address(mem, list, i, diag, &out[*n]);
+        if (error == GREBE_OK)
+            ++*n;
+    }
+    return error;
+}
+
+/* ---- One endpoint ------------------------------------------------------------------- */
+
 static int read_endpoint(const struct grebe_mem *mem, const struct grebe_json *json,
                          struct grebe_diag *diag, struct grebe_endpoint **out)
 {
-    static const char *const names[] = {"addresses", "weight", "hash_key", "locality",
-                                        "path",      "health", NULL};
+    static const char *const names[] = {"addresses", FACTS, NULL};
     struct grebe_address *addresses[LAB_ADDRESSES_MAX];
     struct facts facts = {.mem = mem, .json = json};
     const struct grebe_json *list = NULL;

@@ -3,7 +3,14 @@
  *
  *   {"addresses": ["10.0.0.1:80", "[2001:db8::1]:80"], "weight": 3, "hash_key": "a",
  *    "locality": {"region": "eu", "zone": "eu-1", "sub_zone": "r4"},
- *    "path": ["primary", "eu"], "health": "DRAINING"}
+ *    "path": ["primary", "eu"], "health": "DRAINING", "attributes": [["version", "v2"]]}
+ *
+ * An address is its text, or an object that says more of it:
+ *
+ *   {"address": "10.0.0.1:80", "server_name": "a.example", "network": "unix",
+ *    "backend_service": "b", "for_policies": {"weight": 3}}
+ *
+ * and any of the facts above.  Those under "for_policies" take no part in its identity.
  */
 #ifndef GREBE_LAB_ENDPOINTS_H
 #define GREBE_LAB_ENDPOINTS_H

@@ -12,15 +12,41 @@
 
 /* ---- Numbers by name ---------------------------------------------------------------- */
 
+/* As a recording has them: [name, number], one after the other. */
+static int read_pairs(const struct grebe_mem *mem, const struct grebe_json *list,
+                      const char *name, struct grebe_diag *diag,
+                      struct grebe_load_metric **out, size_t *n)
+{
+    *out = grebe_mem_alloc(mem, grebe_json_length(list) * sizeof **out);
+    if (*out == NULL)
+        return GREBE_ERR_NOMEM;
+    for (size_t i = 0; i < grebe_json_length(list); i++) {
+        const struct grebe_json *pair = grebe_json_element(list, i);
+        struct grebe_load_metric *metric = &(*out)[(*n)++];
+
+        metric->name = grebe_json_string(grebe_json_element(pair, 0));
+        if (metric->name == NULL || grebe_json_length(pair) != 2 ||
+            !grebe__json_real(grebe_json_element(pair, 1), &metric->value)) {
+            grebe_diag_set(diag, "%s[%zu]: expected a name and a number", name, i);
+            return GREBE_ERR_CONFIG;
+        }
+    }
+    return GREBE_OK;
+}
+
 /* A map of the report; *out is the caller's to free. */
 static int read_map(const struct grebe_mem *mem, const struct grebe_json *json,
                     const char *name, struct grebe_diag *diag,
                     struct grebe_load_metric **out, size_t *n)
 {
-    const struct grebe_json *object = NULL, *value;
+    const struct grebe_json *object = grebe_json_member(json, name), *value;
     const char *key = NULL;
-    int error = grebe_json_get_object(json, name, &object, diag);
+    int error;
 
+    if (grebe_json_type(object) == GREBE_JSON_ARRAY)
+        return read_pairs(mem, object, name, diag, out, n);
+    object = NULL;
+    error = grebe_json_get_object(json, name, &object, diag);
     if (error != GREBE_OK || object == NULL)
         return error;
     *out = grebe_mem_alloc(mem, grebe__json_n_members(object) * sizeof **out);

@@ -94,7 +94,7 @@ static const struct {
      "with a NUL inside"},
     {"{\"do\":\"update\",\"endpoints\":[{\"addresses\":[],\"wieght\":1}]}",
      "update: endpoints[0]: the fields are addresses, weight, hash_key, locality, path, "
-     "health, there is none called: \"wieght\""},
+     "health, network, backend_service, attributes, there is none called: \"wieght\""},
     {"{\"do\":\"update\",\"endpoints\":[{\"addresses\":[],\"weight\":-1}]}",
      "update: endpoints[0].weight: -1 is not between 0 and 4294967295"},
     {"{\"do\":\"update\",\"endpoints\":[{\"addresses\":[],\"hash_key\":1}]}",
