@@ -113,6 +113,14 @@ struct grebe_channel_options {
     /* Look dns:/// names up although there is a proxy: calls are balanced over what they
      * resolve to.  Otherwise the proxy gets the name, and finds one backend. */
     bool resolves_names_locally;
+
+    /* ---- A recording of what reaches the balancer: docs/guide/replay.md. */
+
+    /* A file, made anew, for `grebe replay`; NULL: nothing is recorded.  A thread of its own
+     * writes it until the channel is destroyed.  What calls carry is not in it, but their
+     * methods are, and metadata that a picker looks at. */
+    const char *record_path;
+    uint32_t record_buffer_bytes; /* 4 MiB may wait to be written; what is more is lost */
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

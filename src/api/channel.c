@@ -6,6 +6,7 @@
 #include "core/credentials.h"
 #include "core/options.h"
 #include "io/loop.h"
+#include "io/record_file.h"
 
 static struct grebe_loop *loop_of(const struct grebe_channel *channel)
 {
@@ -13,6 +14,33 @@ static struct grebe_loop *loop_of(const struct grebe_channel *channel)
 }
 
 /* ---- Life ---------------------------------------------------------------------------- */
+
+static int open_recording(const struct grebe_channel_options *options,
+                          struct grebe_diag *diag, struct grebe__record_file **out)
+{
+    if (options->record_path == NULL)
+        return GREBE_OK;
+    return grebe__record_file_open(options->mem, options->record_path,
+                                   options->record_buffer_bytes, diag, out);
+}
+
+static int make(struct grebe__channel_params *params, struct grebe_diag *diag,
+                struct grebe_channel **out)
+{
+    struct grebe__record_file *file = NULL;
+    int result = open_recording(params->options, diag, &file);
+
+    if (result != GREBE_OK)
+        return result;
+    if (file != NULL) {
+        params->record_sink = grebe__record_file_sink(file);
+        params->started = (int64_t)params->now_ns + grebe__epoch_ns();
+    }
+    result = grebe__channel_new(params, diag, out);
+    if (result != GREBE_OK)
+        grebe__record_file_close(file, true);
+    return result;
+}
 
 int grebe_channel_new(const char *target, const struct grebe_channel_options *given,
                       struct grebe_diag *diag, struct grebe_channel **out)
@@ -39,7 +67,7 @@ int grebe_channel_new(const char *target, const struct grebe_channel_options *gi
     }
     params.env = grebe__loop_env(loop);
     params.now_ns = grebe__loop_now_ns(loop);
-    result = grebe__channel_new(&params, diag, out);
+    result = make(&params, diag, out);
     if (result != GREBE_OK)
         grebe_loop_unref(loop);
     return result;
@@ -58,12 +86,22 @@ static void on_closed_waited_for(struct grebe_channel *channel, void *arg)
     grebe__loop_wake(loop_of(channel), &closing->is_closed);
 }
 
+/* Its last line is written. */
+static struct grebe__record_file *recording_of(const struct grebe_channel *channel)
+{
+    const struct grebe__recording *recording = channel->host.recording;
+
+    return recording == NULL ? NULL : grebe__record_file_of(recording->sink);
+}
+
 static void on_closed_alone(struct grebe_channel *channel, void *arg)
 {
+    struct grebe__record_file *file = recording_of(channel);
     struct grebe_loop *loop = loop_of(channel);
 
     (void)arg;
     grebe__channel_unref(channel);
+    grebe__record_file_close(file, false);
     grebe_loop_unref(loop);
 }
 
@@ -79,6 +117,7 @@ static void close_and_tell(void *arg)
 void grebe_channel_destroy(struct grebe_channel *channel)
 {
     struct closing closing = {.channel = channel};
+    struct grebe__record_file *file;
     struct grebe_loop *loop;
 
     if (channel == NULL || grebe__loop_is_forked(loop_of(channel)))
@@ -90,7 +129,9 @@ void grebe_channel_destroy(struct grebe_channel *channel)
     }
     grebe__loop_call(loop, close_and_tell, &closing);
     grebe__loop_wait(loop, &closing.is_closed, -1);
+    file = recording_of(channel);
     grebe__channel_unref(channel);
+    grebe__record_file_close(file, true);
     grebe_loop_unref(loop);
 }
 

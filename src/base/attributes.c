@@ -3,7 +3,7 @@
  *
  * Sets have a handful of members, so a walk finds one faster than anything clever.
  */
-#include <grebe/attributes.h>
+#include "base/attributes.h"
 
 #include <string.h>
 
@@ -107,6 +107,12 @@ void *grebe_attributes_get(const struct grebe_attributes *attributes,
     const struct member *member = find(attributes, key);
 
     return member == NULL ? NULL : member->value;
+}
+
+const struct grebe_attribute_key *
+grebe__attributes_key_at(const struct grebe_attributes *attributes, size_t i)
+{
+    return attributes == NULL || i >= attributes->n ? NULL : attributes->members[i].key;
 }
 
 bool grebe_attributes_has(const struct grebe_attributes *attributes,

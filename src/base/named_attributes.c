@@ -4,7 +4,7 @@
  *
  * A block of memory holds pairs, sorted, and behind them their text.
  */
-#include <grebe/attributes.h>
+#include "base/attributes.h"
 
 #include <string.h>
 
@@ -49,7 +49,7 @@ static void unref(void *value)
         grebe_mem_free(names->mem, names);
 }
 
-static const struct grebe_attribute_key key = {
+const struct grebe_attribute_key grebe__attribute_named = {
     .name = "named",
     .equal = is_same,
     .ref = ref,
@@ -58,7 +58,7 @@ static const struct grebe_attribute_key key = {
 
 static const struct names *names_of(const struct grebe_attributes *attributes)
 {
-    return grebe_attributes_get(attributes, &key);
+    return grebe_attributes_get(attributes, &grebe__attribute_named);
 }
 
 /* Where `name` is, or where it would have to be. */
@@ -135,7 +135,7 @@ int grebe_attributes_with_named(const struct grebe_mem *mem,
 
     if (names == NULL)
         return GREBE_ERR_NOMEM;
-    error = grebe_attributes_with(mem, base, &key, names, out);
+    error = grebe_attributes_with(mem, base, &grebe__attribute_named, names, out);
     unref(names);
     return error;
 }

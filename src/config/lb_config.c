@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config/lb_config.c -- which policy, and what it made of its configuration. */
-#include <string.h>
+#include "config/lb_config.h"
 
-#include <grebe/parent.h>
+#include <string.h>
 
 #include "base/ref.h"
 #include "base/text.h"
@@ -12,6 +12,7 @@
 struct grebe_lb_config {
     const struct grebe_balancer_builder *builder;
     void *value; /* builder's; NULL if it parses nothing */
+    char *text;  /* what it was parsed from; NULL: an empty object */
     uint32_t refs;
 };
 
@@ -39,6 +40,7 @@ void grebe_lb_config_unref(struct grebe_lb_config *config)
         return;
     if (config->value != NULL && config->builder->free_config != NULL)
         config->builder->free_config(config->value);
+    grebe_mem_free(NULL, config->text);
     grebe_mem_free(NULL, config);
 }
 
@@ -53,7 +55,17 @@ const void *grebe_lb_config_value(const struct grebe_lb_config *config)
     return config->value;
 }
 
+const char *grebe__lb_config_text(const struct grebe_lb_config *config)
+{
+    return config->text == NULL ? "{}" : config->text;
+}
+
 /* ---- Lists ------------------------------------------------------------------------- */
+
+static bool says_nothing(const struct grebe_json *json)
+{
+    return grebe_json_type(json) == GREBE_JSON_OBJECT && grebe__json_n_members(json) == 0;
+}
 
 /* Has the policy look at its entry, the i-th.  One that does not say what is wrong gets a
  * text that says at least who complains. */
@@ -65,7 +77,7 @@ static int parse_value(struct grebe_lb_config *config, const struct grebe_json *
     int error;
 
     if (builder->parse_config == NULL) {
-        if (grebe_json_type(json) != GREBE_JSON_OBJECT || grebe__json_n_members(json) > 0)
+        if (!says_nothing(json))
             grebe__registry_warn("balancer \"%s\" takes no configuration: what it was "
                                  "given is ignored",
                                  builder->name);
@@ -84,6 +96,14 @@ static int parse_value(struct grebe_lb_config *config, const struct grebe_json *
     return error;
 }
 
+static int keep_text(struct grebe_lb_config *config, const struct grebe_json *json)
+{
+    if (says_nothing(json))
+        return GREBE_OK;
+    config->text = grebe_json_dump(NULL, json);
+    return config->text == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
+}
+
 static int make(const struct grebe_balancer_builder *builder,
                 const struct grebe_json *json, size_t i, struct grebe_diag *diag,
                 struct grebe_lb_config **out)
@@ -94,6 +114,8 @@ static int make(const struct grebe_balancer_builder *builder,
     if (error != GREBE_OK)
         return error;
     error = parse_value(made, json, i, diag);
+    if (error == GREBE_OK)
+        error = keep_text(made, json);
     if (error == GREBE_OK)
         *out = made;
     else

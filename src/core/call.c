@@ -163,6 +163,18 @@ static void end_attempt(struct grebe_call *call, int code)
 static void tell(const struct grebe_call *call, const struct grebe__call_pick *pick,
                  const struct grebe_done_info *info)
 {
+    if (call->channel->host.recording != NULL) {
+        grebe__record_tell(call->channel->host.recording,
+                           &(struct grebe__recorded_end){
+                               .call = call->number,
+                               .on_done = pick->on_done,
+                               .arg = pick->on_done_arg,
+                               .listeners = call->listeners,
+                               .n_listeners = pick->n_listeners,
+                           },
+                           info);
+        return;
+    }
     if (pick->on_done != NULL)
         pick->on_done(pick->on_done_arg, info);
     for (uint32_t i = 0; i < pick->n_listeners; i++)
@@ -200,7 +212,7 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
         return;
     now_ns = call->channel->host.env->now_ns;
     call->pick = (struct grebe__call_pick){0};
-    if (is_listened_to(&pick)) {
+    if (is_listened_to(&pick) || call->channel->host.recording != NULL) {
         struct grebe_done_info info = {
             .status = status,
             .trailers = call->trailers.n > 0 ? &call->trailers : NULL,

@@ -106,6 +106,7 @@ struct grebe_call {
     struct grebe__call_pick pick;
     struct grebe_pick_listener listeners[GREBE_PICK_LISTENERS]; /* to the end of `pick` */
     uint64_t picker_number; /* of the picker that was asked last */
+    uint64_t number;        /* in a recording; 0: none yet */
     struct grebe__call_attempt attempt;
     struct grebe__method_meter *meter; /* the channel's; NULL: nobody records */
     struct grebe__status pick_error; /* what the balancer last said, for wait_for_ready */

@@ -275,6 +275,15 @@ static void enter_book(struct grebe_channel *channel,
     grebe__book_set_max_connections(channel->host.entity, channel->max_connections);
 }
 
+static int start_recording(struct grebe_channel *channel,
+                           const struct grebe__channel_params *params)
+{
+    if (params->record_sink == NULL)
+        return GREBE_OK;
+    return grebe__recording_start(&channel->host, params->record_sink, params->now_ns,
+                                  params->started, &channel->host.recording);
+}
+
 int grebe__channel_new(const struct grebe__channel_params *params,
                        struct grebe_diag *diag, struct grebe_channel **out)
 {
@@ -302,6 +311,8 @@ int grebe__channel_new(const struct grebe__channel_params *params,
     };
     init_parts(channel);
     result = set_up(channel, params, diag);
+    if (result == GREBE_OK)
+        result = start_recording(channel, params);
     if (result != GREBE_OK) {
         grebe__channel_unref(channel);
         return result;
@@ -330,6 +341,7 @@ void grebe__channel_unref(struct grebe_channel *channel)
     if (!channel->is_closed && channel->host.entity != NULL)
         grebe__book_remove(channel->host.entity, channel->host.env->now_ns);
     grebe__book_forget(channel->host.entity, NULL);
+    grebe__recording_free(channel->host.recording);
     grebe__call_meter_free(channel->call_meter);
     grebe__meter_free(channel->host.meter);
     grebe__churn_fini(&channel->churn);
@@ -621,6 +633,7 @@ static void run_closed(struct grebe__effect *completion)
     if (channel->n_undelivered > 0)
         return; /* a call was started since: when it is over we come again */
     channel->on_closed = NULL;
+    grebe__recording_end(channel->host.recording);
     name_leaks(channel);
     on_closed(channel, channel->on_closed_arg);
     grebe__channel_unref(channel);

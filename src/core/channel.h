@@ -143,6 +143,8 @@ struct grebe__channel_params {
     const struct grebe_channel_options *options; /* all members set */
     const char *credentials_name; /* a server name fixed in the credentials, or NULL */
     uint64_t now_ns; /* another thread may be in a turn: the env's is not to be read */
+    struct grebe__record_sink *record_sink; /* NULL: nothing is recorded */
+    int64_t started; /* now_ns in nanoseconds since 1970, for the recording */
 };
 
 int grebe__channel_new(const struct grebe__channel_params *params,

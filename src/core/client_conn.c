@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/options.h"
 #include "base/ref.h"
@@ -41,6 +42,19 @@ static bool is_late(struct grebe_client_conn *cc, const char *what)
     return cc->is_closed;
 }
 
+/* ---- Recording ----------------------------------------------------------------------- */
+
+/* An input for the policy on top, or a request of it, goes through `cc`. */
+static bool records_root(const struct grebe_client_conn *cc)
+{
+    return cc->host->recording != NULL && cc->parent == NULL;
+}
+
+static void count_effect(const struct grebe_client_conn *cc)
+{
+    grebe__record_effect(cc->host->recording);
+}
+
 /* ---- Life -------------------------------------------------------------------------- */
 
 static void run_report(struct grebe__effect *effect);
@@ -60,6 +74,7 @@ static int new_client_conn(struct grebe__lb_host *host, struct grebe_client_conn
     cc->arg = arg;
     cc->host = host;
     cc->parent = parent == NULL ? NULL : grebe_client_conn_ref(parent);
+    cc->id = host->next_id.client_conns++;
     cc->refs = 1;
     grebe__list_init(&cc->children);
     grebe__list_init(&cc->sibling);
@@ -79,6 +94,7 @@ int grebe__client_conn_new_root(struct grebe__lb_host *host,
 {
     GREBE_ASSERT(ops->new_subconn != NULL && ops->update_state != NULL &&
                  ops->resolve_now != NULL && ops->watch_health != NULL);
+    memset(&host->next_id, 0, sizeof host->next_id);
     return new_client_conn(host, NULL, ops, arg, out);
 }
 
@@ -133,6 +149,8 @@ int grebe_client_conn_build(struct grebe_client_conn *cc,
 
     GREBE_ASSERT(cc->balancer == NULL && !cc->is_closed);
     cc->builder = builder;
+    if (records_root(cc))
+        grebe__record_build(cc->host->recording);
     result = builder->build(cc, &cc->host->build_options, &cc->balancer);
     if (result != GREBE_OK) {
         cc->balancer = NULL;
@@ -181,6 +199,8 @@ void grebe_client_conn_close(struct grebe_client_conn *cc)
     if (cc == NULL)
         return;
     GREBE_ASSERT(!cc->is_closed);
+    if (records_root(cc))
+        grebe__record_close(cc->host->recording);
     cc->is_closed = true;
     grebe__list_remove(&cc->sibling);
     if (cc->balancer != NULL)
@@ -212,6 +232,7 @@ static void run_settled(struct grebe__effect *effect)
     struct grebe_client_conn *cc =
         grebe_container_of(effect, struct grebe_client_conn, settled_effect);
 
+    count_effect(cc);
     if (cc->balancer != NULL)
         cc->balancer->ops->settled(cc->balancer);
     grebe_client_conn_unref(cc);
@@ -224,8 +245,12 @@ int grebe_client_conn_update(struct grebe_client_conn *cc,
 
     if (cc->balancer == NULL)
         return GREBE_ERR_CLOSED;
+    if (records_root(cc))
+        grebe__record_update(cc->host->recording, update);
     result = cc->balancer->ops->update(cc->balancer, update);
     settle(cc);
+    if (result != GREBE_OK && records_root(cc))
+        grebe__record_refusal(cc->host->recording, result);
     if (result <= GREBE_OK)
         return result;
     grebe__client_conn_blame(cc, GREBE__FAULT_RESULT,
@@ -238,6 +263,8 @@ void grebe_client_conn_resolver_error(struct grebe_client_conn *cc,
 {
     if (cc->balancer == NULL || cc->balancer->ops->resolver_error == NULL)
         return;
+    if (records_root(cc))
+        grebe__record_resolver_error(cc->host->recording, status);
     cc->balancer->ops->resolver_error(cc->balancer, status);
     settle(cc);
 }
@@ -254,6 +281,8 @@ void grebe_client_conn_exit_idle(struct grebe_client_conn *cc)
 {
     if (cc->balancer == NULL)
         return;
+    if (records_root(cc))
+        grebe__record_exit_idle(cc->host->recording, cc);
     if (cc->balancer->ops->exit_idle == NULL) {
         connect_all(cc);
         return;
@@ -276,8 +305,17 @@ static void run_exit_idle(struct grebe__task *task)
         grebe_container_of(task, struct grebe_client_conn, exit_idle_task);
 
     __atomic_store_n(&cc->wants_exit_idle, false, __ATOMIC_RELEASE);
+    if (cc->balancer != NULL && cc->parent != NULL && cc->host->recording != NULL)
+        grebe__record_exit_idle(cc->host->recording, cc);
     grebe_client_conn_exit_idle(cc);
     grebe_client_conn_unref(cc);
+}
+
+struct grebe_client_conn *grebe__client_conn_of_exit(struct grebe__task *task)
+{
+    return task->run != run_exit_idle
+               ? NULL
+               : grebe_container_of(task, struct grebe_client_conn, exit_idle_task);
 }
 
 /* ---- Requests of the balancer -------------------------------------------------------- */
@@ -348,11 +386,15 @@ static void run_report(struct grebe__effect *effect)
         cc->newest = NULL;
     if (report != &cc->report)
         grebe_mem_free(cc->host->mem, report);
+    count_effect(cc);
     ANSWERED_BY(answering, update_state);
-    if (cc->is_closed) /* as all are whose parent is */
+    if (cc->is_closed) { /* as all are whose parent is */
         grebe_picker_unref(picker);
-    else
+    } else {
+        if (records_root(answering))
+            grebe__record_state(cc->host->recording, state, picker);
         answering->ops->update_state(answering->arg, state, picker);
+    }
     grebe_client_conn_unref(cc);
 }
 
@@ -371,10 +413,24 @@ static void run_resolve(struct grebe__effect *effect)
         grebe_container_of(effect, struct grebe_client_conn, resolve_effect);
     struct grebe_client_conn *answering = cc;
 
+    count_effect(cc);
     ANSWERED_BY(answering, resolve_now);
-    if (!cc->is_closed && !answering->is_closed)
+    if (!cc->is_closed && !answering->is_closed) {
+        if (records_root(answering))
+            grebe__record_resolve_now(cc->host->recording);
         answering->ops->resolve_now(answering->arg);
+    }
     grebe_client_conn_unref(cc);
+}
+
+/* It is new to the host: parents that hand the request on find it there. */
+static void enrol(struct grebe__lb_host *host, struct grebe_subconn *subconn,
+                  const struct grebe_subconn_options *options)
+{
+    __atomic_fetch_add(&host->n_subconns, 1, __ATOMIC_RELAXED);
+    subconn->id = host->next_id.subconns++;
+    if (host->recording != NULL)
+        grebe__record_new_subconn(host->recording, subconn, options);
 }
 
 int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
@@ -401,7 +457,7 @@ int grebe_client_conn_new_subconn(struct grebe_client_conn *cc,
     grebe_client_conn_ref(cc);
     grebe_client_conn_unref(subconn->owner);
     if (subconn->owner == NULL)
-        __atomic_fetch_add(&cc->host->n_subconns, 1, __ATOMIC_RELAXED);
+        enrol(cc->host, subconn, &options);
     subconn->owner = cc;
     grebe__list_remove(&subconn->owner_link);
     grebe__list_append(&cc->subconns, &subconn->owner_link);
@@ -420,8 +476,11 @@ void grebe_client_conn_watch_health(struct grebe_client_conn *cc,
                                  "watch_health() from inside a health listener of the "
                                  "same subconn");
     ANSWERED_BY(cc, watch_health);
-    if (!cc->is_closed)
-        cc->ops->watch_health(cc->arg, subconn, on_health, arg);
+    if (cc->is_closed)
+        return;
+    if (records_root(cc))
+        grebe__record_watch_health(cc->host->recording, subconn, on_health != NULL);
+    cc->ops->watch_health(cc->arg, subconn, on_health, arg);
 }
 
 const char *grebe_client_conn_target(const struct grebe_client_conn *cc)
@@ -439,15 +498,23 @@ uint64_t grebe_client_conn_now_ns(const struct grebe_client_conn *cc)
     return cc->host->env->now_ns;
 }
 
+/* A recording has one of its own, so that what the policy draws can be drawn again. */
+static struct grebe__rng *rng_of(const struct grebe_client_conn *cc)
+{
+    struct grebe__recording *recording = cc->host->recording;
+
+    return recording != NULL ? &recording->rng : &cc->host->env->rng;
+}
+
 uint64_t grebe_client_conn_random(struct grebe_client_conn *cc)
 {
-    return grebe__rng_next(&cc->host->env->rng);
+    return grebe__rng_next(rng_of(cc));
 }
 
 uint32_t grebe_client_conn_random_below(struct grebe_client_conn *cc, uint32_t n)
 {
     GREBE_ASSERT(n > 0);
-    return grebe__rng_below(&cc->host->env->rng, n);
+    return grebe__rng_below(rng_of(cc), n);
 }
 
 void grebe_client_conn_log(struct grebe_client_conn *cc, enum grebe_log_level level,
@@ -484,6 +551,7 @@ struct grebe_timer {
     struct grebe__timer timer;
     struct grebe__list link;      /* on cc->timers until cc is closed */
     struct grebe_client_conn *cc; /* a reference */
+    uint32_t id;                  /* of host->next_id */
     grebe_timer_fn on_fire;
     void *arg;
 };
@@ -492,7 +560,25 @@ static void fire(struct grebe__timer *base)
 {
     struct grebe_timer *timer = grebe_container_of(base, struct grebe_timer, timer);
 
+    if (timer->cc->host->recording != NULL)
+        grebe__record_timer(timer->cc->host->recording, timer->id);
     timer->on_fire(timer->arg);
+}
+
+bool grebe__client_conn_fire(struct grebe__lb_host *host, uint32_t id)
+{
+    grebe__wheel_advance(&host->env->wheel, host->env->now_ns);
+    grebe__list_foreach (link, &host->env->wheel.due) {
+        struct grebe__timer *base = grebe_container_of(link, struct grebe__timer, link);
+        struct grebe_timer *timer = grebe_container_of(base, struct grebe_timer, timer);
+
+        if (base->fire == fire && timer->id == id) {
+            grebe__timer_cancel(base);
+            fire(base);
+            return true;
+        }
+    }
+    return false;
 }
 
 int grebe_timer_new(struct grebe_client_conn *cc, grebe_timer_fn on_fire, void *arg,
@@ -506,6 +592,7 @@ int grebe_timer_new(struct grebe_client_conn *cc, grebe_timer_fn on_fire, void *
     grebe__list_init(&timer->link);
     grebe__list_append(&cc->timers, &timer->link);
     timer->cc = grebe_client_conn_ref(cc);
+    timer->id = cc->host->next_id.timers++;
     timer->on_fire = on_fire;
     timer->arg = arg;
     *out = timer;
@@ -514,8 +601,13 @@ int grebe_timer_new(struct grebe_client_conn *cc, grebe_timer_fn on_fire, void *
 
 void grebe_timer_start(struct grebe_timer *timer, uint64_t at_ns)
 {
-    if (!timer->cc->is_closed)
-        grebe__env_start_timer(timer->cc->host->env, &timer->timer, at_ns);
+    struct grebe__lb_host *host = timer->cc->host;
+
+    if (timer->cc->is_closed)
+        return;
+    if (host->recording != NULL)
+        grebe__record_start_timer(host->recording, timer->id, at_ns);
+    grebe__env_start_timer(host->env, &timer->timer, at_ns);
 }
 
 void grebe_timer_cancel(struct grebe_timer *timer)
@@ -546,13 +638,24 @@ static void cancel_timers(struct grebe_client_conn *cc)
 
 /* ---- Subconns ------------------------------------------------------------------------ */
 
+static void record_request(const struct grebe_subconn *subconn, const char *what)
+{
+    struct grebe__recording *recording = subconn->owner->host->recording;
+
+    if (recording != NULL)
+        grebe__record_request(recording, what, subconn);
+}
+
 static void run_connect(struct grebe__effect *effect)
 {
     struct grebe_subconn *subconn =
         grebe_container_of(effect, struct grebe_subconn, connect_effect);
 
-    if (!subconn->is_shutting_down)
-        subconn->ops->connect(subconn);
+    count_effect(subconn->owner);
+    if (subconn->is_shutting_down)
+        return;
+    record_request(subconn, "connect");
+    subconn->ops->connect(subconn);
 }
 
 static void run_shutdown(struct grebe__effect *effect)
@@ -560,6 +663,8 @@ static void run_shutdown(struct grebe__effect *effect)
     struct grebe_subconn *subconn =
         grebe_container_of(effect, struct grebe_subconn, shutdown_effect);
 
+    count_effect(subconn->owner);
+    record_request(subconn, "shutdown");
     subconn->ops->shutdown(subconn);
 }
 
@@ -568,6 +673,7 @@ static void run_health(struct grebe__effect *effect)
     struct grebe_subconn *subconn =
         grebe_container_of(effect, struct grebe_subconn, health_effect);
 
+    count_effect(subconn->owner);
     if (subconn->ops->listen_for_health != NULL)
         subconn->ops->listen_for_health(subconn);
     else
@@ -613,6 +719,8 @@ void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivi
 {
     if (state == subconn->delivered)
         return;
+    if (subconn->owner->host->recording != NULL)
+        grebe__record_subconn(subconn->owner->host->recording, subconn, state, error);
     if (__atomic_load_n(&subconn->is_overdrawn, __ATOMIC_RELAXED))
         grebe__client_conn_blame(subconn->owner, GREBE__FAULT_REFERENCE,
                                  "it gave up a reference to a subconn that it did not "
@@ -685,6 +793,10 @@ static void run_address_change(struct grebe__effect *effect)
         grebe_container_of(effect, struct address_change, effect);
     struct grebe_subconn *subconn = change->subconn;
 
+    count_effect(subconn->owner);
+    if (!subconn->is_shutting_down && subconn->owner->host->recording != NULL)
+        grebe__record_addresses(subconn->owner->host->recording, subconn,
+                                change->addresses, change->n);
     if (!subconn->is_shutting_down && change->n > 0) {
         grebe_address_unref(subconn->address);
         subconn->address = grebe_address_ref(change->addresses[0]);

@@ -21,6 +21,7 @@
 #include "channelz/book.h"
 #include "core/env.h"
 #include "core/meter.h"
+#include "core/record.h"
 
 struct grebe__subconn_stream;
 
@@ -53,6 +54,14 @@ struct grebe__lb_host {
     uint32_t n_subconns;                  /* atomic: not yet freed, shut down or not */
     struct grebe__meter *meter;           /* NULL: nobody records */
     struct grebe__channel_entity *entity; /* of the channel in the book; or NULL */
+    struct grebe__recording *recording;   /* of what reaches its policies; or NULL */
+    /* A replay: timers, feeds and wishes of pickers for exit_idle() wait until they are
+     * told to go on, with the functions at the end of this header. */
+    bool is_driven;
+    struct grebe__list feeds; /* of its policies, if it is driven */
+    struct { /* how many there were since the last root was made: the next one's id */
+        uint32_t client_conns, subconns, timers, feeds;
+    } next_id;
 };
 
 /* A report of a balancer on its way to its parent. */
@@ -70,6 +79,7 @@ struct grebe_client_conn {
     struct grebe_client_conn *parent; /* a reference; NULL at the root */
     struct grebe__list children;      /* that it made and did not close yet */
     struct grebe__list sibling;       /* on parent->children */
+    uint32_t id;                      /* of host->next_id */
     uint32_t refs;
     bool is_overdrawn; /* atomic: more references were given up than taken */
     bool is_closed;
@@ -116,6 +126,7 @@ struct grebe__subconn_ops {
 /* The first member of every kind of subconn. */
 struct grebe_subconn {
     const struct grebe__subconn_ops *ops;
+    uint32_t id;                       /* of host->next_id */
     uint32_t refs;                     /* one until SHUTDOWN is delivered */
     enum grebe_connectivity delivered; /* the last state the policy heard of */
     bool is_shutting_down;             /* asked for */
@@ -174,5 +185,20 @@ const char *grebe__subconn_ejection(const struct grebe_subconn *subconn);
  * waiting for reports; run health_effect then. */
 bool grebe__subconn_watch_health(struct grebe_subconn *subconn,
                                  grebe_subconn_state_fn on_health, void *arg);
+
+/* ---- For a replay: a host that is driven ----------------------------------------------- */
+
+/* What is posted for exit_idle() of the client_conn with this id; NULL if `task` is not
+ * that. */
+struct grebe_client_conn *grebe__client_conn_of_exit(struct grebe__task *task);
+
+/* Fires a timer that is due.  False: there is none with that id. */
+bool grebe__client_conn_fire(struct grebe__lb_host *host, uint32_t id);
+
+/* feed.c: what the feed with this id tells its owner.  NULL: there is none that is open. */
+struct grebe_feed *grebe__feed_find(struct grebe__lb_host *host, uint32_t id);
+void grebe__feed_drive_open(struct grebe_feed *feed);
+void grebe__feed_drive_message(struct grebe_feed *feed, const void *bytes, size_t length);
+void grebe__feed_drive_end(struct grebe_feed *feed, const struct grebe_feed_end *end);
 
 #endif

@@ -92,6 +92,7 @@ static void run_ejection(struct grebe__effect *effect)
         grebe_container_of(effect, struct grebe_subconn, ejection_effect);
     bool is_ejected = subconn->n_ejections > 0;
 
+    grebe__record_effect(subconn->owner->host->recording);
     if (subconn->owner->is_closed || subconn->on_health == NULL ||
         subconn->hears_ejection == is_ejected)
         return;
@@ -114,6 +115,8 @@ void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
 {
     if (subconn->owner->is_closed || subconn->on_health == NULL)
         return;
+    if (subconn->owner->host->recording != NULL)
+        grebe__record_health(subconn->owner->host->recording, subconn, state, error);
     keep(subconn, state, error);
     if (subconn->n_ejections > 0)
         return;

@@ -55,17 +55,25 @@ void grebe__env_enter(struct grebe__env *env)
     env->depth++;
 }
 
+bool grebe__env_step(struct grebe__env *env)
+{
+    struct grebe__list *link = grebe__list_shift(&env->effects);
+
+    if (link == NULL)
+        link = grebe__list_shift(&env->settling);
+    if (link != NULL)
+        run(link);
+    return link != NULL;
+}
+
 void grebe__env_leave(struct grebe__env *env)
 {
-    struct grebe__list *link;
-
     GREBE_ASSERT(env->depth > 0);
     /* Effects run while depth is still 1: what they enter and leave does not nest into
      * another round of this loop. */
     if (env->depth == 1)
-        while ((link = grebe__list_shift(&env->effects)) != NULL ||
-               (link = grebe__list_shift(&env->settling)) != NULL)
-            run(link);
+        while (grebe__env_step(env))
+            continue;
     env->depth--;
 }
 

@@ -136,6 +136,10 @@ void grebe__env_fini(struct grebe__env *env);
 void grebe__env_enter(struct grebe__env *env);
 void grebe__env_leave(struct grebe__env *env);
 
+/* Inside a turn, for whoever has it go step by step: runs the next effect.  False: none is
+ * left. */
+bool grebe__env_step(struct grebe__env *env);
+
 /* Fire the timers that are due at env->now_ns, each in a turn of its own. */
 void grebe__env_run_timers(struct grebe__env *env);
 

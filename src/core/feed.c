@@ -40,8 +40,11 @@ enum state {
 struct grebe_feed {
     struct grebe__subconn_stream stream;
     struct grebe_subconn *subconn;     /* a reference */
+    struct grebe__list link;           /* on host->feeds, if that is driven */
     struct grebe_feed_options options; /* text and bytes are behind this struct */
     enum state state;
+    uint32_t id;    /* of host->next_id, if it is a policy's */
+    bool is_public; /* what it says reaches a policy */
     bool is_stopped;
     bool has_message;                   /* this stream brought one that made sense */
     bool is_moving;                     /* to another connection: on_open need not know */
@@ -83,6 +86,37 @@ static void warn_once(const struct grebe_feed *feed, bool *has_told, const char 
                           peer_of(feed), feed->options.method, what);
 }
 
+/* Where what is told to its owner is written down; NULL: nowhere. */
+static struct grebe__recording *recording_of(const struct grebe_feed *feed)
+{
+    return feed->is_public ? feed->subconn->owner->host->recording : NULL;
+}
+
+/* ---- To the owner ------------------------------------------------------------------- */
+
+static void tell_open(struct grebe_feed *feed)
+{
+    if (feed->options.on_open == NULL)
+        return;
+    if (recording_of(feed) != NULL)
+        grebe__record_feed_open(recording_of(feed), feed->id);
+    feed->options.on_open(feed->options.arg);
+}
+
+static bool tell_message(struct grebe_feed *feed, const void *bytes, size_t length)
+{
+    if (recording_of(feed) != NULL)
+        grebe__record_feed_message(recording_of(feed), feed->id, bytes, length);
+    return feed->options.on_message(feed->options.arg, bytes, length);
+}
+
+static bool tell_end(struct grebe_feed *feed, const struct grebe_feed_end *end)
+{
+    if (recording_of(feed) != NULL)
+        grebe__record_feed_end(recording_of(feed), feed->id, end);
+    return feed->options.on_end(feed->options.arg, end);
+}
+
 /* ---- Messages ------------------------------------------------------------------------ */
 
 /* How long the next message has to wait: a hundred may come early. */
@@ -117,7 +151,7 @@ static void on_message(struct grebe__subconn_stream *stream, const void *bytes,
 
     if (feed->is_stopped)
         return;
-    makes_sense = feed->options.on_message(feed->options.arg, bytes, length);
+    makes_sense = tell_message(feed, bytes, length);
     if (feed->is_stopped)
         return;
     if (!makes_sense) {
@@ -176,7 +210,7 @@ static void open_again(struct grebe_feed *feed)
 /* The attempt is over, whether it had come to a stream or not. */
 static void conclude(struct grebe_feed *feed, const struct grebe_feed_end *end)
 {
-    bool goes_on = feed->options.on_end(feed->options.arg, end);
+    bool goes_on = tell_end(feed, end);
 
     if (feed->is_stopped)
         return;
@@ -222,14 +256,18 @@ static void open_now(struct grebe_feed *feed)
     struct grebe_feed_end end = {.status = &status, .peer = ""};
     bool is_moving = feed->is_moving;
 
+    if (feed->subconn->owner->host->is_driven) {
+        feed->state = OPEN; /* what it brings, a replay will say */
+        return;
+    }
     /* A subconn of a bench, or one that is no more: nothing will ever come. */
     if (feed->subconn->ops->open_stream == NULL || feed->subconn->is_shutting_down) {
         feed->state = OVER;
         return;
     }
     feed->is_moving = feed->has_message = false;
-    if (!is_moving && feed->options.on_open != NULL)
-        feed->options.on_open(feed->options.arg);
+    if (!is_moving)
+        tell_open(feed);
     if (feed->is_stopped)
         return;
     if (open_stream(feed) != GREBE_OK) {
@@ -250,6 +288,34 @@ static void on_timer(struct grebe__timer *timer)
         grebe__subconn_stream_receive(&feed->stream);
 }
 
+/* ---- A replay ---------------------------------------------------------------------------- */
+
+struct grebe_feed *grebe__feed_find(struct grebe__lb_host *host, uint32_t id)
+{
+    grebe__list_foreach (link, &host->feeds) {
+        struct grebe_feed *feed = grebe_container_of(link, struct grebe_feed, link);
+
+        if (feed->id == id && !feed->is_stopped)
+            return feed;
+    }
+    return NULL;
+}
+
+void grebe__feed_drive_open(struct grebe_feed *feed)
+{
+    tell_open(feed);
+}
+
+void grebe__feed_drive_message(struct grebe_feed *feed, const void *bytes, size_t length)
+{
+    (void)tell_message(feed, bytes, length);
+}
+
+void grebe__feed_drive_end(struct grebe_feed *feed, const struct grebe_feed_end *end)
+{
+    (void)tell_end(feed, end);
+}
+
 /* ---- Life ------------------------------------------------------------------------------- */
 
 static void destroy(struct grebe_feed *feed)
@@ -257,6 +323,7 @@ static void destroy(struct grebe_feed *feed)
     const struct grebe_mem *mem = mem_of(feed);
     struct grebe_subconn *subconn = feed->subconn;
 
+    grebe__list_remove(&feed->link);
     grebe__subconn_stream_fini(&feed->stream);
     grebe_metadata_unref(feed->options.metadata);
     grebe_mem_free(mem, feed);
@@ -296,6 +363,21 @@ static struct grebe_feed *allocate(const struct grebe_mem *mem,
     return feed;
 }
 
+/* A policy's, or a producer's that policies hold.  Those of health checks are not: what they
+ * bring is told as a state. */
+static void make_public(struct grebe_feed *feed)
+{
+    struct grebe__lb_host *host = feed->subconn->owner->host;
+
+    feed->is_public = true;
+    feed->id = host->next_id.feeds++;
+    if (host->is_driven)
+        grebe__list_append(&host->feeds, &feed->link);
+    if (host->recording != NULL)
+        grebe__record_start_feed(host->recording, feed->id, feed->subconn,
+                                 feed->options.method);
+}
+
 int grebe_feed_start(struct grebe_subconn *subconn,
                      const struct grebe_feed_options *options, struct grebe_feed **out)
 {
@@ -319,6 +401,9 @@ int grebe__feed_start(struct grebe_subconn *subconn,
     if (feed == NULL)
         return GREBE_ERR_NOMEM;
     feed->subconn = grebe_subconn_ref(subconn);
+    grebe__list_init(&feed->link);
+    if (wants_ready)
+        make_public(feed);
     grebe__effect_init(&feed->effect, run);
     grebe__timer_init(&feed->timer, on_timer);
     grebe__subconn_stream_init(&feed->stream, mem);

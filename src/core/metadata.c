@@ -25,6 +25,7 @@ void grebe__metadata_init(struct grebe_metadata *metadata, const struct grebe_me
     metadata->mem = mem;
     metadata->entries = metadata->first;
     metadata->chunks = NULL;
+    metadata->reads = NULL;
 }
 
 static void free_chunks(struct grebe_metadata *metadata)
@@ -207,10 +208,34 @@ size_t grebe_metadata_count(const struct grebe_metadata *metadata)
     return metadata == NULL ? 0 : metadata->n;
 }
 
+struct grebe_metadata grebe__metadata_watched(const struct grebe_metadata *metadata,
+                                              struct grebe__reads *reads)
+{
+    struct grebe_metadata watched = {.reads = reads};
+
+    if (metadata != NULL) {
+        watched.n = metadata->n;
+        watched.entries = metadata->entries;
+    }
+    return watched;
+}
+
+static const struct grebe_metadata_entry *look_at(const struct grebe_metadata *metadata,
+                                                  size_t i)
+{
+    struct grebe__reads *reads = metadata->reads;
+
+    if (reads != NULL && i < 64)
+        reads->entries |= UINT64_C(1) << i;
+    else if (reads != NULL)
+        reads->is_incomplete = true;
+    return &metadata->entries[i];
+}
+
 const struct grebe_metadata_entry *
 grebe_metadata_at(const struct grebe_metadata *metadata, size_t i)
 {
-    return i < grebe_metadata_count(metadata) ? &metadata->entries[i] : NULL;
+    return i < grebe_metadata_count(metadata) ? look_at(metadata, i) : NULL;
 }
 
 const struct grebe_metadata_entry *
@@ -221,7 +246,7 @@ grebe_metadata_get(const struct grebe_metadata *metadata, const char *key)
     for (size_t i = 0; i < grebe_metadata_count(metadata); i++)
         if (metadata->entries[i].key_length == length &&
             memcmp(metadata->entries[i].key, key, length) == 0)
-            return &metadata->entries[i];
+            return look_at(metadata, i);
     return NULL;
 }
 

@@ -16,14 +16,26 @@ struct grebe__metadata_chunk;
 
 enum { GREBE__METADATA_INLINE = 4 };
 
+/* Which entries somebody looked at. */
+struct grebe__reads {
+    uint64_t entries;   /* a bit for each of the first 64 */
+    bool is_incomplete; /* a later one as well */
+};
+
 struct grebe_metadata {
     uint32_t refs; /* 0: embedded in another object, which owns it */
     uint32_t n, capacity;
     const struct grebe_mem *mem;
     struct grebe_metadata_entry *entries; /* `first` until there are too many */
     struct grebe__metadata_chunk *chunks; /* the newest first */
+    struct grebe__reads *reads;           /* who wants to know; NULL: nobody */
     struct grebe_metadata_entry first[GREBE__METADATA_INLINE];
 };
+
+/* The same entries, borrowed, with somebody who wants to know which are looked at.  Only to
+ * be read; `metadata` NULL has none. */
+struct grebe_metadata grebe__metadata_watched(const struct grebe_metadata *metadata,
+                                              struct grebe__reads *reads);
 
 /* Embedded objects. */
 void grebe__metadata_init(struct grebe_metadata *metadata, const struct grebe_mem *mem);

@@ -29,6 +29,7 @@ static const struct grebe_channel_options channel_defaults = {
     .dns_max_interval_ns = UINT64_MAX,
     .dns_lookup_timeout_ns = SECONDS(30),
     .trace_events = 30,
+    .record_buffer_bytes = 4194304,
 };
 
 void grebe_channel_options_init(struct grebe_channel_options *options, size_t struct_size)

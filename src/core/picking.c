@@ -20,7 +20,10 @@ static void decline(struct grebe_channel *channel, struct grebe_call *call,
     struct grebe_done_info info = {
         .status = &ok, .now_ns = channel->host.env->now_ns, .is_discarded = true};
 
-    grebe_pick_end(pick, &info);
+    if (channel->host.recording != NULL)
+        grebe__record_tell_pick(channel->host.recording, call->number, pick, &info, true);
+    else
+        grebe_pick_end(pick, &info);
     grebe__call_wait_on(call, GREBE__CALL_PICKING, &channel->picking);
 }
 
@@ -106,6 +109,32 @@ static const struct grebe_status no_reason = {
     .message_length = sizeof "the balancer did not say why" - 1,
 };
 
+static void ask_recorded(struct grebe_channel *channel, struct grebe_call *call,
+                         const struct grebe_pick_args *args, struct grebe_pick *out)
+{
+    struct grebe__recording *recording = channel->host.recording;
+    struct grebe__recorded_call recorded;
+
+    if (call->number == 0)
+        call->number = ++recording->n_calls;
+    recorded.number = call->number;
+    recorded.waits_for_ready = call->wait_for_ready == GREBE_YES;
+    grebe__record_ask(recording, channel->picker, &recorded, args, out);
+}
+
+static void ask(struct grebe_channel *channel, struct grebe_call *call,
+                const struct grebe_pick_args *args, struct grebe_pick *out)
+{
+    if (args->explanation != NULL)
+        grebe__explanation_pick_begins(args->explanation);
+    if (channel->host.recording == NULL)
+        grebe_picker_pick(channel->picker, args, out);
+    else
+        ask_recorded(channel, call, args, out);
+    if (args->explanation != NULL)
+        grebe__explanation_pick_ends(args->explanation, channel, out);
+}
+
 void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
 {
     struct grebe__env *env = channel->host.env;
@@ -125,11 +154,7 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
     }
     call->picker_number = channel->picker_number;
     grebe_pick_init(&pick);
-    if (args.explanation != NULL)
-        grebe__explanation_pick_begins(args.explanation);
-    grebe_picker_pick(channel->picker, &args, &pick);
-    if (args.explanation != NULL)
-        grebe__explanation_pick_ends(args.explanation, channel, &pick);
+    ask(channel, call, &args, &pick);
     if (pick.status == NULL &&
         (pick.kind == GREBE_PICK_FAIL || pick.kind == GREBE_PICK_DROP)) {
         blame(channel, FAULT_NO_STATUS, "failed a call without saying why");

@@ -67,14 +67,28 @@ static void on_update_addresses(struct grebe_subconn *base,
     tell(subconn, LAB_UPDATE_ADDRESSES);
 }
 
+void lab__retire_subconn(struct lab_subconn *subconn)
+{
+    grebe__list_remove(&subconn->link);
+    grebe__list_append(&subconn->lab->retired, &subconn->link);
+    grebe__subconn_deliver(&subconn->base, GREBE_SHUTDOWN, NULL);
+}
+
+/* When it is over is for a replay to say. */
 static void on_shutdown(struct grebe_subconn *base)
 {
     struct lab_subconn *subconn = of(base);
 
     tell(subconn, LAB_SHUTDOWN);
-    grebe__list_remove(&subconn->link);
-    grebe__list_append(&subconn->lab->retired, &subconn->link);
-    grebe__subconn_deliver(base, GREBE_SHUTDOWN, NULL);
+    if (!subconn->lab->host.is_driven)
+        lab__retire_subconn(subconn);
+}
+
+/* What it hears, too. */
+static void on_listen_for_health(struct grebe_subconn *base)
+{
+    if (!of(base)->lab->host.is_driven)
+        grebe__subconn_deliver_health(base, GREBE_READY, NULL);
 }
 
 static void tell_overdrawn(const struct lab_subconn *subconn)
@@ -105,6 +119,7 @@ static const struct grebe__subconn_ops subconn_ops = {
     .shutdown = on_shutdown,
     .destroy = on_destroy,
     .open_stream = lab__open_stream,
+    .listen_for_health = on_listen_for_health,
 };
 
 struct lab_subconn *lab__subconn_of(struct lab *lab, struct grebe_subconn *subconn)
@@ -205,9 +220,13 @@ static void on_watch_health(void *arg, struct grebe_subconn *subconn,
                             grebe_subconn_state_fn on_health, void *health_arg)
 {
     struct lab *lab = arg;
+    bool had_listener = subconn->on_health != NULL;
 
-    if (!grebe__subconn_watch_health(subconn, on_health, health_arg))
+    if (!grebe__subconn_watch_health(subconn, on_health, health_arg)) {
+        if (lab->host.is_driven && had_listener)
+            grebe__env_do(&lab->sim.env, &subconn->health_effect); /* as in a channel */
         return;
+    }
     tell(of(subconn), LAB_WATCH_HEALTH);
     if (!lab->options.checks_health)
         grebe__env_do(&lab->sim.env, &subconn->health_effect);

@@ -28,6 +28,12 @@ const char *lab_rule_name(enum lab_rule rule)
     return rule_names[rule];
 }
 
+void lab__settle(struct lab *lab)
+{
+    if (!lab->host.is_driven)
+        sim_settle(&lab->sim);
+}
+
 void lab__emit(struct lab *lab, struct lab_event event)
 {
     event.at_ns = lab_now_ns(lab);
@@ -124,8 +130,45 @@ static int build_root(struct lab *lab)
     grebe__env_leave(&lab->sim.env);
     if (result != GREBE_OK)
         close_root(lab, false);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     return result;
+}
+
+static int start_recording(struct lab *lab)
+{
+    lab->host.recording = lab->options.recording;
+    if (lab->host.recording != NULL)
+        lab->host.recording->host = &lab->host;
+    if (lab->options.record_sink == NULL)
+        return GREBE_OK;
+    return grebe__recording_start(&lab->host, lab->options.record_sink, lab->start_ns, 0,
+                                  &lab->host.recording);
+}
+
+/* One that was given is its owner's to end. */
+static void stop_recording(struct lab *lab)
+{
+    if (lab->options.record_sink != NULL) {
+        grebe__recording_end(lab->host.recording);
+        grebe__recording_free(lab->host.recording);
+    }
+    lab->host.recording = NULL;
+}
+
+/* From now on things happen by themselves again: what was left is cleared away. */
+static void stop_driving(struct lab *lab)
+{
+    if (!lab->host.is_driven)
+        return;
+    lab->host.recording = NULL;
+    lab->host.is_driven = false;
+    grebe__env_leave(&lab->sim.env);
+    grebe__list_foreach_safe (link, &lab->live) {
+        struct lab_subconn *subconn = grebe_container_of(link, struct lab_subconn, link);
+
+        if (subconn->base.is_shutting_down)
+            lab__retire_subconn(subconn);
+    }
 }
 
 int lab_init(struct lab *lab, const struct lab_options *options)
@@ -134,6 +177,10 @@ int lab_init(struct lab *lab, const struct lab_options *options)
 
     *lab = (struct lab){.options = *options, .state = GREBE_IDLE};
     sim_init(&lab->sim, options->mem, options->seed);
+    if (options->clock_ns != 0) {
+        lab->sim.env.now_ns = options->clock_ns;
+        grebe__wheel_init(&lab->sim.env.wheel, options->clock_ns);
+    }
     lab->start_ns = lab->sim.env.now_ns;
     lab->host = (struct grebe__lb_host){
         .env = &lab->sim.env,
@@ -146,13 +193,21 @@ int lab_init(struct lab *lab, const struct lab_options *options)
         .log_arg = lab,
         .on_fault = on_fault,
         .on_root_freed = on_root_freed,
+        .is_driven = options->is_driven,
     };
     lab->mem.turns = &lab->sim.env.depth;
     lab->mem.keeps_freed = options->keeps_freed;
+    if (options->build_options != NULL)
+        lab->host.build_options = *options->build_options;
+    if (options->is_driven)
+        grebe__env_enter(&lab->sim.env); /* until lab_fini(): effects wait */
+    grebe__list_init(&lab->host.feeds);
     grebe__list_init(&lab->live);
     grebe__list_init(&lab->retired);
     lab__calls_init(lab);
     result = lab__recorder_start(lab);
+    if (result == GREBE_OK)
+        result = start_recording(lab);
     if (result == GREBE_OK)
         result = build_root(lab);
     if (result != GREBE_OK)
@@ -172,7 +227,7 @@ void lab_close(struct lab *lab)
         return;
     close_root(lab, true);
     drop_picker(lab);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
 }
 
 /* What the library still holds of a client_conn that it had to keep is not the policy's
@@ -196,11 +251,13 @@ static void tell_of_left(struct lab *lab)
 
 void lab_fini(struct lab *lab)
 {
+    stop_driving(lab);
     lab_close(lab);
     drop_picker(lab); /* if `root` was closed by others */
     lab__calls_fini(lab);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     lab__release_subconns(lab);
+    stop_recording(lab);
     tell_of_left(lab);
     lab__recorder_stop(lab);
     sim_fini(&lab->sim);
@@ -222,7 +279,7 @@ int lab_update(struct lab *lab, const struct grebe_balancer_update *update)
     result = grebe_client_conn_update(lab->root, update);
     tell_update(lab, result, result == GREBE_OK ? NULL : grebe_strerror(result));
     grebe__env_leave(&lab->sim.env);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     return result;
 }
 
@@ -236,7 +293,7 @@ void lab_resolver_error(struct lab *lab, const struct grebe_status *error)
     grebe__env_enter(&lab->sim.env);
     grebe_client_conn_resolver_error(lab->root, error);
     grebe__env_leave(&lab->sim.env);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
 }
 
 void lab_fail_allocation(struct lab *lab, uint64_t nth)
@@ -250,7 +307,7 @@ void lab_exit_idle(struct lab *lab)
     grebe__env_enter(&lab->sim.env);
     grebe_client_conn_exit_idle(lab->root);
     grebe__env_leave(&lab->sim.env);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
 }
 
 void lab_subconn(struct lab_subconn *subconn, enum grebe_connectivity state,
@@ -262,7 +319,7 @@ void lab_subconn(struct lab_subconn *subconn, enum grebe_connectivity state,
     grebe__subconn_deliver(&subconn->base, state,
                            state == GREBE_TRANSIENT_FAILURE ? error : NULL);
     grebe__env_leave(&lab->sim.env);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
 }
 
 bool lab_health(struct lab_subconn *subconn, enum grebe_connectivity state,
@@ -276,7 +333,7 @@ bool lab_health(struct lab_subconn *subconn, enum grebe_connectivity state,
     grebe__subconn_deliver_health(&subconn->base, state,
                                   state == GREBE_TRANSIENT_FAILURE ? error : NULL);
     grebe__env_leave(&lab->sim.env);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     return true;
 }
 

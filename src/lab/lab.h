@@ -52,6 +52,15 @@ struct lab_options {
     void *arg;
     /* Asked while lab_advance() runs: true ends it early.  NULL: never. */
     bool (*wants_stop)(void *arg);
+
+    struct grebe__record_sink *record_sink; /* NULL: nothing is recorded */
+    /* A replay (lab/drive.h): nothing happens by itself.  The moment the clock shows, and
+     * what the policy is told of its channel; NULL and 0: as in any lab. */
+    bool is_driven;
+    uint64_t clock_ns;
+    const struct grebe_build_options *build_options;
+    struct grebe__recording
+        *recording; /* instead of a sink: started, and not yet ended */
 };
 
 /* A subconn without a connection. */

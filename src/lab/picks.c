@@ -3,12 +3,6 @@
 #include "base/hash.h"
 #include "lab/internal.h"
 
-struct lab_open_call {
-    uint64_t id;
-    struct grebe_pick pick; /* with a reference to its subconn, as a channel holds one */
-    uint64_t at_ns;
-};
-
 /* ---- Maps --------------------------------------------------------------------------- */
 
 static uint64_t hash_id(const void *key)
@@ -31,8 +25,7 @@ static const struct grebe_status no_reason = {
     .message_length = sizeof "the balancer did not say why" - 1,
 };
 
-/* What a picker may not say is told, and taken as a channel takes it (core/picking.c). */
-static void judge(struct lab *lab, struct grebe_pick *pick)
+void lab__judge(struct lab *lab, struct grebe_pick *pick)
 {
     const struct lab_subconn *subconn;
 
@@ -68,7 +61,8 @@ static void judge(struct lab *lab, struct grebe_pick *pick)
     pick->kind = GREBE_PICK_QUEUE;
 }
 
-static void ask(struct lab *lab, const struct lab_call *call, struct grebe_pick *out)
+static void ask(struct lab *lab, uint64_t id, const struct lab_call *call,
+                struct grebe_pick *out)
 {
     const struct grebe_pick_args args = {
         .method = call->method,
@@ -82,8 +76,12 @@ static void ask(struct lab *lab, const struct lab_call *call, struct grebe_pick 
     grebe_pick_init(out);
     if (lab->picker == NULL)
         return;
-    grebe_picker_pick(lab->picker, &args, out);
-    judge(lab, out);
+    if (lab->host.recording != NULL)
+        grebe__record_ask(lab->host.recording, lab->picker,
+                          &(struct grebe__recorded_call){.number = id}, &args, out);
+    else
+        grebe_picker_pick(lab->picker, &args, out);
+    lab__judge(lab, out);
 }
 
 /* ---- Ending ------------------------------------------------------------------------- */
@@ -108,7 +106,10 @@ static void end(struct lab *lab, const struct lab_open_call *call,
         .bytes_received = is_answer_of_backend(outcome->status.code),
     };
 
-    grebe_pick_end(&call->pick, &info);
+    if (lab->host.recording != NULL)
+        grebe__record_tell_pick(lab->host.recording, call->id, &call->pick, &info, false);
+    else
+        grebe_pick_end(&call->pick, &info);
 }
 
 static void end_open(struct lab *lab, struct lab_open_call *call,
@@ -120,8 +121,19 @@ static void end_open(struct lab *lab, struct lab_open_call *call,
     grebe_mem_free(lab->options.mem, call);
 }
 
-/* On failure the call has ended, cancelled. */
-static int keep_open(struct lab *lab, const struct lab_open_call *call)
+struct lab_open_call *lab__open_call(struct lab *lab, uint64_t id)
+{
+    return grebe__map_get(&lab->open_calls, &id);
+}
+
+void lab__forget_call(struct lab *lab, struct lab_open_call *call)
+{
+    grebe__map_remove(&lab->open_calls, &call->id);
+    grebe_subconn_unref(call->pick.subconn);
+    grebe_mem_free(lab->options.mem, call);
+}
+
+int lab__keep_open(struct lab *lab, const struct lab_open_call *call)
 {
     static const struct lab_outcome cancelled = {
         .status = {.code = GREBE_STATUS_CANCELLED, .message = ""},
@@ -156,19 +168,19 @@ static int begin(struct lab *lab, uint64_t id, const struct grebe_pick *pick,
     call = (struct lab_open_call){.id = id, .pick = *pick, .at_ns = lab->sim.env.now_ns};
     call.pick.wants_load_report = wants_load_report(lab, pick);
     if (outcome == NULL)
-        return keep_open(lab, &call);
+        return lab__keep_open(lab, &call);
     end(lab, &call, outcome);
     return GREBE_OK;
 }
 
 int lab_done(struct lab *lab, uint64_t id, const struct lab_outcome *outcome)
 {
-    struct lab_open_call *call = grebe__map_get(&lab->open_calls, &id);
+    struct lab_open_call *call = lab__open_call(lab, id);
 
     if (call == NULL)
         return GREBE_ERR_INVALID;
     end_open(lab, call, outcome);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     return GREBE_OK;
 }
 
@@ -197,7 +209,7 @@ static int pick_one(struct lab *lab, const struct lab_call *call,
     struct grebe_pick pick;
     uint64_t id = lab->n_picks++;
 
-    ask(lab, call, &pick);
+    ask(lab, id, call, &pick);
     lab__emit(lab, (struct lab_event){
                        .kind = LAB_PICK,
                        .pick = {.id = id,
@@ -264,7 +276,7 @@ static int pick_many(struct lab *lab, const struct lab_call *call, uint32_t n,
         uint64_t id = lab->n_picks++;
         int counted;
 
-        ask(lab, call, &pick);
+        ask(lab, id, call, &pick);
         counted = count(lab, &tally, &pick);
         result = begin(lab, id, &pick, outcome);
         if (counted != GREBE_OK)
@@ -280,6 +292,6 @@ int lab_pick(struct lab *lab, const struct lab_call *call, uint32_t n,
 {
     int result = n == 1 ? pick_one(lab, call, outcome) : pick_many(lab, call, n, outcome);
 
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     return result;
 }

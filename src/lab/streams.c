@@ -75,7 +75,7 @@ int lab__open_stream(struct grebe_subconn *base, struct grebe__subconn_stream *s
 }
 
 /* A listener closes its stream, if it does, when the turn goes on: the list stays whole. */
-static bool deliver(struct lab_subconn *subconn, const void *bytes, size_t length)
+bool lab__deliver_load(struct lab_subconn *subconn, const void *bytes, size_t length)
 {
     bool has_listener = false;
 
@@ -96,8 +96,8 @@ bool lab_report_load(struct lab_subconn *subconn, const void *bytes, size_t leng
     bool has_listener;
 
     grebe__env_enter(&lab->sim.env);
-    has_listener = deliver(subconn, bytes, length);
+    has_listener = lab__deliver_load(subconn, bytes, length);
     grebe__env_leave(&lab->sim.env);
-    sim_settle(&lab->sim);
+    lab__settle(lab);
     return has_listener;
 }

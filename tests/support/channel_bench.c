@@ -118,6 +118,7 @@ int channel_bench_open(struct channel_bench *bench, const char *target)
         .target = target,
         .options = &bench->options,
         .now_ns = bench->sim.env.now_ns,
+        .record_sink = bench->record_sink,
     };
     int result = grebe__channel_new(&params, &bench->diag, &bench->channel);
 

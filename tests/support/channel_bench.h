@@ -27,6 +27,7 @@ struct channel_bench {
     struct grebe_channel *channel;
     struct grebe_channel_options options; /* change before channel_bench_open() */
     struct grebe_diag diag;
+    struct grebe__record_sink *record_sink; /* likewise; NULL: nothing is recorded */
     /* The manual resolver. */
     struct grebe_resolver_conn *conn; /* NULL: not built */
     uint32_t n_builds, n_resolve_now;

@@ -37,6 +37,8 @@ const struct option_spec channel_options[] = {
      "metadata to send; values of NAME-bin in base64; may be repeated"},
     {OPTION_DURATION, '\0', "max-time", AT(max_time_ns), "TIME", NULL, 1,
      "the deadline of a call"},
+    {OPTION_TEXT, '\0', "record", AT(record), "FILE", NULL, 0,
+     "write down all that reaches the policy, for grebe replay"},
     {OPTION_FLAG, '\0', "wait-for-ready", AT(waits_for_ready), NULL, NULL, 0,
      "wait for a backend instead of failing while none is up"},
     {.kind = OPTION_END},
@@ -133,6 +135,7 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     options.log_arg = log_arg;
     options.tcp_congestion = args->congestion;
     proxy_apply(&args->proxy, true, &options);
+    options.record_path = args->record;
     if (args->connect_timeout_ns != 0)
         options.min_connect_timeout_ns = args->connect_timeout_ns;
     if (args->keepalive_time_ns != 0)

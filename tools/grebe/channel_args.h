@@ -21,6 +21,7 @@ struct channel_args {
     const char *congestion;
     struct text_list headers;
     uint64_t max_time_ns; /* 0: none */
+    const char *record;   /* file, or NULL */
     bool waits_for_ready;
     struct proxy_args proxy; /* proxy_options, a group of its own */
 };

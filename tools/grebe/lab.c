@@ -2,13 +2,13 @@
 /* lab.c -- grebe lab: one policy, driven by a script, on a virtual clock. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <grebe/error.h>
 
 #include "conformance.h"
 #include "lab/session.h"
+#include "lines.h"
 #include "options.h"
 #include "plugins.h"
 #include "verbs.h"
@@ -46,50 +46,6 @@ static const struct option_example examples[] = {
     {"grebe lab --conformance --load ./sticky.so sticky", "does it keep the contract?"},
     {NULL, NULL},
 };
-
-/* ---- Lines -------------------------------------------------------------------------- */
-
-struct lines {
-    FILE *stream;
-    char *text;
-    size_t length, size;
-};
-
-enum lines_result { LINES_ONE, LINES_END, LINES_TOO_LONG, LINES_NOMEM, LINES_ERROR };
-
-static bool has_room(struct lines *lines, size_t max)
-{
-    size_t size = lines->size == 0 ? 4096 : lines->size * 2;
-    char *text;
-
-    if (lines->length < lines->size)
-        return true;
-    text = realloc(lines->text, size > max ? max : size);
-    if (text == NULL)
-        return false;
-    lines->text = text;
-    lines->size = size > max ? max : size;
-    return true;
-}
-
-/* The next line without its newline; the last needs none. */
-static enum lines_result lines_next(struct lines *lines)
-{
-    size_t max = lab_session_line_max();
-    int c;
-
-    lines->length = 0;
-    while ((c = getc(lines->stream)) != EOF && c != '\n') {
-        if (lines->length == max)
-            return LINES_TOO_LONG;
-        if (!has_room(lines, max))
-            return LINES_NOMEM;
-        lines->text[lines->length++] = (char)c;
-    }
-    if (ferror(lines->stream))
-        return LINES_ERROR;
-    return c == EOF && lines->length == 0 ? LINES_END : LINES_ONE;
-}
 
 /* ---- Running ------------------------------------------------------------------------ */
 
@@ -180,7 +136,7 @@ static int run_script(FILE *stream)
 {
     const struct lab_session_options options = {.write = write_event, .arg = stdout};
     struct lab_session *session = lab_session_new(&options);
-    struct lines lines = {.stream = stream};
+    struct lines lines = {.stream = stream, .max = lab_session_line_max()};
     int code;
 
     if (session == NULL)
@@ -192,7 +148,7 @@ static int run_script(FILE *stream)
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     lab_session_destroy(session);
-    free(lines.text);
+    lines_free(&lines);
     return code;
 }
 

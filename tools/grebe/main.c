@@ -11,7 +11,8 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-    &call_verb, &bench_verb, &backend_verb, &resolve_verb, &lab_verb, &demo_verb, NULL,
+    &call_verb, &bench_verb,  &backend_verb, &resolve_verb,
+    &lab_verb,  &replay_verb, &demo_verb,    NULL,
 };
 
 static const struct verb *find_verb(const char *name)

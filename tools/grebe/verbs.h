@@ -10,6 +10,7 @@ extern const struct verb bench_verb;
 extern const struct verb call_verb;
 extern const struct verb demo_verb;
 extern const struct verb lab_verb;
+extern const struct verb replay_verb;
 extern const struct verb resolve_verb;
 
 #endif
