@@ -99,7 +99,9 @@ GREBE_API int grebe_endpoint_health_parse(const char *name);
 
 /* Well-known keys.
  *   NETWORK          "tcp" or "unix" (static text); on an address, default "tcp"
- *   WEIGHT           uint32 cast to a pointer; on an endpoint, 0 and absent read as 1
+ *   WEIGHT           uint32 cast to a pointer; on an endpoint, or where it has none among the
+ *                    balancer attributes of its addresses, of which the largest counts;
+ *                    0 and absent read as 1
  *   METADATA         struct grebe_metadata *, referenced; on an address: sent with every
  *                    call to it
  *   HEALTH_LISTENER  any non-NULL; on an update: leaves report health, not only READY

@@ -82,14 +82,6 @@ static int interleave(struct grebe__address_list *list, const struct grebe_mem *
 
 /* ---- Shuffling ---------------------------------------------------------------------------- */
 
-static uint32_t weight_of(const struct grebe_endpoint *endpoint)
-{
-    uint32_t weight = (uint32_t)(uintptr_t)grebe_attributes_get(
-        grebe_endpoint_attributes(endpoint), &GREBE_ATTRIBUTE_WEIGHT);
-
-    return weight == 0 ? 1 : weight;
-}
-
 /* The order of endpoints; never that of the addresses inside one. */
 static void line_up(struct grebe__runner *runners,
                     const struct grebe_balancer_update *update, grebe__random_fn random,
@@ -103,7 +95,7 @@ static void line_up(struct grebe__runner *runners,
         return;
     for (uint32_t i = 0; i < n; i++) {
         runners[i].neg_log2 = grebe__neg_log2(random(random_arg));
-        runners[i].weight = weight_of(update->endpoints[i]);
+        runners[i].weight = grebe__endpoint_weight(update->endpoints[i]);
     }
     grebe__race_run(runners, n);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/endpoint.h"
 #include "base/sort.h"
 
 static const char *key_of(const struct grebe_endpoint *endpoint)
@@ -13,14 +14,6 @@ static const char *key_of(const struct grebe_endpoint *endpoint)
     if (key != NULL && key[0] != '\0')
         return key;
     return grebe_address_text(grebe_endpoint_address(endpoint, 0));
-}
-
-static uint32_t weight_of(const struct grebe_endpoint *endpoint)
-{
-    uintptr_t weight = (uintptr_t)grebe_attributes_get(
-        grebe_endpoint_attributes(endpoint), &GREBE_ATTRIBUTE_WEIGHT);
-
-    return weight == 0 ? 1 : (uint32_t)weight;
 }
 
 static bool is_after(const void *a, const void *b)
@@ -47,7 +40,7 @@ int grebe__hash_members_init(struct grebe__hash_members *members,
         list[i] = (struct grebe__hash_member){
             .endpoint = grebe_endpoint_ref(children[i].endpoint),
             .key = key_of(children[i].endpoint),
-            .weight = weight_of(children[i].endpoint),
+            .weight = grebe__endpoint_weight(children[i].endpoint),
             .child = (uint32_t)i,
         };
     grebe__sort(list, list + n, n, sizeof *list, is_after);

@@ -313,3 +313,23 @@ const struct grebe__map_ops grebe__by_endpoint = {
     .hash = hash_endpoint,
     .equal = is_same_endpoint,
 };
+
+static uint32_t weight_in(const struct grebe_attributes *attributes)
+{
+    return (uint32_t)(uintptr_t)grebe_attributes_get(attributes, &GREBE_ATTRIBUTE_WEIGHT);
+}
+
+uint32_t grebe__endpoint_weight(const struct grebe_endpoint *endpoint)
+{
+    uint32_t weight = weight_in(endpoint->attributes);
+    uint32_t largest = 1;
+
+    if (weight != 0)
+        return weight;
+    for (uint32_t i = 0; i < endpoint->n; i++) {
+        weight = weight_in(endpoint->addresses[i]->balancer_attributes);
+        if (weight > largest)
+            largest = weight;
+    }
+    return largest;
+}

@@ -18,4 +18,7 @@ extern const struct grebe__map_ops grebe__by_endpoint; /* struct grebe_endpoint 
 /* A Unix socket, by GREBE_ATTRIBUTE_NETWORK or by its text. */
 bool grebe__address_is_local(const struct grebe_address *address);
 
+/* By GREBE_ATTRIBUTE_WEIGHT; at least 1. */
+uint32_t grebe__endpoint_weight(const struct grebe_endpoint *endpoint);
+
 #endif

@@ -9,6 +9,7 @@
 #include <grebe/path.h>
 
 #include "base/assert.h"
+#include "base/endpoint.h"
 #include "support/mem.h"
 
 static struct test_mem mem;
@@ -37,6 +38,51 @@ static const struct grebe_attributes *with(const struct grebe_attributes *base,
                      GREBE_OK);
     grebe_attributes_unref(base);
     return made;
+}
+
+/* ---- Weight ------------------------------------------------------------------------ */
+
+static struct grebe_address *weighing(const char *text, uintptr_t weight)
+{
+    struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
+    const struct grebe_attributes *set =
+        weight == 0 ? NULL : with(NULL, &GREBE_ATTRIBUTE_WEIGHT, (void *)weight);
+    struct grebe_address *address;
+
+    options.balancer_attributes = set;
+    assert_int_equal(grebe_address_new(&mem.interface, text, &options, &address),
+                     GREBE_OK);
+    grebe_attributes_unref(set);
+    return address;
+}
+
+/* Of an endpoint with this weight, and two addresses with these. */
+static uint32_t weight_of(uintptr_t own, uintptr_t first, uintptr_t second)
+{
+    struct grebe_address *addresses[] = {weighing("a", first), weighing("b", second)};
+    const struct grebe_attributes *set =
+        own == 0 ? NULL : with(NULL, &GREBE_ATTRIBUTE_WEIGHT, (void *)own);
+    struct grebe_endpoint *endpoint;
+    uint32_t weight;
+
+    assert_int_equal(grebe_endpoint_new(&mem.interface, addresses, 2, set, &endpoint),
+                     GREBE_OK);
+    weight = grebe__endpoint_weight(endpoint);
+    grebe_endpoint_unref(endpoint);
+    grebe_attributes_unref(set);
+    grebe_address_unref(addresses[0]);
+    grebe_address_unref(addresses[1]);
+    return weight;
+}
+
+TEST(weight_is_the_endpoints_own_or_the_largest_of_its_addresses)
+{
+    assert_int_equal(weight_of(0, 0, 0), 1);
+    assert_int_equal(weight_of(7, 0, 0), 7);
+    assert_int_equal(weight_of(7, 9, 8), 7);
+    assert_int_equal(weight_of(0, 3, 0), 3);
+    assert_int_equal(weight_of(0, 3, 9), 9);
+    assert_int_equal(weight_of(UINT32_MAX, 0, 0), UINT32_MAX);
 }
 
 /* ---- Text -------------------------------------------------------------------------- */
@@ -304,6 +350,7 @@ TEST(health_has_names)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST_WITH_MEM(weight_is_the_endpoints_own_or_the_largest_of_its_addresses),
         TEST_WITH_MEM(text_is_copied_and_outlives_the_set_it_came_with),
         TEST_WITH_MEM(text_is_compared_by_its_bytes),
         TEST_WITH_MEM(empty_text_is_as_if_it_had_not_been_set),
