@@ -3,7 +3,7 @@
  *
  *   wrr_leaf        one endpoint: its connection, and where its load reports go
  *   wrr_weight      what the reports make of it
- *   stride_picker   turns by weight
+ *   weighted_turns   turns by weight
  *
  * Left here: when weights are looked at.  That is with each new picker, and then once in
  * each update period, as long as there are two endpoints to choose from.  The weights of
@@ -15,7 +15,7 @@
 #include "balancer/weighted_round_robin.h"
 
 #include "balancer/petiole.h"
-#include "balancer/stride_picker.h"
+#include "balancer/weighted_turns.h"
 #include "balancer/wrr_leaf.h"
 #include "balancer/wrr_metrics.h"
 
@@ -23,8 +23,8 @@ struct wrr {
     struct grebe__petiole petiole;
     struct grebe__wrr_config *config; /* a reference; NULL before the first update */
     struct grebe__wrr_metrics metrics;
-    struct grebe__stride_picker *picker; /* as published: a reference; NULL: not READY */
-    struct grebe_timer *timer;           /* until weights are looked at again */
+    struct grebe__weighted_turns *picker; /* as published: a reference; NULL: not READY */
+    struct grebe_timer *timer;            /* until weights are looked at again */
 };
 
 static struct wrr *of(struct grebe__petiole *petiole)
@@ -52,13 +52,13 @@ static double weight_of(struct wrr *wrr, struct grebe__wrr_weight *weight,
 
 static void settle_weights(struct wrr *wrr)
 {
-    struct grebe__stride_picker *picker = wrr->picker;
+    struct grebe__weighted_turns *picker = wrr->picker;
     uint64_t now_ns = grebe_client_conn_now_ns(wrr->petiole.cc);
 
     for (uint32_t i = 0; i < picker->n; i++)
-        grebe__stride_picker_weigh(picker, i,
-                                   weight_of(wrr, picker->children[i].weight, now_ns));
-    if (!grebe__stride_picker_settle(picker))
+        grebe__weighted_turns_weigh(picker, i,
+                                    weight_of(wrr, picker->children[i].weight, now_ns));
+    if (!grebe__weighted_turns_settle(picker))
         grebe_series_add(wrr->metrics.fallback, 1);
     if (picker->n > 1)
         grebe_timer_start(wrr->timer, now_ns + wrr->config->update_period_ns);
@@ -79,7 +79,7 @@ static void forget_picker(struct wrr *wrr)
     wrr->picker = NULL;
 }
 
-static const struct grebe__stride_policy told = {
+static const struct grebe__weighted_policy told = {
     .name = "weighted_round_robin",
     .rule = "in turn, as often as its load reports say it can",
     .unknown = "in turn, no usable load reports: as often as the mean",
@@ -89,20 +89,20 @@ static struct grebe_picker *new_weighted(struct wrr *wrr,
                                          const struct grebe_sharding_child *children,
                                          size_t n)
 {
-    struct grebe__stride_picker *picker;
+    struct grebe__weighted_turns *picker;
     uint32_t n_ready = 0;
 
     for (size_t i = 0; i < n; i++)
         n_ready += children[i].state == GREBE_READY;
-    picker = grebe__stride_picker_new(wrr->petiole.cc, &told,
-                                      !wrr->config->is_out_of_band, n_ready);
+    picker = grebe__weighted_turns_new(wrr->petiole.cc, &told,
+                                       !wrr->config->is_out_of_band, n_ready);
     if (picker == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         struct grebe__wrr_leaf_picks leaf = grebe__wrr_leaf_picks(children[i].picker);
 
         if (children[i].state == GREBE_READY)
-            grebe__stride_picker_add(picker, leaf.picker, leaf.weight);
+            grebe__weighted_turns_add(picker, leaf.picker, leaf.weight);
     }
     forget_picker(wrr);
     wrr->picker = picker;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "balancer/stride_picker.h"
+#include "balancer/weighted_turns.h"
 
 #include <grebe/explain.h>
 #include <grebe/load_report.h>
 
 #include "base/assert.h"
 
-static struct grebe__stride_picker *of(struct grebe_picker *base)
+static struct grebe__weighted_turns *of(struct grebe_picker *base)
 {
-    return grebe_container_of(base, struct grebe__stride_picker, base);
+    return grebe_container_of(base, struct grebe__weighted_turns, base);
 }
 
 /* ---- Saying why -------------------------------------------------------------------------- */
 
 /* The next turn, and how many were passed over on the way to it. */
-static uint32_t counted_turn(struct grebe__stride_picker *picker, uint32_t *n_passed)
+static uint32_t counted_turn(struct grebe__weighted_turns *picker, uint32_t *n_passed)
 {
     struct grebe__stride *stride = &picker->stride;
     uint32_t index = 0;
@@ -28,7 +28,7 @@ static uint32_t counted_turn(struct grebe__stride_picker *picker, uint32_t *n_pa
     return index;
 }
 
-static void tell_candidate(struct grebe__stride_picker *picker, uint32_t i,
+static void tell_candidate(struct grebe__weighted_turns *picker, uint32_t i,
                            bool is_chosen, const struct grebe_pick_args *args)
 {
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
@@ -49,7 +49,7 @@ static void tell_candidate(struct grebe__stride_picker *picker, uint32_t i,
     grebe_explain_candidate(args->explanation, &candidate);
 }
 
-static uint32_t explained_turn(struct grebe__stride_picker *picker,
+static uint32_t explained_turn(struct grebe__weighted_turns *picker,
                                const struct grebe_pick_args *args)
 {
     uint32_t n_passed, next = counted_turn(picker, &n_passed);
@@ -76,8 +76,8 @@ static void on_done(void *arg, const struct grebe_done_info *info)
 static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                  struct grebe_pick *out)
 {
-    struct grebe__stride_picker *picker = of(base);
-    const struct grebe__stride_child *child;
+    struct grebe__weighted_turns *picker = of(base);
+    const struct grebe__weighted_turn *child;
 
     if (args->explanation != NULL) {
         struct grebe_pick_args unexplained = *args;
@@ -98,7 +98,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
 
 static void destroy(struct grebe_picker *base)
 {
-    struct grebe__stride_picker *picker = of(base);
+    struct grebe__weighted_turns *picker = of(base);
 
     for (uint32_t i = 0; i < picker->n; i++) {
         grebe_picker_unref(picker->children[i].picker);
@@ -111,19 +111,19 @@ static const struct grebe_picker_ops ops = {.pick = pick, .destroy = destroy};
 
 /* ---- Making ------------------------------------------------------------------------------ */
 
-struct grebe__stride_picker *grebe__stride_picker_new(
-    struct grebe_client_conn *cc, const struct grebe__stride_policy *policy,
+struct grebe__weighted_turns *grebe__weighted_turns_new(
+    struct grebe_client_conn *cc, const struct grebe__weighted_policy *policy,
     bool hears_calls, uint32_t n)
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
     size_t size =
-        sizeof(struct grebe__stride_picker) + n * sizeof(struct grebe__stride_child);
-    struct grebe__stride_picker *picker =
+        sizeof(struct grebe__weighted_turns) + n * sizeof(struct grebe__weighted_turn);
+    struct grebe__weighted_turns *picker =
         grebe_mem_alloc(mem, size + n * (sizeof(double) + sizeof(uint16_t)));
 
     if (picker == NULL)
         return NULL;
-    *picker = (struct grebe__stride_picker){
+    *picker = (struct grebe__weighted_turns){
         .mem = mem,
         .policy = policy,
         .hears_calls = hears_calls,
@@ -137,24 +137,24 @@ struct grebe__stride_picker *grebe__stride_picker_new(
     return picker;
 }
 
-void grebe__stride_picker_add(struct grebe__stride_picker *picker,
-                              struct grebe_picker *child,
-                              struct grebe__wrr_weight *weight)
+void grebe__weighted_turns_add(struct grebe__weighted_turns *picker,
+                               struct grebe_picker *child,
+                               struct grebe__wrr_weight *weight)
 {
     GREBE_ASSERT(picker->n < picker->stride.n);
-    picker->children[picker->n++] = (struct grebe__stride_child){
+    picker->children[picker->n++] = (struct grebe__weighted_turn){
         grebe_picker_ref(child),
         weight == NULL ? NULL : grebe__wrr_weight_ref(weight),
     };
 }
 
-void grebe__stride_picker_weigh(struct grebe__stride_picker *picker, uint32_t i,
-                                double weight)
+void grebe__weighted_turns_weigh(struct grebe__weighted_turns *picker, uint32_t i,
+                                 double weight)
 {
     __atomic_store(&picker->weights[i], &weight, __ATOMIC_RELAXED);
 }
 
-bool grebe__stride_picker_settle(struct grebe__stride_picker *picker)
+bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker)
 {
     return grebe__stride_set(&picker->stride, picker->weights);
 }

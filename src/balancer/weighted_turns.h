@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* balancer/stride_picker.h -- a picker that gives each child turns by its weight.
+/* balancer/weighted_turns.h -- a picker that gives each child turns by its weight.
  *
  * Which child is next is base/stride.h's business.  The owner may change weights while the
  * picker is in use: they are numbers that are read and written whole, so that nothing need
@@ -8,8 +8,8 @@
  * Made by the loop: new, add for each child, weigh each, settle, publish.  Later: weigh and
  * settle again, by an owner that kept a reference.
  */
-#ifndef GREBE_BALANCER_STRIDE_PICKER_H
-#define GREBE_BALANCER_STRIDE_PICKER_H
+#ifndef GREBE_BALANCER_WEIGHTED_TURNS_H
+#define GREBE_BALANCER_WEIGHTED_TURNS_H
 
 #include <grebe/balancer.h>
 
@@ -17,42 +17,42 @@
 #include "base/stride.h"
 
 /* Static storage: what people are told of a pick. */
-struct grebe__stride_policy {
+struct grebe__weighted_policy {
     const char *name;
     const char *rule;
     const char *unknown; /* why a child has no weight of its own */
 };
 
-struct grebe__stride_child {
+struct grebe__weighted_turn {
     struct grebe_picker *picker;      /* a reference */
     struct grebe__wrr_weight *weight; /* a reference; NULL: none, see `hears_calls` */
 };
 
-struct grebe__stride_picker {
+struct grebe__weighted_turns {
     struct grebe_picker base;
     const struct grebe_mem *mem;
-    const struct grebe__stride_policy *policy;
+    const struct grebe__weighted_policy *policy;
     bool hears_calls; /* the load reports of calls go to `weight` */
     struct grebe__stride stride;
     double *weights; /* one for each child, atomic; 0: not known */
     uint32_t n;
-    struct grebe__stride_child children[];
+    struct grebe__weighted_turn children[];
 };
 
 /* Room for `n` > 0 children; all of them have to be added before it is used or given up.
  * NULL when out of memory. */
-struct grebe__stride_picker *grebe__stride_picker_new(
-    struct grebe_client_conn *cc, const struct grebe__stride_policy *policy,
+struct grebe__weighted_turns *grebe__weighted_turns_new(
+    struct grebe_client_conn *cc, const struct grebe__weighted_policy *policy,
     bool hears_calls, uint32_t n);
 
 /* Takes references. */
-void grebe__stride_picker_add(struct grebe__stride_picker *picker,
-                              struct grebe_picker *child,
-                              struct grebe__wrr_weight *weight);
+void grebe__weighted_turns_add(struct grebe__weighted_turns *picker,
+                               struct grebe_picker *child,
+                               struct grebe__wrr_weight *weight);
 
-void grebe__stride_picker_weigh(struct grebe__stride_picker *picker, uint32_t i,
-                                double weight);
+void grebe__weighted_turns_weigh(struct grebe__weighted_turns *picker, uint32_t i,
+                                 double weight);
 /* From here on the weights count.  False: fewer than two are known, turns are plain. */
-bool grebe__stride_picker_settle(struct grebe__stride_picker *picker);
+bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker);
 
 #endif
