@@ -5,23 +5,31 @@
 #include <grebe/load_report.h>
 
 #include "base/assert.h"
+#include "base/smooth.h"
 
 static struct grebe__weighted_turns *of(struct grebe_picker *base)
 {
     return grebe_container_of(base, struct grebe__weighted_turns, base);
 }
 
-/* ---- Saying why -------------------------------------------------------------------------- */
+/* ---- Turns -------------------------------------------------------------------------- */
 
-/* The next turn, and how many were passed over on the way to it. */
+static uint32_t next_turn(struct grebe__weighted_turns *picker)
+{
+    if (picker->order != NULL)
+        return picker->order[grebe__rotation_next(&picker->rotation)];
+    return grebe__stride_next(&picker->stride);
+}
+
+/* The same, and how many were passed over on the way to it. */
 static uint32_t counted_turn(struct grebe__weighted_turns *picker, uint32_t *n_passed)
 {
     struct grebe__stride *stride = &picker->stride;
-    uint32_t index = 0;
+    uint32_t index;
 
     *n_passed = 0;
-    if (stride->n == 1)
-        return 0;
+    if (stride->n == 1 || picker->order != NULL)
+        return next_turn(picker);
     while (!grebe__stride_try(
         stride, __atomic_add_fetch(&stride->at, 1, __ATOMIC_RELAXED), &index))
         ++*n_passed;
@@ -57,7 +65,9 @@ static uint32_t explained_turn(struct grebe__weighted_turns *picker,
     grebe_explain_begin(args->explanation, picker->policy->name, picker->policy->rule);
     for (uint32_t i = 0; i < picker->n; i++)
         tell_candidate(picker, (next + i) % picker->n, i == 0, args);
-    grebe_explain_note(args->explanation, "%u passed over for their weights", n_passed);
+    if (picker->order == NULL)
+        grebe_explain_note(args->explanation, "%u passed over for their weights",
+                           n_passed);
     grebe_explain_end(args->explanation);
     return next;
 }
@@ -86,7 +96,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
         unexplained.explanation = NULL;
         grebe_picker_pick(child->picker, &unexplained, out);
     } else {
-        child = &picker->children[grebe__stride_next(&picker->stride)];
+        child = &picker->children[next_turn(picker)];
         grebe_picker_pick(child->picker, args, out);
     }
     if (picker->hears_calls && child->weight != NULL &&
@@ -104,6 +114,7 @@ static void destroy(struct grebe_picker *base)
         grebe_picker_unref(picker->children[i].picker);
         grebe__wrr_weight_unref(picker->children[i].weight);
     }
+    grebe_mem_free(picker->mem, picker->order);
     grebe_mem_free(picker->mem, picker);
 }
 
@@ -157,4 +168,29 @@ void grebe__weighted_turns_weigh(struct grebe__weighted_turns *picker, uint32_t 
 bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker)
 {
     return grebe__stride_set(&picker->stride, picker->weights);
+}
+
+bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
+                                  struct grebe_client_conn *cc)
+{
+    uint32_t n = picker->n, period;
+    int64_t *credits =
+        grebe_mem_alloc(picker->mem, n * (sizeof(int64_t) + sizeof(uint32_t)));
+    uint32_t *weights;
+
+    if (credits == NULL)
+        return false;
+    weights = (uint32_t *)&credits[n];
+    for (uint32_t i = 0; i < n; i++)
+        weights[i] = (uint32_t)picker->weights[i];
+    period = grebe__smooth_period(weights, n);
+    if (period > 0)
+        picker->order = grebe_mem_alloc(picker->mem, period * sizeof(uint16_t));
+    if (picker->order != NULL) {
+        grebe__smooth_fill(weights, n, credits, picker->order, period);
+        grebe__rotation_init(&picker->rotation, period,
+                             grebe_client_conn_random_below(cc, period));
+    }
+    grebe_mem_free(picker->mem, credits);
+    return picker->order != NULL;
 }

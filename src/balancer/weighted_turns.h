@@ -3,7 +3,8 @@
  *
  * Which child is next is base/stride.h's business.  The owner may change weights while the
  * picker is in use: they are numbers that are read and written whole, so that nothing need
- * be published for it, nothing allocated, and nobody waits.
+ * be published for it, nothing allocated, and nobody waits.  Weights that do not change may
+ * be taken from a table instead, base/smooth.h.
  *
  * Made by the loop: new, add for each child, weigh each, settle, publish.  Later: weigh and
  * settle again, by an owner that kept a reference.
@@ -14,6 +15,7 @@
 #include <grebe/balancer.h>
 
 #include "balancer/wrr_weight.h"
+#include "base/rotation.h"
 #include "base/stride.h"
 
 /* Static storage: what people are told of a pick. */
@@ -34,6 +36,8 @@ struct grebe__weighted_turns {
     const struct grebe__weighted_policy *policy;
     bool hears_calls; /* the load reports of calls go to `weight` */
     struct grebe__stride stride;
+    uint16_t *order; /* owned: whose turn it is, by `rotation`; NULL: stride decides */
+    struct grebe__rotation rotation;
     double *weights; /* one for each child, atomic; 0: not known */
     uint32_t n;
     struct grebe__weighted_turn children[];
@@ -54,5 +58,10 @@ void grebe__weighted_turns_weigh(struct grebe__weighted_turns *picker, uint32_t 
                                  double weight);
 /* From here on the weights count.  False: fewer than two are known, turns are plain. */
 bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker);
+/* The same for ever, before it is published, exactly and evenly.  Weights are whole numbers
+ * then, of 32 bits, and known.  False: it would be too much, or there is no memory; settle
+ * instead. */
+bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
+                                  struct grebe_client_conn *cc);
 
 #endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* static_weighted_round_robin -- each READY endpoint takes calls in turn, as often as it
+ * weighs.
+ *
+ * Weights are the resolver's: those of a file, of SRV records, of a program's own.  There
+ * are two orders of turns.  "stride" is that of weighted_round_robin, for any number of
+ * endpoints and any weights, but for its limits.  "smooth" is exact and as even as can be,
+ * and takes a table to be O(1); where that were too much, turns are strides as well.
+ *
+ * A new list of endpoints, or another of them READY, makes a new picker, which begins
+ * anywhere: nothing is kept of where the last one was.
+ */
+#include "balancer/static_weighted_round_robin.h"
+
+#include <string.h>
+
+#include "balancer/petiole.h"
+#include "balancer/weighted_turns.h"
+#include "base/diag.h"
+#include "base/endpoint.h"
+
+struct config {
+    bool is_smooth;
+};
+
+struct static_wrr {
+    struct grebe__petiole petiole;
+    bool is_smooth;
+};
+
+static struct static_wrr *of(struct grebe__petiole *petiole)
+{
+    return grebe_container_of(petiole, struct static_wrr, petiole);
+}
+
+/* ---- Picker ------------------------------------------------------------------------------ */
+
+static const struct grebe__weighted_policy told = {
+    .name = "static_weighted_round_robin",
+    .rule = "in turn, as often as it weighs",
+    .unknown = NULL, /* all weights are known */
+};
+
+static struct grebe__weighted_turns *turns_of(struct grebe_client_conn *cc,
+                                              const struct grebe_sharding_child *children,
+                                              size_t n)
+{
+    struct grebe__weighted_turns *picker;
+    uint32_t n_ready = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_ready += children[i].state == GREBE_READY;
+    picker = grebe__weighted_turns_new(cc, &told, false, n_ready);
+    if (picker == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (children[i].state != GREBE_READY)
+            continue;
+        grebe__weighted_turns_weigh(picker, picker->n,
+                                    grebe__endpoint_weight(children[i].endpoint));
+        grebe__weighted_turns_add(picker, children[i].picker, NULL);
+    }
+    return picker;
+}
+
+static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
+                                       enum grebe_connectivity state,
+                                       const struct grebe_sharding_child *children,
+                                       size_t n)
+{
+    struct grebe__weighted_turns *picker;
+
+    if (state != GREBE_READY)
+        return grebe__petiole_turns(petiole, state, children, n);
+    picker = turns_of(petiole->cc, children, n);
+    if (picker == NULL)
+        return NULL;
+    if (!of(petiole)->is_smooth || !grebe__weighted_turns_smooth(picker, petiole->cc))
+        grebe__weighted_turns_settle(picker);
+    return &picker->base;
+}
+
+static const struct grebe__petiole_ops petiole_ops = {
+    .policy = "static_weighted_round_robin",
+    .new_picker = new_picker,
+};
+
+/* ---- Balancer ---------------------------------------------------------------------------- */
+
+static int static_update(struct grebe_balancer *base,
+                         const struct grebe_balancer_update *update)
+{
+    struct static_wrr *wrr = of(grebe__petiole_of(base));
+    const struct config *config = update->config;
+    int result = grebe__petiole_update(&wrr->petiole, update, NULL);
+
+    if (result != GREBE_ERR_NOMEM) /* else all stays as it was */
+        wrr->is_smooth = config != NULL && config->is_smooth;
+    return result;
+}
+
+static void static_destroy(struct grebe_balancer *base)
+{
+    struct static_wrr *wrr = of(grebe__petiole_of(base));
+
+    grebe__petiole_fini(&wrr->petiole);
+    grebe_mem_free(wrr->petiole.mem, wrr);
+}
+
+static const struct grebe_balancer_ops static_ops = {
+    .update = static_update,
+    .resolver_error = grebe__petiole_resolver_error,
+    .exit_idle = grebe__petiole_exit_idle,
+    .settled = grebe__petiole_settled,
+    .destroy = static_destroy,
+};
+
+static int static_build(struct grebe_client_conn *cc,
+                        const struct grebe_build_options *options,
+                        struct grebe_balancer **out)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(cc);
+    struct static_wrr *wrr = grebe_mem_zalloc(mem, sizeof *wrr);
+    int result;
+
+    (void)options;
+    if (wrr == NULL)
+        return GREBE_ERR_NOMEM;
+    result = grebe__petiole_init(&wrr->petiole, cc, &static_ops, &petiole_ops);
+    if (result != GREBE_OK) {
+        grebe_mem_free(mem, wrr);
+        return result;
+    }
+    *out = &wrr->petiole.base;
+    return GREBE_OK;
+}
+
+/* ---- Configuration ----------------------------------------------------------------------- */
+
+static int read_mode(const struct grebe_json *json, struct grebe_diag *diag,
+                     bool *is_smooth)
+{
+    const char *mode = "stride";
+
+    if (grebe_json_type(json) != GREBE_JSON_NULL &&
+        grebe_json_get_string(json, "mode", &mode, diag) != GREBE_OK)
+        return GREBE_ERR_CONFIG;
+    *is_smooth = strcmp(mode, "smooth") == 0;
+    if (*is_smooth || strcmp(mode, "stride") == 0)
+        return GREBE_OK;
+    grebe__diag_quote(diag, mode, strlen(mode),
+                      "mode: neither \"stride\" nor \"smooth\"");
+    return GREBE_ERR_CONFIG;
+}
+
+static int parse_config(const struct grebe_json *json, struct grebe_diag *diag,
+                        void **out)
+{
+    struct config *config;
+    bool is_smooth;
+    int result = read_mode(json, diag, &is_smooth);
+
+    if (result != GREBE_OK)
+        return result;
+    config = grebe_mem_alloc(NULL, sizeof *config);
+    if (config == NULL)
+        return GREBE_ERR_NOMEM;
+    config->is_smooth = is_smooth;
+    *out = config;
+    return GREBE_OK;
+}
+
+static void free_config(void *config)
+{
+    grebe_mem_free(NULL, config);
+}
+
+const struct grebe_balancer_builder grebe__static_weighted_round_robin = {
+    .api = GREBE_BALANCER_API,
+    .name = "static_weighted_round_robin",
+    .parse_config = parse_config,
+    .free_config = free_config,
+    .build = static_build,
+};
