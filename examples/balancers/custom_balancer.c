@@ -17,20 +17,22 @@ struct custom {
     struct grebe_balancer base; /* first: the library knows us by it */
     struct grebe_client_conn *cc;
     struct grebe_subconn *subconn; /* NULL before the first address */
+    struct grebe_picker
+        *picker; /* of that subconn, a reference: made when there is memory,
+                                    * to be published when it is READY */
 };
 
 /* Tell the channel our state, and give it the picker that goes with it. */
 static void publish(struct custom *custom, enum grebe_connectivity state,
                     const struct grebe_status *error)
 {
-    const struct grebe_mem *mem = grebe_client_conn_mem(custom->cc);
-    struct grebe_picker *picker = NULL;
+    struct grebe_picker *picker;
 
     if (state == GREBE_READY)
-        picker = grebe_picker_fixed(mem, custom->subconn);
+        picker = grebe_picker_ref(custom->picker);
     else if (state == GREBE_TRANSIENT_FAILURE)
-        picker = grebe_picker_failing(mem, error);
-    if (picker == NULL) /* IDLE, CONNECTING, or no memory: calls wait */
+        picker = grebe_picker_failing(grebe_client_conn_mem(custom->cc), error);
+    else /* IDLE, CONNECTING: calls wait */
         picker = grebe_picker_queueing();
     grebe_client_conn_update_state(custom->cc, state, picker);
 }
@@ -55,14 +57,21 @@ static void resolver_error(struct grebe_balancer *base, const struct grebe_statu
         publish(custom, GREBE_TRANSIENT_FAILURE, status);
 }
 
+static void drop_subconn(struct custom *custom)
+{
+    if (custom->subconn != NULL)
+        grebe_subconn_shutdown(custom->subconn);
+    grebe_picker_unref(custom->picker);
+    custom->subconn = NULL;
+    custom->picker = NULL;
+}
+
 static int give_up(struct custom *custom)
 {
     struct grebe_status none =
         grebe_status_of(GREBE_STATUS_UNAVAILABLE, "the name has no address");
 
-    if (custom->subconn != NULL)
-        grebe_subconn_shutdown(custom->subconn);
-    custom->subconn = NULL;
+    drop_subconn(custom);
     publish(custom, GREBE_TRANSIENT_FAILURE, &none);
     return GREBE_ERR_BAD_RESOLVER_STATE; /* please ask again, with backoff */
 }
@@ -79,9 +88,16 @@ static int connect_to(struct custom *custom, struct grebe_address **addresses, s
     options.on_state = on_state;
     options.arg = custom;
     result = grebe_client_conn_new_subconn(custom->cc, &options, &custom->subconn);
-    if (result == GREBE_OK)
-        grebe_subconn_connect(custom->subconn);
-    return result;
+    if (result != GREBE_OK)
+        return result;
+    custom->picker =
+        grebe_picker_fixed(grebe_client_conn_mem(custom->cc), custom->subconn);
+    if (custom->picker == NULL) {
+        drop_subconn(custom);
+        return GREBE_ERR_NOMEM; /* the resolver will ask again */
+    }
+    grebe_subconn_connect(custom->subconn);
+    return GREBE_OK;
 }
 
 static int update(struct grebe_balancer *base, const struct grebe_balancer_update *update)
@@ -109,7 +125,8 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
 
 static void destroy(struct grebe_balancer *base)
 {
-    free(base); /* the library shuts the subconn down */
+    drop_subconn((struct custom *)base);
+    free(base);
 }
 
 static const struct grebe_balancer_ops ops = {
