@@ -67,7 +67,7 @@ func compareAll(t *testing.T, p policy, judge func(*script)) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		if err := made.compare(p.isSame); err != nil {
+		if err := made.compare(p); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		if judge != nil {

@@ -25,6 +25,7 @@ type policy struct {
 	losesNone  bool // connections that are READY stay so
 	dropsNone  bool // endpoints stay listed
 	isSame     func(step) error
+	forgive    func(theirs, ours *seen) // makes the same what may be different; or nil
 }
 
 // weighted is something that may happen, and how often.
