@@ -22,7 +22,7 @@ static const struct kit_rule {
     uint32_t watches;
 } rules[] = {
     /* What it publishes. */
-    {"publishes", "after the first update a state and a picker are published",
+    {"publishes", "a state and a picker are published before connections are there",
      kit__publishes, 0},
     {"empty_update",
      "an update without endpoints is refused, or fails calls; it is not met with silence",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/picker.h"
 
 /* ---- Facts ---------------------------------------------------------------------------- */
 
@@ -73,9 +74,6 @@ static void note(struct kit_stage *stage, const struct lab_event *event)
         break;
     case LAB_STATE:
         stage->n_states++;
-        if (event->state.state == GREBE_READY && event->state.is_answer_known &&
-            event->state.answer != GREBE_PICK_COMPLETE)
-            stage->n_hollow++;
         break;
     case LAB_PICK:
         note_pick(stage, event);
@@ -175,6 +173,17 @@ static bool may_say(struct kit_stage *stage, const char *line)
     return true;
 }
 
+/* In between the policy may be on its way to another state. */
+static void note_state(struct kit *kit)
+{
+    const struct lab *lab = kit_lab(kit);
+    enum grebe_pick_kind answer;
+
+    if (lab->picker != NULL && lab->state == GREBE_READY &&
+        grebe__picker_is_constant(lab->picker, &answer) && answer != GREBE_PICK_COMPLETE)
+        kit->stage.n_hollow++;
+}
+
 void kit_say(struct kit *kit, const char *format, ...)
 {
     struct kit_stage *stage = &kit->stage;
@@ -200,6 +209,7 @@ void kit_say(struct kit *kit, const char *format, ...)
         kit->is_short_of_memory = true;
     else if (error != GREBE_OK)
         kit_expect(kit, false, "a script that the lab takes", "%s", diag.text);
+    note_state(kit);
 }
 
 /* ---- The resolver ----------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ void kit__publishes(struct kit *kit)
     kit_open(kit, false, KIT_ALL);
     kit_update(kit, "ABC");
     kit_say(kit, "{\"do\": \"exit_idle\"}");
+    kit_drive(kit, KIT_CONNECTING);
     kit_expect(kit, kit->stage.n_states > 0,
                "a state and a picker, before any connection is there",
                "nothing was published: calls wait, and nobody knows for what");
@@ -125,7 +126,7 @@ void kit__ready_picker(struct kit *kit)
     kit_open(kit, false, KIT_ALL);
     kit_tour(kit);
     kit_expect(kit, kit->stage.n_hollow == 0, "READY with a picker that can choose",
-               "READY was published with a picker that sends no call anywhere");
+               "READY, and a picker that sends no call anywhere");
 }
 
 /* gRFC A54: an answer of the control plane must not look like one of the application. */

@@ -17,6 +17,7 @@ from harness import Case, IS_SANITIZED, main, run  # noqa: E402
 PLUGINS = pathlib.Path(os.environ["GREBE_BINARY_DIR"], "tests")
 MISTAKEN = PLUGINS / "conformance/mistaken.so"
 BUILTINS = os.environ["GREBE_BUILTIN_BALANCERS"]
+EXAMPLES = [os.environ["GREBE_LAB_POLICIES"], "--conformance", "-o", "json"]
 
 # What the lab itself watches makes `grebe lab` fail when it is given the script.
 SEEN_BY_THE_LAB = {
@@ -91,6 +92,14 @@ class Conformance(Case):
         done, report = kit("sticky", plugin=PLUGINS / "plugin/sticky.so",
                            config={"header": "kit"})
         self.assertEqual((done.returncode, verdicts(report, "broken")), (0, []))
+
+    def test_examples_keep_every_rule(self):
+        for name in ("custom_balancer", "least_request_picker", "load_aware_picker",
+                     "reported_load_picker", "round_robin_picker", "weighted_round_robin_picker"):
+            done = subprocess.run([*EXAMPLES, name], capture_output=True, timeout=300)
+            # What it has measured it keeps for the whole process, and for the next channel.
+            allowed = ["deterministic"] if name == "load_aware_picker" else []
+            self.assertEqual(verdicts(json.loads(done.stdout), "broken"), allowed, name)
 
     def test_every_builtin_keeps_every_rule(self):
         names = subprocess.run([BUILTINS], capture_output=True, check=True).stdout.split()

@@ -39,6 +39,7 @@ struct policy {
     struct grebe_timer *timer;
     char why[128], resolver_why[128]; /* the last errors */
     bool has_failed;                  /* since it was READY last */
+    bool was_ready;
     uint32_t n_done;
 };
 
@@ -234,8 +235,11 @@ static void publish_ready(struct policy *policy)
     if (picker == NULL)
         return; /* what we have serves on */
     policy->has_failed = false;
-    if (makes(policy->mistake, "ready_picker"))
-        grebe_client_conn_update_state(policy->cc, GREBE_READY, NULL);
+    if (makes(policy->mistake, "ready_picker") && !policy->was_ready) {
+        policy->was_ready = true; /* and the picker comes with the next change */
+        grebe_picker_unref(picker);
+        picker = NULL;
+    }
     grebe_client_conn_update_state(
         policy->cc, makes(policy->mistake, "ready") ? GREBE_CONNECTING : GREBE_READY,
         picker);
