@@ -69,6 +69,10 @@ GREBE_API void grebe_explain_note(struct grebe_explanation *explanation,
                                   const char *format, ...) GREBE_PRINTF(2, 3);
 GREBE_API void grebe_explain_end(struct grebe_explanation *explanation);
 
+/* For a parent that gave a pick back and asks its child again: what was said since its own
+ * begin(), by itself and by its children, was not said. */
+GREBE_API void grebe_explain_take_back(struct grebe_explanation *explanation);
+
 /* The one subconn that `picker` always chooses, if it was made by grebe_picker_fixed(),
  * as those of pick_first are; else NULL.  For parents that name their children's. */
 GREBE_API struct grebe_subconn *grebe_picker_subconn(const struct grebe_picker *picker);

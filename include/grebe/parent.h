@@ -43,6 +43,10 @@ struct grebe_client_conn_ops {
 struct grebe_subconn_tag;
 
 struct grebe_subconn_tag_ops {
+    /* What the child is about to hear of its subconn, but for SHUTDOWN, and of its health if
+     * it listens, an ejection included.  The loop's thread.  May be NULL. */
+    void (*on_state)(struct grebe_subconn_tag *tag, enum grebe_connectivity state);
+    void (*on_health)(struct grebe_subconn_tag *tag, enum grebe_connectivity health);
     /* The subconn was given up and is SHUTDOWN.  The loop's thread; also after the parent
      * is gone.  May be NULL. */
     void (*shut_down)(struct grebe_subconn_tag *tag);

@@ -730,6 +730,8 @@ void grebe__subconn_deliver(struct grebe_subconn *subconn, enum grebe_connectivi
     subconn->is_on_offer = state == GREBE_READY;
     subconn->lacks_load_reports = false;
     grebe__subconn_close_producers(subconn);
+    if (state != GREBE_SHUTDOWN)
+        grebe__subconn_tell_tags(subconn, state);
     tell(subconn, state, error);
     if (state == GREBE_SHUTDOWN) {
         grebe__list_remove(&subconn->owner_link);

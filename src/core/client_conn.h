@@ -176,6 +176,8 @@ void grebe__subconn_close_producers(struct grebe_subconn *subconn);
 /* ejection.c, for the subconn itself: it has one, forgets who listens, is gone. */
 void grebe__subconn_init_ejection(struct grebe_subconn *subconn);
 void grebe__subconn_forget_listener(struct grebe_subconn *subconn);
+void grebe__subconn_tell_tags(struct grebe_subconn *subconn,
+                              enum grebe_connectivity state);
 void grebe__subconn_shut_down_tags(struct grebe_subconn *subconn);
 void grebe__subconn_release_tags(struct grebe_subconn *subconn);
 /* Why a parent took it out of service, or NULL. */

@@ -34,6 +34,14 @@ struct grebe_subconn_tag *grebe_subconn_tag_of(const struct grebe_subconn *subco
     return tag;
 }
 
+void grebe__subconn_tell_tags(struct grebe_subconn *subconn,
+                              enum grebe_connectivity state)
+{
+    for (struct grebe_subconn_tag *tag = subconn->tags; tag != NULL; tag = tag->next)
+        if (tag->ops->on_state != NULL)
+            tag->ops->on_state(tag, state);
+}
+
 void grebe__subconn_shut_down_tags(struct grebe_subconn *subconn)
 {
     for (struct grebe_subconn_tag *tag = subconn->tags; tag != NULL; tag = tag->next)
@@ -75,15 +83,23 @@ static void keep(struct grebe_subconn *subconn, enum grebe_connectivity health,
 }
 
 static void tell(struct grebe_subconn *subconn, enum grebe_connectivity health,
-                 const char *error)
+                 const struct grebe_status *error)
+{
+    for (struct grebe_subconn_tag *tag = subconn->tags; tag != NULL; tag = tag->next)
+        if (tag->ops->on_health != NULL)
+            tag->ops->on_health(tag, health);
+    subconn->is_telling_health = true;
+    subconn->on_health(subconn->health_arg, subconn, health, error);
+    subconn->is_telling_health = false;
+}
+
+static void tell_text(struct grebe_subconn *subconn, enum grebe_connectivity health,
+                      const char *error)
 {
     const struct grebe_status status =
         grebe_status_of(GREBE_STATUS_UNAVAILABLE, error == NULL ? "unhealthy" : error);
 
-    subconn->is_telling_health = true;
-    subconn->on_health(subconn->health_arg, subconn, health,
-                       health == GREBE_TRANSIENT_FAILURE ? &status : NULL);
-    subconn->is_telling_health = false;
+    tell(subconn, health, health == GREBE_TRANSIENT_FAILURE ? &status : NULL);
 }
 
 static void run_ejection(struct grebe__effect *effect)
@@ -98,9 +114,9 @@ static void run_ejection(struct grebe__effect *effect)
         return;
     subconn->hears_ejection = is_ejected;
     if (is_ejected)
-        tell(subconn, GREBE_TRANSIENT_FAILURE, grebe__subconn_ejection(subconn));
+        tell_text(subconn, GREBE_TRANSIENT_FAILURE, grebe__subconn_ejection(subconn));
     else
-        tell(subconn, subconn->health, subconn->health_error);
+        tell_text(subconn, subconn->health, subconn->health_error);
 }
 
 void grebe__subconn_init_ejection(struct grebe_subconn *subconn)
@@ -121,9 +137,7 @@ void grebe__subconn_deliver_health(struct grebe_subconn *subconn,
     if (subconn->n_ejections > 0)
         return;
     subconn->hears_ejection = false; /* if that was to end in this turn, it has */
-    subconn->is_telling_health = true;
-    subconn->on_health(subconn->health_arg, subconn, state, error);
-    subconn->is_telling_health = false;
+    tell(subconn, state, error);
 }
 
 void grebe__subconn_forget_listener(struct grebe_subconn *subconn)

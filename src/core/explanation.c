@@ -38,6 +38,13 @@ struct candidate {
     const struct grebe_subconn *subconn; /* to compare with, while the pick lasts */
 };
 
+/* A policy that speaks. */
+struct open {
+    size_t policy;
+    bool is_another; /* there was no room: it is its parent, or who came last */
+    size_t n_candidates, n_candidates_omitted, n_notes; /* when it began */
+};
+
 struct grebe_explanation {
     const struct grebe_mem *mem;
     uint64_t started_ns;
@@ -54,7 +61,7 @@ struct grebe_explanation {
     /* Of the last pick. */
     struct grebe_explained_policy policies[MAX_POLICIES];
     size_t n_policies;
-    size_t open[MAX_POLICIES]; /* those between begin and end, outermost first */
+    struct open open[MAX_POLICIES]; /* those between begin and end, outermost first */
     unsigned depth; /* how many begins lack their end, those without room too */
     struct candidate candidates[MAX_CANDIDATES];
     size_t n_candidates, n_candidates_omitted;
@@ -127,21 +134,26 @@ static size_t speaker(const struct grebe_explanation *explanation)
 
     if (depth > MAX_POLICIES)
         depth = MAX_POLICIES;
-    return depth == 0 ? 0 : explanation->open[depth - 1];
+    return depth == 0 ? 0 : explanation->open[depth - 1].policy;
 }
 
 void grebe_explain_begin(struct grebe_explanation *explanation, const char *policy,
                          const char *rule)
 {
-    size_t parent = speaker(explanation);
+    bool has_room = explanation->n_policies < MAX_POLICIES;
+    struct open open = {
+        .policy = has_room ? explanation->n_policies : speaker(explanation),
+        .is_another = !has_room,
+        .n_candidates = explanation->n_candidates,
+        .n_candidates_omitted = explanation->n_candidates_omitted,
+        .n_notes = explanation->n_notes,
+    };
     unsigned depth = explanation->depth++;
 
-    if (explanation->n_policies == MAX_POLICIES) {
-        if (depth < MAX_POLICIES)
-            explanation->open[depth] = parent; /* which is taken to say all it says */
-        return;
-    }
-    explanation->open[depth] = explanation->n_policies;
+    if (depth < MAX_POLICIES)
+        explanation->open[depth] = open;
+    if (!has_room)
+        return; /* its parent is taken to say all it says */
     explanation->policies[explanation->n_policies++] = (struct grebe_explained_policy){
         .policy = policy,
         .rule = rule,
@@ -154,6 +166,23 @@ void grebe_explain_end(struct grebe_explanation *explanation)
 {
     if (explanation->depth > 0)
         explanation->depth--;
+}
+
+void grebe_explain_take_back(struct grebe_explanation *explanation)
+{
+    const struct open *open;
+
+    if (explanation->depth == 0 || explanation->depth > MAX_POLICIES)
+        return;
+    open = &explanation->open[explanation->depth - 1];
+    if (open->is_another)
+        return;
+    while (explanation->n_candidates > open->n_candidates)
+        grebe_address_unref(explanation->candidates[--explanation->n_candidates].address);
+    explanation->n_candidates_omitted = open->n_candidates_omitted;
+    explanation->n_policies = open->policy + 1;
+    explanation->policies[open->policy].notes = "";
+    explanation->n_notes = open->n_notes;
 }
 
 void grebe_explain_candidate(struct grebe_explanation *explanation,

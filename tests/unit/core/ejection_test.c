@@ -50,6 +50,20 @@ static const char *heard(void)
     return text;
 }
 
+static bool tags_speak; /* of states and health */
+
+static void on_tag_state(struct grebe_subconn_tag *base, enum grebe_connectivity state)
+{
+    if (tags_speak)
+        note("%c state %s", ((struct tag *)base)->name, grebe_connectivity_name(state));
+}
+
+static void on_tag_health(struct grebe_subconn_tag *base, enum grebe_connectivity health)
+{
+    if (tags_speak)
+        note("%c health %s", ((struct tag *)base)->name, grebe_connectivity_name(health));
+}
+
 static void on_shut_down(struct grebe_subconn_tag *base)
 {
     note("%c shut down", ((struct tag *)base)->name);
@@ -61,8 +75,12 @@ static void release(struct grebe_subconn_tag *base)
     grebe_mem_free(NULL, base);
 }
 
-static const struct grebe_subconn_tag_ops tag_ops = {.shut_down = on_shut_down,
-                                                     .release = release};
+static const struct grebe_subconn_tag_ops tag_ops = {
+    .on_state = on_tag_state,
+    .on_health = on_tag_health,
+    .shut_down = on_shut_down,
+    .release = release,
+};
 
 static int new_subconn_between(void *arg, const struct grebe_subconn_options *options,
                                struct grebe_subconn **out)
@@ -225,6 +243,31 @@ TEST(tags_hear_of_the_end_when_the_child_was_closed)
     start(&b);
     lb_bench_fini(&b);
     assert_string_equal(heard(), "I shut down, O shut down, I released, O released");
+}
+
+/* Before the child does, and what it hears, not what there is. */
+TEST(tags_hear_what_the_child_is_about_to_hear)
+{
+    struct lb_bench b;
+
+    start(&b);
+    tags_speak = true;
+    lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
+    assert_string_equal(heard(),
+                        "I state CONNECTING, O state CONNECTING, raw CONNECTING");
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    watch(&b, health);
+    heard();
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(heard(), "I health READY, O health READY, health READY");
+    eject(&b, &world.inner, "out");
+    assert_string_equal(heard(),
+                        "I health TRANSIENT_FAILURE, O health TRANSIENT_FAILURE, "
+                        "health TRANSIENT_FAILURE: out");
+    lb_bench_health(&b, "a", GREBE_CONNECTING, NULL);
+    assert_string_equal(heard(), "");
+    tags_speak = false;
+    lb_bench_fini(&b);
 }
 
 /* ---- Ejection ------------------------------------------------------------------------------ */
@@ -410,6 +453,7 @@ int main(void)
         cmocka_unit_test(each_parent_finds_what_it_attached_and_nobody_elses),
         cmocka_unit_test(tags_hear_of_the_end_and_are_released_with_the_last_reference),
         cmocka_unit_test(tags_hear_of_the_end_when_the_child_was_closed),
+        cmocka_unit_test(tags_hear_what_the_child_is_about_to_hear),
         cmocka_unit_test(
             listener_of_an_ejected_subconn_hears_failure_once_and_later_what_it_missed),
         cmocka_unit_test(listener_that_comes_back_hears_the_error_there_was_meanwhile),

@@ -329,6 +329,51 @@ TEST(policies_without_room_speak_as_their_parents)
     grebe_address_unref(subconn.address);
 }
 
+/* As a parent does that asks its child again and again: nothing of it takes up room. */
+TEST(what_is_taken_back_was_not_said)
+{
+    struct grebe_explanation *explanation = grebe__explanation_new(NULL, 0);
+
+    grebe__explanation_pick_begins(explanation);
+    grebe_explain_take_back(explanation); /* nobody has said anything */
+    grebe_explain_begin(explanation, "outer", "");
+    grebe_explain_note(explanation, "kept");
+    grebe_explain_begin(explanation, "parent", "");
+    grebe_explain_note(explanation, "forgotten");
+    for (int i = 0; i < 50; i++) {
+        grebe_explain_take_back(explanation);
+        grebe_explain_begin(explanation, "child", "");
+        grebe_explain_note(explanation, "%0200d", i);
+        grebe_explain_end(explanation);
+    }
+    grebe_explain_note(explanation, "told");
+    grebe_explain_end(explanation);
+    grebe_explain_end(explanation);
+    assert_int_equal(grebe_explanation_n_policies(explanation), 3);
+    assert_string_equal(grebe_explanation_policy(explanation, 0)->notes, "kept");
+    assert_string_equal(grebe_explanation_policy(explanation, 1)->notes, "told");
+    assert_string_equal(grebe_explanation_policy(explanation, 2)->notes + 198, "49");
+    grebe__explanation_free(explanation);
+}
+
+/* Who had no room of its own speaks as another, whose words are not its to take back. */
+TEST(who_speaks_as_another_takes_nothing_back)
+{
+    struct grebe_explanation *explanation = grebe__explanation_new(NULL, 0);
+
+    grebe__explanation_pick_begins(explanation);
+    for (int i = 0; i < 16; i++)
+        grebe_explain_begin(explanation, "policy", "");
+    grebe_explain_note(explanation, "said");
+    for (int i = 0; i < 3; i++) {
+        grebe_explain_begin(explanation, "another", "");
+        grebe_explain_take_back(explanation);
+    }
+    assert_int_equal(grebe_explanation_n_policies(explanation), 16);
+    assert_string_equal(grebe_explanation_policy(explanation, 15)->notes, "said");
+    grebe__explanation_free(explanation);
+}
+
 TEST(last_picks_are_kept_of_a_call_that_is_asked_about_often)
 {
     struct channel_bench b;
@@ -396,6 +441,8 @@ int main(void)
         cmocka_unit_test(policies_within_policies_speak_for_themselves),
         cmocka_unit_test(more_than_there_is_room_for_is_counted),
         cmocka_unit_test(policies_without_room_speak_as_their_parents),
+        cmocka_unit_test(what_is_taken_back_was_not_said),
+        cmocka_unit_test(who_speaks_as_another_takes_nothing_back),
         cmocka_unit_test(last_picks_are_kept_of_a_call_that_is_asked_about_often),
         cmocka_unit_test(survives_each_allocation_failing),
     };
