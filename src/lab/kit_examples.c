@@ -25,6 +25,9 @@ static const struct {
      "{\"targets\": {\"kit\": {\"weight\": 2, \"childPolicy\": [{\"round_robin\": {}}]}}}"},
     {"priority", "{\"priorities\": [\"kit\"], \"children\": {\"kit\": {\"config\": "
                  "[{\"round_robin\": {}}]}}}"},
+    {"slow_start",
+     "{\"slowStartWindow\": \"60s\", \"aggression\": 2, \"minWeightPercent\": 10, "
+     "\"childPolicy\": [{\"round_robin\": {}}]}"},
     {"outlier_detection",
      "{\"interval\": \"10s\", \"baseEjectionTime\": \"30s\", \"maxEjectionTime\": "
      "\"300s\", \"maxEjectionPercent\": 50, \"successRateEjection\": {\"stdevFactor\": "

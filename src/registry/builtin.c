@@ -9,6 +9,7 @@
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
+#include "balancer/slow_start.h"
 #include "balancer/static_weighted_round_robin.h"
 #include "balancer/weighted_round_robin.h"
 #include "balancer/weighted_target.h"
@@ -31,6 +32,7 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__ring_hash,
     &grebe__ring_hash_experimental,
     &grebe__round_robin,
+    &grebe__slow_start,
     &grebe__weighted_target,
     &grebe__weighted_target_experimental,
     &grebe__static_weighted_round_robin,

@@ -32,6 +32,7 @@
 #include "balancer/random_subsetting.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
+#include "balancer/slow_start.h"
 #include "balancer/static_weighted_round_robin.h"
 #include "balancer/weighted_round_robin.h"
 #include "balancer/weighted_target.h"
@@ -897,6 +898,8 @@ static const struct {
      "\"west\": {\"weight\": 1, " CHILD "}}}"},
     {&grebe__weighted_round_robin, config_of_weights, NULL},
     {&grebe__static_weighted_round_robin, config_of_text, "{\"mode\": \"smooth\"}"},
+    {&grebe__slow_start, config_of_text,
+     "{\"slowStartWindow\": \"5s\", \"aggression\": 2, " CHILD "}"},
     {&grebe__outlier_detection, config_of_text,
      "{\"interval\": \"0.01s\", \"baseEjectionTime\": \"0.015s\", "
      "\"failurePercentageEjection\": {\"threshold\": 50, \"enforcementPercentage\": 80, "
