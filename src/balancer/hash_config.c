@@ -50,8 +50,8 @@ static int take_header(const char *name, struct grebe_diag *diag, char **out)
     return GREBE_ERR_CONFIG;
 }
 
-int grebe__hash_config_new(const struct grebe_json *json, struct grebe_diag *diag,
-                           struct grebe__hash_config **out)
+int grebe__hash_config_parse(const struct grebe_json *json, struct grebe_diag *diag,
+                             grebe__hash_config_fn read, void **out)
 {
     struct grebe__hash_config *config;
     const char *name = NULL;
@@ -63,6 +63,8 @@ int grebe__hash_config_new(const struct grebe_json *json, struct grebe_diag *dia
     if (config == NULL)
         return GREBE_ERR_NOMEM;
     result = take_header(name, diag, &config->header);
+    if (result == GREBE_OK && read != NULL)
+        result = read(json, diag, config);
     if (result != GREBE_OK) {
         grebe__hash_config_free(config);
         return result;
@@ -79,6 +81,25 @@ void grebe__hash_config_free(void *config)
         return;
     grebe_mem_free(NULL, mine->header);
     grebe_mem_free(NULL, mine);
+}
+
+int grebe__hash_config_bound(const struct grebe_json *json, struct grebe_diag *diag,
+                             struct grebe__hash_config *config)
+{
+    uint32_t percent = 0;
+    int result = grebe_json_get_uint32(json, "hashBalanceFactor", &percent, diag);
+
+    if (result != GREBE_OK)
+        return result;
+    if (percent > 0 && percent < 100) {
+        grebe_diag_set(diag,
+                       "hashBalanceFactor: %" PRIu32
+                       " is less than 100: not all calls would have a place",
+                       percent);
+        return GREBE_ERR_CONFIG;
+    }
+    config->balance_factor = percent;
+    return GREBE_OK;
 }
 
 int grebe__hash_config_size(const struct grebe_json *json, const char *name,

@@ -13,14 +13,23 @@
 struct grebe__hash_config {
     uint64_t min_size; /* of the table that endpoints are laid out in; 0: there is none */
     uint64_t max_size;
+    uint32_t
+        balance_factor; /* calls on one endpoint, in percent of the average; 0: any */
     char *header; /* whose values are hashed, lower case; NULL: calls bring their hash */
 };
 
-/* Reads the common members: requestHashHeader (gRFC A76).  *out is owned by the caller,
- * its sizes are 0. */
-int grebe__hash_config_new(const struct grebe_json *json, struct grebe_diag *diag,
-                           struct grebe__hash_config **out) GREBE_MUST_CHECK;
+/* For a builder's parse_config(): reads requestHashHeader (gRFC A76), and has `read` (may
+ * be NULL) do the rest. */
+typedef int (*grebe__hash_config_fn)(const struct grebe_json *json,
+                                     struct grebe_diag *diag,
+                                     struct grebe__hash_config *config);
+int grebe__hash_config_parse(const struct grebe_json *json, struct grebe_diag *diag,
+                             grebe__hash_config_fn read, void **out) GREBE_MUST_CHECK;
 void grebe__hash_config_free(void *config); /* for a builder; NULL: no-op */
+
+/* Reads hashBalanceFactor, for policies that have it. */
+int grebe__hash_config_bound(const struct grebe_json *json, struct grebe_diag *diag,
+                             struct grebe__hash_config *config) GREBE_MUST_CHECK;
 
 /* A whole number that is not negative, with the rules of grebe/json.h. */
 int grebe__hash_config_size(const struct grebe_json *json, const char *name,

@@ -17,6 +17,7 @@ struct hash_family {
     struct grebe__hash_members members;
     struct grebe__hash_table *table;        /* a reference; NULL: there are no members */
     struct grebe__hash_config table_config; /* what it was made with; without header */
+    struct grebe__hash_loads loads;
 };
 
 static struct hash_family *of(struct grebe_balancer *base)
@@ -41,7 +42,7 @@ static int make_table(struct hash_family *family,
                       const struct grebe__hash_members *members)
 {
     struct grebe__hash_table *table =
-        family->policy->new_table(mem_of(family), members, &family->config);
+        family->policy->layout->new_table(mem_of(family), members, &family->config);
 
     if (table == NULL)
         return GREBE_ERR_NOMEM;
@@ -136,14 +137,22 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
 
     if (n == 0) {
         forget_members(family);
+        grebe__hash_loads_begin(&family->loads); /* a round without anybody */
+        grebe__hash_loads_end(&family->loads);
         return grebe__petiole_turns(petiole, state, children, n);
     }
     if (family->is_listed_anew && take_members(family, children, n) != GREBE_OK)
         return NULL;
     if (state == GREBE_CONNECTING || state == GREBE_TRANSIENT_FAILURE)
         connect_one(family, children);
-    return grebe__hash_picker_new(petiole->mem, family->table, &family->members, children,
-                                  family->config.header);
+    return grebe__hash_picker_new(petiole->mem, &(struct grebe__hash_picker_options){
+                                                    .policy = family->policy,
+                                                    .table = family->table,
+                                                    .members = &family->members,
+                                                    .children = children,
+                                                    .config = &family->config,
+                                                    .loads = &family->loads,
+                                                });
 }
 
 /* ---- Balancer ------------------------------------------------------------------------------ */
@@ -191,6 +200,7 @@ static void destroy(struct grebe_balancer *base)
 
     grebe__petiole_fini(&family->petiole);
     forget_members(family);
+    grebe__hash_loads_fini(&family->loads);
     grebe_mem_free(mem, family->config.header);
     grebe_mem_free(mem, family);
 }
@@ -238,6 +248,7 @@ int grebe__hash_family_new(struct grebe_client_conn *cc,
     family->policy = policy;
     family->config =
         policy->defaults(); /* until an update is taken: the first may fail */
+    grebe__hash_loads_init(&family->loads, grebe_client_conn_mem(cc));
     family->ops = family_ops;
     family->ops.policy = policy->name;
     result = grebe__petiole_init(&family->petiole, cc, &balancer_ops, &family->ops);

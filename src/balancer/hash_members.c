@@ -33,18 +33,21 @@ int grebe__hash_members_init(struct grebe__hash_members *members,
     /* Half as many again, for the sort. */
     struct grebe__hash_member *list =
         grebe_mem_alloc(mem, (n + (n + 1) / 2) * sizeof *list);
+    uint64_t weight = 0;
 
     if (list == NULL)
         return GREBE_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         list[i] = (struct grebe__hash_member){
             .endpoint = grebe_endpoint_ref(children[i].endpoint),
             .key = key_of(children[i].endpoint),
             .weight = grebe__endpoint_weight(children[i].endpoint),
             .child = (uint32_t)i,
         };
+        weight += list[i].weight;
+    }
     grebe__sort(list, list + n, n, sizeof *list, is_after);
-    *members = (struct grebe__hash_members){.list = list, .n = (uint32_t)n};
+    *members = (struct grebe__hash_members){list, (uint32_t)n, weight};
     return GREBE_OK;
 }
 

@@ -25,6 +25,7 @@ struct grebe__hash_member {
 struct grebe__hash_members {
     struct grebe__hash_member *list; /* n of them, sorted by key */
     uint32_t n;
+    uint64_t weight; /* of all */
 };
 
 /* All zero is an empty one.  GREBE_ERR_NOMEM. */

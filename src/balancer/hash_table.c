@@ -3,11 +3,9 @@
 
 #include "base/ref.h"
 
-void grebe__hash_table_init(struct grebe__hash_table *table,
-                            const struct grebe__hash_policy *policy,
-                            const struct grebe_mem *mem)
+void grebe__hash_table_init(struct grebe__hash_table *table, const struct grebe_mem *mem)
 {
-    *table = (struct grebe__hash_table){.policy = policy, .mem = mem, .refs = 1};
+    *table = (struct grebe__hash_table){.mem = mem, .refs = 1};
 }
 
 struct grebe__hash_table *grebe__hash_table_ref(struct grebe__hash_table *table)
@@ -28,4 +26,11 @@ bool grebe__hash_is_excepted(const struct grebe__hash_filter *filter, uint32_t m
         if (filter->but[i] == member)
             return true;
     return false;
+}
+
+double grebe__hash_slot(const struct grebe__hash_table *table, uint64_t hash,
+                        const struct grebe__hash_place *place)
+{
+    (void)table, (void)hash;
+    return place->slot;
 }

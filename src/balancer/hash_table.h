@@ -19,11 +19,8 @@
 #include "balancer/hash_config.h"
 #include "balancer/hash_members.h"
 
-struct grebe__hash_policy;
-
 /* The first member of a policy's table, which is immutable and one block of memory. */
 struct grebe__hash_table {
-    const struct grebe__hash_policy *policy;
     const struct grebe_mem *mem;
     uint32_t refs;
 };
@@ -41,13 +38,11 @@ struct grebe__hash_place {
     uint32_t slot; /* of the table, where it was found; if the policy has slots */
 };
 
-struct grebe__hash_policy {
-    const char *name;       /* all static storage */
-    const char *rule;       /* how it chooses, for explanations */
+/* How endpoints are laid out, and found.  Static storage, texts included. */
+struct grebe__hash_layout {
+    const char *rule;       /* which endpoint has a call, for explanations */
     const char *score_name; /* what score() is */
 
-    /* What holds without any configuration. */
-    struct grebe__hash_config (*defaults)(void);
     /* A table for the members, at least one of them, begun with grebe__hash_table_init().
      * NULL when out of memory. */
     struct grebe__hash_table *(*new_table)(const struct grebe_mem *mem,
@@ -61,12 +56,21 @@ struct grebe__hash_policy {
                     const struct grebe__hash_place *place);
 };
 
+struct grebe__hash_policy {
+    const char *name;
+    const struct grebe__hash_layout *layout;
+    /* What holds without any configuration. */
+    struct grebe__hash_config (*defaults)(void);
+};
+
 /* The table has one reference, the caller's. */
-void grebe__hash_table_init(struct grebe__hash_table *table,
-                            const struct grebe__hash_policy *policy,
-                            const struct grebe_mem *mem);
+void grebe__hash_table_init(struct grebe__hash_table *table, const struct grebe_mem *mem);
 struct grebe__hash_table *grebe__hash_table_ref(struct grebe__hash_table *table);
 void grebe__hash_table_unref(struct grebe__hash_table *table); /* NULL: no-op */
+
+/* score() for layouts with slots: which one it is. */
+double grebe__hash_slot(const struct grebe__hash_table *table, uint64_t hash,
+                        const struct grebe__hash_place *place);
 
 bool grebe__hash_is_excepted(const struct grebe__hash_filter *filter, uint32_t member);
 

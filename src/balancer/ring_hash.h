@@ -7,10 +7,12 @@
 
 struct grebe__hash_policy;
 
-/* The ring itself, for balancer/hash_family.h. */
+/* For balancer/hash_family.h. */
 extern const struct grebe__hash_policy grebe__ring_hash_policy;
 
 extern const struct grebe_balancer_builder grebe__ring_hash;
 extern const struct grebe_balancer_builder grebe__ring_hash_experimental; /* grpc-go's */
+/* ring_hash with hashBalanceFactor, unless it is configured otherwise. */
+extern const struct grebe_balancer_builder grebe__bounded_load_ring_hash;
 
 #endif

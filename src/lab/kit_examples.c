@@ -16,7 +16,11 @@ static const struct {
 } examples[] = {
     {"pick_first", "{\"shuffleAddressList\": false}"},
     {"ring_hash",
-     "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\"}"},
+     "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\", "
+     "\"hashBalanceFactor\": 0}"},
+    {"bounded_load_ring_hash",
+     "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\", "
+     "\"hashBalanceFactor\": 125}"},
     {"random_subsetting",
      "{\"subsetSize\": 8, \"childPolicy\": [{\"round_robin\": {}}]}"},
     {"deterministic_subsetting",

@@ -21,6 +21,7 @@
 #include "resolver/unix.h"
 
 const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
+    &grebe__bounded_load_ring_hash,
     &grebe__deterministic_subsetting,
     &grebe__outlier_detection,
     &grebe__outlier_detection_experimental,

@@ -798,14 +798,14 @@ static const void *config_of_switch(uint32_t n)
     return switch_configs[n / 2 % 2];
 }
 
-/* ---- Hashing: another table, and now and then no header, with every other update -------- */
+/* ---- Hashing: another table, and bounds, with every other update ------------------------- */
 
 static const void *config_of_hash(uint32_t n)
 {
     static char header[] = "x-key";
     static const struct grebe__hash_config configs[] = {
-        {.min_size = 64, .max_size = 128, .header = header},
-        {.min_size = 100, .max_size = 100, .header = NULL},
+        {.min_size = 67, .max_size = 128, .balance_factor = 100, .header = header},
+        {.min_size = 101, .max_size = 101, .header = NULL},
     };
 
     return &configs[n / 2 % 2];
@@ -880,6 +880,7 @@ static const struct {
     {&grebe__pick_first, NULL, NULL},
     {&grebe__round_robin, NULL, NULL},
     {&grebe__ring_hash, config_of_hash, NULL},
+    {&grebe__bounded_load_ring_hash, NULL, NULL},
     {&grebe_graceful_switch, config_of_switch, NULL},
     {&scatter, NULL, NULL},
     {&base_balancer, NULL, NULL},

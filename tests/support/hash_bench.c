@@ -38,7 +38,7 @@ void hash_bench_init(struct hash_bench *bench, const struct grebe__hash_policy *
     char *copy = strdup(keys), *save = NULL;
     size_t n = 0;
 
-    *bench = (struct hash_bench){.table = NULL};
+    *bench = (struct hash_bench){.policy = policy};
     for (char *word = strtok_r(copy, " ", &save); word != NULL;
          word = strtok_r(NULL, " ", &save)) {
         assert_true(n < HASH_BENCH_MEMBERS);
@@ -51,7 +51,7 @@ void hash_bench_init(struct hash_bench *bench, const struct grebe__hash_policy *
         grebe_endpoint_unref(children[i].endpoint);
         bench->states[i] = GREBE_READY;
     }
-    bench->table = policy->new_table(NULL, &bench->members, &config);
+    bench->table = policy->layout->new_table(NULL, &bench->members, &config);
     assert_non_null(bench->table);
 }
 
@@ -67,7 +67,7 @@ struct grebe__hash_place hash_bench_place(const struct hash_bench *bench, uint64
                                               .wanted = 1 << GREBE_READY};
     struct grebe__hash_place place;
 
-    assert_true(bench->table->policy->find(bench->table, hash, &filter, &place));
+    assert_true(bench->policy->layout->find(bench->table, hash, &filter, &place));
     return place;
 }
 

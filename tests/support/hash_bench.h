@@ -8,6 +8,7 @@
 enum { HASH_BENCH_MEMBERS = 128 };
 
 struct hash_bench {
+    const struct grebe__hash_policy *policy;
     struct grebe__hash_members members;
     struct grebe__hash_table *table;
     uint8_t states[HASH_BENCH_MEMBERS]; /* all READY at first */

@@ -21,10 +21,10 @@ def config_of(policy):
 
 
 class HashPolicies(Case):
-    def start(self, n=N):
+    def start(self, n=N, *words):
         self.backends = {}
         for i in range(n):
-            self.backends[f"b{i}"] = backend = Backend()
+            self.backends[f"b{i}"] = backend = Backend(*words)
             self.addCleanup(backend.stop)
         self.names = {one.address: name for name, one in self.backends.items()}
 
@@ -66,6 +66,23 @@ class HashPolicies(Case):
 
     def test_ring_hash_moves_few_keys_when_one_leaves(self):
         self.check_leaving("ring_hash", 2 / N)
+
+    def test_a_key_that_everybody_asks_for_spills_over(self):
+        """Thirty calls at a time, each of 20 ms, with one header: one backend has them all, or,
+        with a bound, no more than one and a half times its share."""
+        self.start(3, "--delay", "20ms")
+        words = ["-n", 600, "-c", 30, "-H", "x-user: user-1"]
+        for policy, most in (("ring_hash", 600), ("bounded_load_ring_hash", 360)):
+            # Whoever is needed has been connected before the calls that count.
+            code, result = run_json("bench", "--plaintext", self.target(policy), ECHO,
+                                    "--warmup", "0.5s", *words)
+            calls = sorted(one["calls"] for one in result["backends"])
+            self.assertEqual((code, result["ok"]), (0, 600))
+            self.assertLessEqual(calls[-1], most)
+            if policy == "ring_hash":
+                self.assertEqual(calls, [0, 0, 600])
+            else:
+                self.assertGreater(calls[1], 120)
 
     def test_calls_with_one_header_stay_with_one_backend(self):
         """R-38: and a call tells why it went there."""

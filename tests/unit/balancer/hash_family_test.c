@@ -3,9 +3,12 @@
  * connections, updates.  An endpoint is reached by calls with a hash that falls to it. */
 #include "support/test.h"
 
+#include <inttypes.h>
+
 #include "balancer/hash_family.h"
 #include "balancer/ring_hash.h"
 #include "base/hash.h"
+#include "core/explanation.h"
 #include "support/hash_bench.h"
 #include "support/lb_bench.h"
 
@@ -18,18 +21,21 @@ static struct grebe__hash_table *count_table(const struct grebe_mem *mem,
                                              const struct grebe__hash_config *config)
 {
     n_tables++;
-    return grebe__ring_hash_policy.new_table(mem, members, config);
+    return grebe__ring_hash_policy.layout->new_table(mem, members, config);
 }
 
 static int build_counted(struct grebe_client_conn *cc,
                          const struct grebe_build_options *options,
                          struct grebe_balancer **out)
 {
+    static struct grebe__hash_layout layout;
     static struct grebe__hash_policy counted;
 
     (void)options;
+    layout = *grebe__ring_hash_policy.layout;
+    layout.new_table = count_table;
     counted = grebe__ring_hash_policy;
-    counted.new_table = count_table;
+    counted.layout = &layout;
     return grebe__hash_family_new(cc, &counted, out);
 }
 
@@ -420,6 +426,85 @@ TEST(no_endpoints_is_a_failure_and_they_may_come_back)
     lb_bench_fini(&b);
 }
 
+/* ---- Explaining ---------------------------------------------------------------------------------------------- */
+
+/* What a pick with this hash says, and its candidates, the chosen one first. */
+static const char *explain(struct lb_bench *b, uint64_t hash)
+{
+    static char text[1024];
+    struct grebe_explanation *explanation = grebe__explanation_new(NULL, 0);
+    const struct grebe_pick_args args = {.hash = &hash, .explanation = explanation};
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_explained_candidate *candidate;
+    struct grebe_pick out;
+
+    grebe_pick_init(&out);
+    grebe__explanation_pick_begins(explanation);
+    grebe_picker_pick(b->lab.picker, &args, &out);
+    grebe_pick_end(&out, &(struct grebe_done_info){.status = &ok});
+    snprintf(text, sizeof text, "%s: %s",
+             grebe_explanation_policy(explanation, 0)->policy,
+             grebe_explanation_policy(explanation, 0)->notes);
+    for (size_t i = 0; (candidate = grebe_explanation_candidate(explanation, i)) != NULL;
+         i++) {
+        size_t used = strlen(text);
+
+        assert_true(i == 0 || !candidate->is_chosen);
+        snprintf(text + used, sizeof text - used, "%s%s %s", i == 0 ? "; " : ", ",
+                 candidate->address, candidate->reason);
+    }
+    grebe__explanation_free(explanation);
+    return text;
+}
+
+TEST(a_pick_tells_whose_call_it_is_and_who_comes_next)
+{
+    uint64_t hash = hash_for("a b c", "b");
+    char whole[256], without[256];
+    struct lb_bench b;
+
+    start(&b, "a b c");
+    connect_all(&b, "a b c");
+    snprintf(whole, sizeof whole,
+             "ring_hash: hash %016" PRIx64 "; b the hash falls to it, ", hash);
+    assert_memory_equal(explain(&b, hash), whole, strlen(whole));
+    assert_non_null(strstr(explain(&b, hash), ", a further from the hash"));
+    assert_non_null(strstr(explain(&b, hash), ", c further from the hash"));
+    lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+    snprintf(whole, sizeof whole, "ring_hash: hash %016" PRIx64, hash);
+    assert_memory_equal(explain(&b, hash), whole, strlen(whole));
+    lose(&b, "b");
+    snprintf(without, sizeof without,
+             "ring_hash: hash %016" PRIx64 "; 1 of 3 cannot be reached and are passed "
+             "over; ",
+             hash);
+    assert_memory_equal(explain(&b, hash), without, strlen(without));
+    assert_null(strstr(explain(&b, hash), "b the hash"));
+    lb_bench_fini(&b);
+}
+
+/* Three calls are one too many for it, if there are no others. */
+TEST(a_pick_tells_of_an_endpoint_that_has_its_share)
+{
+    const struct lab_call call = {
+        .method = "/s/m", .has_hash = true, .hash = hash_for("a b c", "b")};
+    const char *told;
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__bounded_load_ring_hash, 1));
+    assert_int_equal(lb_bench_update(&b, "a b c", NULL), GREBE_OK);
+    connect_all(&b, "a b c");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lab_pick(&b.lab, &call, 1, NULL), GREBE_OK); /* and stays open */
+        assert_string_equal(b.text, "b");
+    }
+    told = explain(&b, call.hash);
+    assert_non_null(strstr(told, " it takes what is too much for another, "));
+    assert_non_null(strstr(told, "b the hash falls to it, but it has its share"));
+    assert_non_null(strstr(told, "further from the hash"));
+    lb_bench_fini(&b);
+}
+
 /* ---- Out of memory ---------------------------------------------------------------------------------------------- */
 
 TEST(out_of_memory_keeps_the_last_picker_and_tries_again)
@@ -442,8 +527,10 @@ TEST(out_of_memory_keeps_the_last_picker_and_tries_again)
 static void live_a_life(struct lb_bench *b)
 {
     lb_bench_update(b, "a b*2 c#x", NULL);
-    lb_bench_pick_hash(b, hash_for("a b*2 x", "a"));
-    lb_bench_pick_hash(b, hash_for("a b*2 x", "b"));
+    for (uint64_t i = 0; i < 32; i++)
+        lb_bench_pick_hash(b, i * UINT64_C(0x9e3779b97f4a7c15));
+    lb_bench_subconn(b, "c", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, "c", GREBE_READY, NULL);
     lose(b, "a");
     lb_bench_subconn(b, "b", GREBE_CONNECTING, NULL);
     lb_bench_update(b, "a c d+e", NULL);
@@ -456,6 +543,7 @@ static void live_a_life(struct lb_bench *b)
 TEST(out_of_memory_anywhere_is_survived)
 {
     lb_bench_sweep(&grebe__ring_hash, live_a_life);
+    lb_bench_sweep(&grebe__bounded_load_ring_hash, live_a_life);
 }
 
 int main(void)
@@ -477,6 +565,8 @@ int main(void)
         cmocka_unit_test(endpoints_with_the_same_key_have_states_of_their_own),
         cmocka_unit_test(an_update_is_published_once),
         cmocka_unit_test(no_endpoints_is_a_failure_and_they_may_come_back),
+        cmocka_unit_test(a_pick_tells_whose_call_it_is_and_who_comes_next),
+        cmocka_unit_test(a_pick_tells_of_an_endpoint_that_has_its_share),
         cmocka_unit_test(out_of_memory_keeps_the_last_picker_and_tries_again),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };

@@ -25,7 +25,8 @@ static bool find(const struct grebe__hash_table *table, uint64_t hash,
     return grebe__hash_walk(slots, n_members, first % n_members, filter, out);
 }
 
-static const struct grebe__hash_policy policy = {.name = "thirds", .find = find};
+static const struct grebe__hash_layout layout = {.find = find};
+static const struct grebe__hash_policy policy = {.name = "thirds", .layout = &layout};
 
 /* ---- The children --------------------------------------------------------------------------- */
 
@@ -72,9 +73,11 @@ static char text[64];
 static const char *pick(const char *letters, const char *header,
                         const struct grebe_pick_args *args)
 {
+    const struct grebe__hash_config config = {.header = (char *)(uintptr_t)header};
+    struct grebe__hash_loads loads;
     struct grebe__hash_table table;
     struct grebe__hash_member list[MAX_MEMBERS];
-    const struct grebe__hash_members members = {list, (uint32_t)strlen(letters)};
+    const struct grebe__hash_members members = {list, (uint32_t)strlen(letters), 1};
     struct grebe_sharding_child views[MAX_MEMBERS];
     struct grebe_pick out = {0};
     struct grebe_picker *picker;
@@ -93,11 +96,20 @@ static const char *pick(const char *letters, const char *header,
             .state = states[i], .picker = &children[i].picker};
         list[i] = (struct grebe__hash_member){.child = members.n - 1 - i};
     }
-    grebe__hash_table_init(&table, &policy, NULL);
-    picker = grebe__hash_picker_new(NULL, &table, &members, views, header);
+    grebe__hash_table_init(&table, NULL);
+    grebe__hash_loads_init(&loads, NULL);
+    picker = grebe__hash_picker_new(NULL, &(struct grebe__hash_picker_options){
+                                              .policy = &policy,
+                                              .table = &table,
+                                              .members = &members,
+                                              .children = views,
+                                              .config = &config,
+                                              .loads = &loads,
+                                          });
     assert_int_equal(table.refs, 2);
     grebe_picker_pick(picker, args, &out);
     grebe_picker_unref(picker);
+    grebe__hash_loads_fini(&loads);
     assert_int_equal(table.refs, 1);
     if (out.kind == GREBE_PICK_COMPLETE)
         snprintf(text, sizeof text, "%d", (int)((char *)out.subconn - subconns));
