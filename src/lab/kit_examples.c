@@ -21,6 +21,10 @@ static const struct {
     {"bounded_load_ring_hash",
      "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\", "
      "\"hashBalanceFactor\": 125}"},
+    {"maglev", "{\"tableSize\": 251, \"requestHashHeader\": \"kit\", "
+               "\"hashBalanceFactor\": 0}"},
+    {"rendezvous", "{\"requestHashHeader\": \"kit\"}"},
+    {"rendezvous_hash", "{\"requestHashHeader\": \"kit\"}"},
     {"random_subsetting",
      "{\"subsetSize\": 8, \"childPolicy\": [{\"round_robin\": {}}]}"},
     {"deterministic_subsetting",

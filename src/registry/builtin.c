@@ -3,10 +3,12 @@
 #include <stddef.h>
 
 #include "balancer/deterministic_subsetting.h"
+#include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
 #include "balancer/priority.h"
 #include "balancer/random_subsetting.h"
+#include "balancer/rendezvous.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
 #include "balancer/slow_start.h"
@@ -23,6 +25,8 @@
 const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__bounded_load_ring_hash,
     &grebe__deterministic_subsetting,
+    &grebe__maglev,
+    &grebe__maglev_experimental,
     &grebe__outlier_detection,
     &grebe__outlier_detection_experimental,
     &grebe__pick_first,
@@ -30,6 +34,8 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__priority_experimental,
     &grebe__random_subsetting,
     &grebe__random_subsetting_experimental,
+    &grebe__rendezvous,
+    &grebe__rendezvous_hash_experimental,
     &grebe__ring_hash,
     &grebe__ring_hash_experimental,
     &grebe__round_robin,

@@ -26,10 +26,12 @@
 
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/hash_config.h"
+#include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
 #include "balancer/priority.h"
 #include "balancer/random_subsetting.h"
+#include "balancer/rendezvous.h"
 #include "balancer/ring_hash.h"
 #include "balancer/round_robin.h"
 #include "balancer/slow_start.h"
@@ -881,6 +883,8 @@ static const struct {
     {&grebe__round_robin, NULL, NULL},
     {&grebe__ring_hash, config_of_hash, NULL},
     {&grebe__bounded_load_ring_hash, NULL, NULL},
+    {&grebe__maglev, config_of_hash, NULL},
+    {&grebe__rendezvous, config_of_hash, NULL},
     {&grebe_graceful_switch, config_of_switch, NULL},
     {&scatter, NULL, NULL},
     {&base_balancer, NULL, NULL},

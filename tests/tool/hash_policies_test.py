@@ -67,6 +67,12 @@ class HashPolicies(Case):
     def test_ring_hash_moves_few_keys_when_one_leaves(self):
         self.check_leaving("ring_hash", 2 / N)
 
+    def test_maglev_moves_few_keys_when_one_leaves(self):
+        self.check_leaving("maglev", 1 / N + 0.05)
+
+    def test_rendezvous_moves_few_keys_when_one_leaves(self):
+        self.check_leaving("rendezvous", 1 / N + 0.05)
+
     def test_a_key_that_everybody_asks_for_spills_over(self):
         """Thirty calls at a time, each of 20 ms, with one header: one backend has them all, or,
         with a bound, no more than one and a half times its share."""

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 
 #include "balancer/hash_family.h"
+#include "balancer/maglev.h"
+#include "balancer/rendezvous.h"
 #include "balancer/ring_hash.h"
 #include "base/hash.h"
 #include "core/explanation.h"
@@ -544,6 +546,8 @@ TEST(out_of_memory_anywhere_is_survived)
 {
     lb_bench_sweep(&grebe__ring_hash, live_a_life);
     lb_bench_sweep(&grebe__bounded_load_ring_hash, live_a_life);
+    lb_bench_sweep(&grebe__maglev, live_a_life);
+    lb_bench_sweep(&grebe__rendezvous, live_a_life);
 }
 
 int main(void)
