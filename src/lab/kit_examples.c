@@ -15,6 +15,8 @@ static const struct {
     const char *policy, *config;
 } examples[] = {
     {"pick_first", "{\"shuffleAddressList\": false}"},
+    {"least_request", "{\"choiceCount\": 3, \"weighted\": false}"},
+    {"least_request_full", "{\"weighted\": false}"},
     {"ring_hash",
      "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\", "
      "\"hashBalanceFactor\": 0}"},

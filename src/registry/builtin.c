@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "balancer/deterministic_subsetting.h"
+#include "balancer/least_request.h"
 #include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
@@ -25,6 +26,9 @@
 const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__bounded_load_ring_hash,
     &grebe__deterministic_subsetting,
+    &grebe__least_request,
+    &grebe__least_request_experimental,
+    &grebe__least_request_full,
     &grebe__maglev,
     &grebe__maglev_experimental,
     &grebe__outlier_detection,

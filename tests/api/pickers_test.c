@@ -26,6 +26,7 @@
 
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/hash_config.h"
+#include "balancer/least_request.h"
 #include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/pick_first.h"
@@ -883,6 +884,8 @@ static const struct {
     {&grebe__round_robin, NULL, NULL},
     {&grebe__ring_hash, config_of_hash, NULL},
     {&grebe__bounded_load_ring_hash, NULL, NULL},
+    {&grebe__least_request, config_of_text, "{\"choiceCount\": 3}"},
+    {&grebe__least_request_full, NULL, NULL},
     {&grebe__maglev, config_of_hash, NULL},
     {&grebe__rendezvous, config_of_hash, NULL},
     {&grebe_graceful_switch, config_of_switch, NULL},

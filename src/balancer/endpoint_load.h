@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* balancer/endpoint_load.h -- how busy an endpoint is, for policies that count.
+ *
+ *   book ----owns----> load <----owns---- picker
+ *                        ^
+ *                        +---- each call in flight
+ *
+ * The book finds the load of an endpoint again when the policy makes its next picker, so
+ * that what was counted is not forgotten.  A call counts from its pick to its end, which
+ * may come when picker, book and policy are long gone: owners and calls share one atomic
+ * word, whoever makes it zero frees the load, and a pick costs one addition.
+ *
+ * A policy that keeps more of each endpoint has struct grebe__endpoint_load as the first
+ * member of what it keeps.
+ *
+ * Threading   The book is on the loop's thread; begin, end and in_flight are any thread's.
+ */
+#ifndef GREBE_BALANCER_ENDPOINT_LOAD_H
+#define GREBE_BALANCER_ENDPOINT_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <grebe/balancer.h>
+#include <grebe/map.h>
+#include <grebe/parent.h>
+
+struct grebe__endpoint_load {
+    const struct grebe_mem *mem;
+    uint64_t uses; /* atomic: calls in the lower half, owners in the upper */
+};
+
+static inline uint32_t
+grebe__endpoint_load_in_flight(const struct grebe__endpoint_load *load)
+{
+    return (uint32_t)__atomic_load_n(&load->uses, __ATOMIC_RELAXED);
+}
+
+/* A call goes there, by a picker that owns the load. */
+static inline void grebe__endpoint_load_begin(struct grebe__endpoint_load *load)
+{
+    __atomic_fetch_add(&load->uses, 1, __ATOMIC_RELAXED);
+}
+
+/* It is over, and perhaps the load as well. */
+static inline void grebe__endpoint_load_end(struct grebe__endpoint_load *load)
+{
+    if (__atomic_sub_fetch(&load->uses, 1, __ATOMIC_ACQ_REL) == 0)
+        grebe_mem_free(load->mem, load);
+}
+
+/* ---- Book ------------------------------------------------------------------------------ */
+
+struct grebe__load_book {
+    const struct grebe_mem *mem;
+    size_t size; /* of what is kept for each endpoint */
+    /* An endpoint forgets its calls when it is not READY any more.  Else it is
+     * remembered for as long as it is listed. */
+    bool is_forgetful;
+    /* Fills what comes behind the load, which is zeroed.  NULL: nothing does. */
+    void (*init)(struct grebe__endpoint_load *load, void *arg);
+    void *arg;
+    struct grebe_endpoint_map *loads; /* endpoint -> load, one owner; NULL: none yet */
+};
+
+/* Gives up what is left of them. */
+void grebe__load_book_fini(struct grebe__load_book *book);
+
+/* An endpoint to choose: its picker and its load, one reference to each. */
+struct grebe__loaded {
+    struct grebe_picker *picker;
+    struct grebe__endpoint_load *load;
+    uint32_t weight; /* GREBE_ATTRIBUTE_WEIGHT, at least 1 */
+};
+
+/* The children as they are now: `out`, which has room for n, gets those that are READY,
+ * *n_out of them.  Who is not listed is forgotten.  GREBE_ERR_NOMEM: nothing changed. */
+int grebe__load_book_take(struct grebe__load_book *book,
+                          const struct grebe_sharding_child *children, size_t n,
+                          struct grebe__loaded *out, uint32_t *n_out) GREBE_MUST_CHECK;
+void grebe__loaded_release(struct grebe__loaded *loaded, uint32_t n);
+
+#endif
