@@ -17,6 +17,10 @@ static const struct {
     {"pick_first", "{\"shuffleAddressList\": false}"},
     {"least_request", "{\"choiceCount\": 3, \"weighted\": false}"},
     {"least_request_full", "{\"weighted\": false}"},
+    {"p2c_ewma",
+     "{\"loadMetric\": \"peakEwma\", \"decay\": \"10s\", \"defaultRtt\": \"0.030s\", "
+     "\"failurePenalty\": \"5s\", \"penaltyCap\": \"300s\", \"probeOnce\": false, "
+     "\"weightExpirationPeriod\": \"180s\"}"},
     {"ring_hash",
      "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\", "
      "\"hashBalanceFactor\": 0}"},

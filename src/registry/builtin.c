@@ -6,6 +6,7 @@
 #include "balancer/least_request.h"
 #include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
+#include "balancer/p2c_ewma.h"
 #include "balancer/pick_first.h"
 #include "balancer/priority.h"
 #include "balancer/random_subsetting.h"
@@ -33,6 +34,8 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__maglev_experimental,
     &grebe__outlier_detection,
     &grebe__outlier_detection_experimental,
+    &grebe__p2c_ewma,
+    &grebe__p2c_experimental,
     &grebe__pick_first,
     &grebe__priority,
     &grebe__priority_experimental,

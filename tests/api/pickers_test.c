@@ -29,6 +29,7 @@
 #include "balancer/least_request.h"
 #include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
+#include "balancer/p2c_ewma.h"
 #include "balancer/pick_first.h"
 #include "balancer/priority.h"
 #include "balancer/random_subsetting.h"
@@ -887,6 +888,8 @@ static const struct {
     {&grebe__least_request, config_of_text, "{\"choiceCount\": 3}"},
     {&grebe__least_request_full, NULL, NULL},
     {&grebe__maglev, config_of_hash, NULL},
+    {&grebe__p2c_ewma, NULL, NULL},
+    {&grebe__p2c_ewma, config_of_text, "{\"loadMetric\": \"orcaUtilization\"}"},
     {&grebe__rendezvous, config_of_hash, NULL},
     {&grebe_graceful_switch, config_of_switch, NULL},
     {&scatter, NULL, NULL},

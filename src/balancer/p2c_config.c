@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "balancer/p2c_config.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+#define MS     INT64_C(1000000)
+#define SECOND (1000 * MS)
+
+const struct grebe__p2c_config grebe__p2c_defaults = {
+    .metric = GREBE__P2C_PEAK_EWMA,
+    .decay_ns = 10 * SECOND,
+    .default_rtt_ns = 30 * MS,
+    .penalty_cap_ns = 300 * SECOND,
+    .expiration_ns = 180 * SECOND,
+};
+
+static int read_metric(const struct grebe_json *json, struct grebe_diag *diag,
+                       enum grebe__p2c_metric *out)
+{
+    static const struct {
+        const char *name;
+        enum grebe__p2c_metric metric;
+    } metrics[] = {
+        {"peakEwma", GREBE__P2C_PEAK_EWMA},
+        {"pending", GREBE__P2C_PENDING},
+        {"orcaUtilization", GREBE__P2C_ORCA_UTILIZATION},
+    };
+    const char *name = NULL;
+
+    if (grebe_json_get_string(json, "loadMetric", &name, diag) != GREBE_OK)
+        return GREBE_ERR_CONFIG;
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(metrics) && name != NULL; i++)
+        if (strcmp(name, metrics[i].name) == 0) {
+            *out = metrics[i].metric;
+            return GREBE_OK;
+        }
+    if (name == NULL)
+        return GREBE_OK;
+    grebe_diag_set(diag, "loadMetric: must be peakEwma, pending or orcaUtilization");
+    return GREBE_ERR_CONFIG;
+}
+
+/* At least `least`, which `bound` says in words. */
+static int read_duration(const struct grebe_json *json, const char *name, int64_t least,
+                         const char *bound, int64_t *out, struct grebe_diag *diag)
+{
+    if (grebe_json_get_duration(json, name, out, diag) != GREBE_OK)
+        return GREBE_ERR_CONFIG;
+    if (*out >= least)
+        return GREBE_OK;
+    grebe_diag_set(diag, "%s: must be %s", name, bound);
+    return GREBE_ERR_CONFIG;
+}
+
+static int read(const struct grebe_json *json, struct grebe__p2c_config *config,
+                struct grebe_diag *diag)
+{
+    if (read_metric(json, diag, &config->metric) != GREBE_OK ||
+        read_duration(json, "decay", MS, ">= 1ms", &config->decay_ns, diag) != GREBE_OK ||
+        read_duration(json, "defaultRtt", 1, "> 0", &config->default_rtt_ns, diag) !=
+            GREBE_OK ||
+        read_duration(json, "failurePenalty", 0, ">= 0", &config->failure_penalty_ns,
+                      diag) != GREBE_OK ||
+        read_duration(json, "penaltyCap", 0, ">= 0", &config->penalty_cap_ns, diag) !=
+            GREBE_OK ||
+        grebe_json_get_bool(json, "probeOnce", &config->probes_once, diag) != GREBE_OK ||
+        read_duration(json, "weightExpirationPeriod", 0, ">= 0", &config->expiration_ns,
+                      diag) != GREBE_OK)
+        return GREBE_ERR_CONFIG;
+    return GREBE_OK;
+}
+
+int grebe__p2c_config_parse(const struct grebe_json *json, struct grebe_diag *diag,
+                            void **out)
+{
+    struct grebe__p2c_config *config, read_so_far = grebe__p2c_defaults;
+
+    if (read(json, &read_so_far, diag) != GREBE_OK)
+        return GREBE_ERR_CONFIG;
+    config = grebe_mem_alloc(NULL, sizeof *config);
+    if (config == NULL)
+        return GREBE_ERR_NOMEM;
+    *config = read_so_far;
+    *out = config;
+    return GREBE_OK;
+}
+
+void grebe__p2c_config_free(void *config)
+{
+    grebe_mem_free(NULL, config);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* balancer/p2c_config.h -- the configuration of p2c_ewma.
+ *
+ *   loadMetric              "peakEwma", "pending" or "orcaUtilization"       peakEwma
+ *   decay                   how fast an estimate fades, at least 1ms         10s
+ *   defaultRtt              the estimate before the first answer, above 0    30ms
+ *   failurePenalty          how long a failure counts to have taken; 0: off  0
+ *   penaltyCap              the most that a server's retry hint counts       300s
+ *   probeOnce               one call, until it is answered, to whom nobody   false
+ *                           has heard of
+ *   weightExpirationPeriod  how long a report of utilization is believed     180s
+ */
+#ifndef GREBE_BALANCER_P2C_CONFIG_H
+#define GREBE_BALANCER_P2C_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <grebe/json.h>
+
+enum grebe__p2c_metric {
+    GREBE__P2C_PEAK_EWMA,
+    GREBE__P2C_PENDING,
+    GREBE__P2C_ORCA_UTILIZATION,
+};
+
+struct grebe__p2c_config {
+    enum grebe__p2c_metric metric;
+    int64_t decay_ns, default_rtt_ns, failure_penalty_ns, penalty_cap_ns, expiration_ns;
+    bool probes_once;
+};
+
+extern const struct grebe__p2c_config grebe__p2c_defaults;
+
+/* As parse_config() and free_config() of struct grebe_balancer_builder. */
+int grebe__p2c_config_parse(const struct grebe_json *json, struct grebe_diag *diag,
+                            void **out) GREBE_MUST_CHECK;
+void grebe__p2c_config_free(void *config);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* p2c_ewma -- of two endpoints drawn at random, the one where a call costs less.
+ *
+ * Always choosing the best would send everybody to the same endpoint until the figures
+ * catch up; the better of two does not, and is nearly as good.  The two are different ones.
+ * What a call costs is in p2c_load: by default how long answers take lately, times the
+ * calls that are waiting for one.
+ *
+ * With orcaUtilization an endpoint that has not reported is taken for an average one.  The
+ * average is that of the reports there are, counted once a second, in the picker that is in
+ * use.
+ *
+ * Sources: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"; tower
+ * and linkerd2-proxy, Finagle.
+ */
+#include "balancer/p2c_ewma.h"
+
+#include <grebe/explain.h>
+
+#include "balancer/p2c_load.h"
+#include "balancer/petiole.h"
+#include "base/rng.h"
+
+/* ---- Picker -------------------------------------------------------------------------- */
+
+struct p2c_picker {
+    struct grebe_picker base;
+    const struct grebe_mem *mem;
+    struct grebe__p2c_config config;
+    uint64_t mean; /* utilization, the bits of a double; atomic */
+    uint32_t n;
+    struct grebe__loaded endpoints[];
+};
+
+struct two {
+    uint32_t a, b; /* the same if there is but one */
+};
+
+/* The draws that belong to `random`: both orders of two are as likely. */
+static struct two draw(const struct p2c_picker *picker, uint64_t random)
+{
+    struct grebe__rng rng = {random};
+    struct two two = {0, 0};
+
+    if (picker->n == 1)
+        return two;
+    two.a = grebe__rng_below(&rng, picker->n);
+    two.b = grebe__rng_below(&rng, picker->n - 1);
+    two.b += two.b >= two.a;
+    return two;
+}
+
+static double mean_of(const struct p2c_picker *picker)
+{
+    uint64_t bits = __atomic_load_n(&picker->mean, __ATOMIC_RELAXED);
+    double mean;
+
+    memcpy(&mean, &bits, sizeof mean);
+    return mean;
+}
+
+static double cost(const struct p2c_picker *picker, uint32_t i, uint64_t now_ns)
+{
+    const struct grebe__p2c_load *load = grebe__p2c_load_of(picker->endpoints[i].load);
+
+    return grebe__p2c_load_cost(load, &picker->config, mean_of(picker), now_ns);
+}
+
+/* cost / weight, without a division; of equals the first. */
+static uint32_t choose(const struct p2c_picker *picker, struct two two, uint64_t now_ns)
+{
+    double a, b;
+
+    if (two.a == two.b)
+        return two.a;
+    a = cost(picker, two.a, now_ns) * picker->endpoints[two.b].weight;
+    b = cost(picker, two.b, now_ns) * picker->endpoints[two.a].weight;
+    return b < a ? two.b : two.a;
+}
+
+static void mention(const struct p2c_picker *picker, uint32_t i, const char *reason,
+                    bool is_chosen, const struct grebe_pick_args *args)
+{
+    static const char *const names[] = {
+        [GREBE__P2C_PEAK_EWMA] = "cost in ms",
+        [GREBE__P2C_PENDING] = "calls",
+        [GREBE__P2C_ORCA_UTILIZATION] = "utilization",
+    };
+    const struct grebe__loaded *endpoint = &picker->endpoints[i];
+    struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+
+    candidate.subconn = grebe_picker_subconn(endpoint->picker);
+    candidate.in_flight = grebe__endpoint_load_in_flight(endpoint->load);
+    candidate.is_chosen = is_chosen;
+    candidate.reason = reason;
+    candidate.score_name = names[picker->config.metric];
+    candidate.score = cost(picker, i, args->now_ns) / endpoint->weight;
+    if (picker->config.metric == GREBE__P2C_PEAK_EWMA)
+        candidate.score /= 1e6;
+    if (candidate.subconn != NULL)
+        grebe_explain_candidate(args->explanation, &candidate);
+}
+
+static void explain(const struct p2c_picker *picker, const struct grebe_pick_args *args,
+                    struct two two, uint32_t chosen)
+{
+    grebe_explain_begin(args->explanation, "p2c_ewma",
+                        "the one that costs less, of two drawn at random");
+    mention(picker, chosen, "costs less", true, args);
+    for (uint32_t i = 0; i < picker->n; i++)
+        if (i != chosen)
+            mention(picker, i,
+                    i == two.a || i == two.b ? "does not cost less" : "not drawn", false,
+                    args);
+    grebe_explain_end(args->explanation);
+}
+
+static void p2c_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
+                     struct grebe_pick *out)
+{
+    struct p2c_picker *picker = grebe_container_of(base, struct p2c_picker, base);
+    struct two two = draw(picker, args->random);
+    uint32_t chosen = choose(picker, two, args->now_ns);
+    struct grebe__loaded *endpoint = &picker->endpoints[chosen];
+    struct grebe_pick_args unexplained;
+
+    if (args->explanation != NULL) {
+        explain(picker, args, two, chosen);
+        unexplained = *args;
+        unexplained.explanation = NULL;
+        args = &unexplained;
+    }
+    grebe_picker_pick(endpoint->picker, args, out);
+    if (!grebe_pick_listen(out, grebe__p2c_load_done, grebe__p2c_load_of(endpoint->load)))
+        return;
+    grebe__endpoint_load_begin(endpoint->load);
+    if (picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
+        out->wants_load_report = true;
+}
+
+static void p2c_picker_destroy(struct grebe_picker *base)
+{
+    struct p2c_picker *picker = grebe_container_of(base, struct p2c_picker, base);
+
+    grebe__loaded_release(picker->endpoints, picker->n);
+    grebe_mem_free(picker->mem, picker);
+}
+
+static const struct grebe_picker_ops p2c_picker_ops = {
+    .pick = p2c_pick,
+    .destroy = p2c_picker_destroy,
+};
+
+/* ---- Balancer ------------------------------------------------------------------------ */
+
+static const uint64_t mean_period_ns = UINT64_C(1000000000);
+
+struct p2c {
+    struct grebe__petiole petiole;
+    struct grebe__load_book book;
+    struct grebe__p2c_config config;
+    struct p2c_picker *picker; /* as published: a reference; NULL: not READY */
+    struct grebe_timer *timer; /* until the mean is counted again */
+};
+
+static struct p2c *of(struct grebe__petiole *petiole)
+{
+    return grebe_container_of(petiole, struct p2c, petiole);
+}
+
+static void init_load(struct grebe__endpoint_load *load, void *arg)
+{
+    const struct p2c *p2c = arg;
+
+    grebe__p2c_load_init(grebe__p2c_load_of(load), &p2c->config,
+                         grebe_client_conn_now_ns(p2c->petiole.cc));
+}
+
+static double count_mean(const struct p2c_picker *picker, uint64_t now_ns)
+{
+    double sum = 0, one;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < picker->n; i++)
+        if (grebe__p2c_load_utilization(grebe__p2c_load_of(picker->endpoints[i].load),
+                                        picker->config.expiration_ns, now_ns, &one)) {
+            sum += one;
+            n++;
+        }
+    return n == 0 ? 0 : sum / n;
+}
+
+static void renew_mean(struct p2c *p2c)
+{
+    uint64_t now_ns = grebe_client_conn_now_ns(p2c->petiole.cc);
+
+    if (p2c->config.metric != GREBE__P2C_ORCA_UTILIZATION)
+        return;
+    __atomic_store_n(&p2c->picker->mean,
+                     grebe__stamped_bits(count_mean(p2c->picker, now_ns)),
+                     __ATOMIC_RELAXED);
+    grebe_timer_start(p2c->timer, now_ns + mean_period_ns);
+}
+
+static void on_timer(void *arg)
+{
+    renew_mean(arg);
+}
+
+static void forget_picker(struct p2c *p2c)
+{
+    grebe_timer_cancel(p2c->timer);
+    if (p2c->picker != NULL)
+        grebe_picker_unref(&p2c->picker->base);
+    p2c->picker = NULL;
+}
+
+/* Room for all children; `n_ready` of them are in it.  NULL when out of memory. */
+static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
+                                         const struct grebe_sharding_child *children,
+                                         size_t n)
+{
+    const struct grebe_mem *mem = p2c->petiole.mem;
+    struct p2c_picker *picker =
+        grebe_mem_alloc(mem, sizeof *picker + n * sizeof picker->endpoints[0]);
+
+    if (picker == NULL)
+        return NULL;
+    grebe_picker_init(&picker->base, &p2c_picker_ops);
+    picker->mem = mem;
+    picker->config = p2c->config;
+    picker->mean = 0;
+    if (grebe__load_book_take(&p2c->book, children, n, picker->endpoints, &picker->n) !=
+        GREBE_OK) {
+        grebe_mem_free(mem, picker);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < picker->n; i++)
+        grebe__p2c_load_configure(grebe__p2c_load_of(picker->endpoints[i].load),
+                                  &p2c->config);
+    return picker;
+}
+
+/* What is known of an endpoint stays while it is listed, READY or not: one that failed is
+ * no better for having been away. */
+static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
+                                       enum grebe_connectivity state,
+                                       const struct grebe_sharding_child *children,
+                                       size_t n)
+{
+    struct p2c *p2c = of(petiole);
+    struct p2c_picker *picker = new_p2c_picker(p2c, children, n);
+    struct grebe_picker *turns;
+
+    if (picker == NULL)
+        return NULL;
+    if (n > 0 && state == GREBE_READY) {
+        forget_picker(p2c);
+        p2c->picker = picker;
+        renew_mean(p2c);
+        return grebe_picker_ref(&picker->base);
+    }
+    grebe_picker_unref(&picker->base);
+    turns = grebe__petiole_turns(petiole, state, children, n);
+    if (turns != NULL)
+        forget_picker(p2c);
+    return turns;
+}
+
+static const struct grebe__petiole_ops petiole_ops = {
+    .policy = "p2c_ewma",
+    .new_picker = new_picker,
+};
+
+static int p2c_update(struct grebe_balancer *base,
+                      const struct grebe_balancer_update *update)
+{
+    struct p2c *p2c = of(grebe__petiole_of(base));
+    struct grebe__p2c_config before = p2c->config;
+    int result;
+
+    p2c->config = update->config == NULL
+                      ? grebe__p2c_defaults
+                      : *(const struct grebe__p2c_config *)update->config;
+    result = grebe__petiole_update(&p2c->petiole, update, NULL);
+    if (result == GREBE_ERR_NOMEM)
+        p2c->config = before;
+    return result;
+}
+
+static void p2c_destroy(struct grebe_balancer *base)
+{
+    struct p2c *p2c = of(grebe__petiole_of(base));
+
+    forget_picker(p2c);
+    grebe_timer_destroy(p2c->timer);
+    grebe__petiole_fini(&p2c->petiole);
+    grebe__load_book_fini(&p2c->book);
+    grebe_mem_free(p2c->petiole.mem, p2c);
+}
+
+static const struct grebe_balancer_ops p2c_ops = {
+    .update = p2c_update,
+    .resolver_error = grebe__petiole_resolver_error,
+    .exit_idle = grebe__petiole_exit_idle,
+    .settled = grebe__petiole_settled,
+    .destroy = p2c_destroy,
+};
+
+static int p2c_build(struct grebe_client_conn *cc,
+                     const struct grebe_build_options *options,
+                     struct grebe_balancer **out)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(cc);
+    struct p2c *p2c = grebe_mem_zalloc(mem, sizeof *p2c);
+    int result;
+
+    (void)options;
+    if (p2c == NULL)
+        return GREBE_ERR_NOMEM;
+    p2c->book = (struct grebe__load_book){
+        .mem = mem,
+        .size = sizeof(struct grebe__p2c_load),
+        .init = init_load,
+        .arg = p2c,
+    };
+    p2c->config = grebe__p2c_defaults;
+    result = grebe_timer_new(cc, on_timer, p2c, &p2c->timer);
+    if (result == GREBE_OK)
+        result = grebe__petiole_init(&p2c->petiole, cc, &p2c_ops, &petiole_ops);
+    if (result != GREBE_OK) {
+        grebe_timer_destroy(p2c->timer);
+        grebe_mem_free(mem, p2c);
+        return result;
+    }
+    *out = &p2c->petiole.base;
+    return GREBE_OK;
+}
+
+const struct grebe_balancer_builder grebe__p2c_ewma = {
+    .api = GREBE_BALANCER_API,
+    .name = "p2c_ewma",
+    .parse_config = grebe__p2c_config_parse,
+    .free_config = grebe__p2c_config_free,
+    .build = p2c_build,
+};
+
+/* As the specification names it, until it has settled. */
+const struct grebe_balancer_builder grebe__p2c_experimental = {
+    .api = GREBE_BALANCER_API,
+    .name = "p2c_experimental",
+    .parse_config = grebe__p2c_config_parse,
+    .free_config = grebe__p2c_config_free,
+    .build = p2c_build,
+};
