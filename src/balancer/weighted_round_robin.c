@@ -10,7 +10,7 @@
  * the picker that is published change in place.  Publishing another for it, once a second,
  * would have every parent and every waiting call look at it, and start its sequence anew.
  *
- * Source: gRFC A58, A78; grpc-go package balancer/weightedroundrobin.
+ * Source: gRFC A58, A78, A100 (draft: slow start); grpc-go package balancer/weightedroundrobin.
  */
 #include "balancer/weighted_round_robin.h"
 
@@ -50,6 +50,54 @@ static double weight_of(struct wrr *wrr, struct grebe__wrr_weight *weight,
     return value;
 }
 
+/* How much of its weight an endpoint has that is new. */
+static double factor_of(const struct wrr *wrr, uint32_t i, uint64_t now_ns)
+{
+    const struct grebe__wrr_weight *weight = wrr->picker->children[i].weight;
+
+    return weight == NULL ? 1
+                          : grebe__ramp_factor(&wrr->config->ramp,
+                                               now_ns - weight->in_service_since_ns);
+}
+
+/* What stands for a weight that is not known: the mean of the others, and where turns would
+ * be plain ones, anything. */
+static double mean_weight(const struct grebe__weighted_turns *picker)
+{
+    uint32_t n = 0;
+    double sum = 0;
+
+    for (uint32_t i = 0; i < picker->n; i++) {
+        sum += picker->weights[i];
+        n += picker->weights[i] != 0;
+    }
+    return n < 2 ? 0 : sum / n;
+}
+
+/* While somebody is new, all weights are known: each is multiplied with its factor.  False:
+ * they are as they would be if nobody were, because nobody is. */
+static bool slow_down(struct wrr *wrr, uint64_t now_ns)
+{
+    struct grebe__weighted_turns *picker = wrr->picker;
+    double mean = mean_weight(picker);
+    bool is_anyone_new = false;
+
+    for (uint32_t i = 0; i < picker->n; i++)
+        is_anyone_new |= factor_of(wrr, i, now_ns) < 1;
+    if (!is_anyone_new)
+        return false;
+    for (uint32_t i = 0; i < picker->n; i++) {
+        double weight = mean == 0 ? 1 : picker->weights[i];
+
+        grebe__weighted_turns_weigh(
+            picker, i, (weight == 0 ? mean : weight) * factor_of(wrr, i, now_ns));
+    }
+    if (mean == 0)
+        grebe_series_add(wrr->metrics.fallback, 1);
+    (void)grebe__weighted_turns_settle(picker);
+    return true;
+}
+
 static void settle_weights(struct wrr *wrr)
 {
     struct grebe__weighted_turns *picker = wrr->picker;
@@ -58,7 +106,7 @@ static void settle_weights(struct wrr *wrr)
     for (uint32_t i = 0; i < picker->n; i++)
         grebe__weighted_turns_weigh(picker, i,
                                     weight_of(wrr, picker->children[i].weight, now_ns));
-    if (!grebe__weighted_turns_settle(picker))
+    if (!slow_down(wrr, now_ns) && !grebe__weighted_turns_settle(picker))
         grebe_series_add(wrr->metrics.fallback, 1);
     if (picker->n > 1)
         grebe_timer_start(wrr->timer, now_ns + wrr->config->update_period_ns);

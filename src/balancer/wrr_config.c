@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "balancer/ramp_config.h"
 #include "base/assert.h"
 #include "base/ref.h"
 
@@ -14,7 +15,10 @@ static const int64_t least_update_period_ns = SECOND_NS / 10;
 #define DEFAULTS                                                                         \
     {                                                                                    \
         .refs = 1, .blackout_ns = 10 * SECOND_NS, .expiration_ns = 180 * SECOND_NS,      \
-        .update_period_ns = SECOND_NS, .error_penalty = 1                                \
+        .update_period_ns = SECOND_NS, .error_penalty = 1, .ramp = {                     \
+            .aggression = 1,                                                             \
+            .least = 0.1                                                                 \
+        }                                                                                \
     }
 
 /* ---- Names of metrics ------------------------------------------------------------------ */
@@ -101,12 +105,27 @@ static int read_periods(const struct grebe_json *json, struct grebe__wrr_config 
     return GREBE_OK;
 }
 
+static int read_ramp(const struct grebe_json *json, struct grebe__wrr_config *config,
+                     struct grebe_diag *diag)
+{
+    const struct grebe_json *object = NULL;
+    int error = grebe_json_get_object(json, "slowStartConfig", &object, diag);
+
+    if (error != GREBE_OK || object == NULL)
+        return error;
+    error = grebe__ramp_config_read(object, diag, &config->ramp);
+    if (error != GREBE_OK)
+        grebe_diag_prefix(diag, "slowStartConfig");
+    return error;
+}
+
 static int read(const struct grebe_json *json, struct grebe__wrr_config *config,
                 const struct grebe_json **metrics, struct grebe_diag *diag)
 {
     if (grebe_json_get_bool(json, "enableOobLoadReport", &config->is_out_of_band, diag) !=
             GREBE_OK ||
         read_periods(json, config, diag) != GREBE_OK ||
+        read_ramp(json, config, diag) != GREBE_OK ||
         grebe_json_get_double(json, "errorUtilizationPenalty", &config->error_penalty,
                               diag) != GREBE_OK ||
         grebe_json_get_array(json, "metricNamesForComputingUtilization", metrics, diag) !=

@@ -4,7 +4,7 @@
  * Counted and immutable: the loads of calls under way are judged by it, on any thread, when
  * the update it came with may be long gone.
  *
- * Source: gRFC A58 (fields), A114 (names of metrics).
+ * Source: gRFC A58 (fields), A114 (names of metrics), A100 (draft: slow start).
  */
 #ifndef GREBE_BALANCER_WRR_CONFIG_H
 #define GREBE_BALANCER_WRR_CONFIG_H
@@ -15,6 +15,8 @@
 
 #include <grebe/json.h>
 
+#include "base/ramp.h"
+
 struct grebe__wrr_config {
     uint32_t refs;
     bool is_out_of_band;    /* reports come on a stream, not with calls */
@@ -23,6 +25,7 @@ struct grebe__wrr_config {
     int64_t expiration_ns;
     uint64_t update_period_ns; /* at least 100 ms */
     double error_penalty;
+    struct grebe__ramp ramp; /* of endpoints that are new */
     size_t n_metrics;
     const char *metrics[]; /* what utilisation is, as grebe_load_report_get() has it */
 };

@@ -16,6 +16,7 @@ struct leaf {
     struct grebe__wrr_weight *weight; /* likewise */
     struct grebe_subconn *connected;  /* the one that is READY: a reference, or NULL */
     struct grebe_orca_watch *watch;   /* of its load, out of band; NULL: none */
+    bool is_in_service;               /* READY was published last */
 };
 
 static struct leaf *of(struct grebe_balancer *base)
@@ -147,6 +148,9 @@ static void update_state(void *arg, enum grebe_connectivity state,
 {
     struct leaf *leaf = arg;
 
+    if (state == GREBE_READY && !leaf->is_in_service)
+        leaf->weight->in_service_since_ns = grebe_client_conn_now_ns(leaf->cc);
+    leaf->is_in_service = state == GREBE_READY;
     if (state == GREBE_READY)
         picker = with_weight(leaf, picker);
     grebe_client_conn_update_state(leaf->cc, state, picker);

@@ -61,6 +61,7 @@ int grebe__wrr_weight_configure(struct grebe__wrr_weight **weight,
     renewed = grebe__wrr_weight_new(old->mem, config);
     if (renewed == NULL)
         return GREBE_ERR_NOMEM;
+    renewed->in_service_since_ns = old->in_service_since_ns;
     renewed->value = get_double(&old->value);
     renewed->last_updated_ns = __atomic_load_n(&old->last_updated_ns, __ATOMIC_ACQUIRE);
     renewed->non_empty_since_ns =

@@ -28,6 +28,7 @@ struct grebe__wrr_weight {
     uint32_t refs;
     const struct grebe_mem *mem;
     struct grebe__wrr_config *config; /* a reference: for the names of metrics */
+    uint64_t in_service_since_ns;     /* the loop's: the endpoint, READY and healthy */
     /* Atomic: */
     double error_penalty;
     double value;

@@ -107,6 +107,106 @@ TEST(weights_are_looked_at_once_a_second_and_cost_no_memory)
     lb_bench_fini(&b);
 }
 
+/* ---- Slow start (draft gRFC A100) ---------------------------------------------------- */
+
+static void make_ready(struct lb_bench *b, const char *address)
+{
+    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, address, GREBE_READY, NULL);
+    lb_bench_health(b, address, GREBE_READY, NULL);
+}
+
+/* a and b have been there for long, c is READY now. */
+static void *start_with_newcomer(struct lb_bench *b, const char *text)
+{
+    void *config = parse(text);
+
+    assert_true(lb_bench_init(b, &grebe__weighted_round_robin, 1));
+    lb_bench_update(b, "a b", config);
+    make_ready(b, "a");
+    make_ready(b, "b");
+    lb_bench_advance_ms(b, 100000);
+    lb_bench_update(b, "a b c", config);
+    make_ready(b, "c");
+    return config;
+}
+
+/* Of 10,000 calls; shares of strides are of 16 bits. */
+static void expect_ten_thousandths(struct lb_bench *b, const char *address, uint32_t n)
+{
+    uint32_t found = lb_bench_count(b, 10000, address);
+
+    assert_in_range(found, n - 5, n + 5);
+}
+
+#define SLOWLY "\"slowStartConfig\":{\"slowStartWindow\":\"60s\"}"
+
+/* c can do twice what each of the others can, and has a quarter of that so far. */
+TEST(the_weight_of_a_newcomer_grows)
+{
+    struct lb_bench b;
+    void *config = start_with_newcomer(
+        &b, "{\"enableOobLoadReport\":true,\"blackoutPeriod\":\"0s\"," SLOWLY "}");
+
+    report(&b, "a", 10);
+    report(&b, "b", 10);
+    report(&b, "c", 20);
+    lb_bench_advance_ms(&b, 15000);
+    expect_ten_thousandths(&b, "c", 10000 * 5 / 25);
+    lb_bench_advance_ms(&b, 15000);
+    expect_ten_thousandths(&b, "c", 10000 * 10 / 30);
+    lb_bench_advance_ms(&b, 30000);
+    expect_ten_thousandths(&b, "c", 10000 * 20 / 40);
+    lb_bench_fini(&b);
+    grebe__weighted_round_robin.free_config(config);
+}
+
+/* The mean stands for what is not known, and its factor counts, too. */
+TEST(the_mean_that_stands_for_a_newcomers_weight_grows)
+{
+    struct lb_bench b;
+    void *config = start_with_newcomer(
+        &b, "{\"enableOobLoadReport\":true,\"blackoutPeriod\":\"0s\"," SLOWLY "}");
+
+    report(&b, "a", 10);
+    report(&b, "b", 30);
+    lb_bench_advance_ms(&b, 15000);
+    expect_ten_thousandths(&b, "c", 10000 * 5 / 45);
+    expect_ten_thousandths(&b, "b", 10000 * 30 / 45);
+    lb_bench_fini(&b);
+    grebe__weighted_round_robin.free_config(config);
+}
+
+TEST(without_any_weights_a_newcomer_has_its_factor_alone)
+{
+    struct lb_bench b;
+    void *config = start_with_newcomer(&b, "{" SLOWLY "}");
+
+    lb_bench_advance_ms(&b, 30000);
+    expect_ten_thousandths(&b, "c", 10000 * 1 / 5);
+    lb_bench_advance_ms(&b, 30000);
+    assert_string_equal(lb_bench_cycle(&b), "a b c");
+    lb_bench_fini(&b);
+    grebe__weighted_round_robin.free_config(config);
+}
+
+/* Its connection was there all the time. */
+TEST(who_was_ill_is_new_when_it_is_well)
+{
+    struct lb_bench b;
+    void *config = start_with_newcomer(&b, "{" SLOWLY "}");
+
+    lb_bench_advance_ms(&b, 100000);
+    assert_string_equal(lb_bench_cycle(&b), "a b c");
+    lb_bench_health(&b, "a", GREBE_TRANSIENT_FAILURE, "ill");
+    lb_bench_advance_ms(&b, 100000);
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    lb_bench_advance_ms(&b, 30000);
+    expect_ten_thousandths(&b, "a", 10000 * 1 / 5);
+    lb_bench_fini(&b);
+    grebe__weighted_round_robin.free_config(config);
+}
+
 /* ---- In a channel -------------------------------------------------------------------- */
 
 static const char of_calls[] = "{\"loadBalancingConfig\":[{\"weighted_round_robin\":"
@@ -285,6 +385,10 @@ int main(void)
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
         cmocka_unit_test(out_of_memory_keeps_the_last_picker_and_its_weights),
         cmocka_unit_test(weights_are_looked_at_once_a_second_and_cost_no_memory),
+        cmocka_unit_test(the_weight_of_a_newcomer_grows),
+        cmocka_unit_test(the_mean_that_stands_for_a_newcomers_weight_grows),
+        cmocka_unit_test(without_any_weights_a_newcomer_has_its_factor_alone),
+        cmocka_unit_test(who_was_ill_is_new_when_it_is_well),
         cmocka_unit_test(calls_go_where_the_reports_of_calls_say),
         cmocka_unit_test(a_pick_tells_of_weights_and_whom_they_passed_over),
         cmocka_unit_test(what_it_counts_is_recorded_with_the_names_of_grpc),

@@ -27,6 +27,7 @@ static void expect_defaults(struct grebe__wrr_config *config)
     assert_int_equal(config->expiration_ns, 180 * SECOND);
     assert_int_equal(config->update_period_ns, SECOND);
     assert_true(config->error_penalty == 1.0);
+    assert_int_equal(config->ramp.window_ns, 0);
     assert_int_equal(config->n_metrics, 0);
     grebe__wrr_config_unref(config);
 }
@@ -56,6 +57,47 @@ TEST(every_field_is_read)
 }
 
 /* As configs that were written for others have them. */
+TEST(slow_start_is_read)
+{
+    struct grebe__wrr_config *config =
+        parse("{\"slowStartConfig\":{\"slowStartWindow\":\"60s\",\"aggression\":1.5,"
+              "\"minWeightPercent\":20}}");
+
+    assert_int_equal(config->ramp.window_ns, 60 * SECOND);
+    assert_true(config->ramp.aggression == 1.5);
+    assert_true(config->ramp.least == 0.2);
+    grebe__wrr_config_unref(config);
+    config = parse("{\"slowStartConfig\":{}}");
+    assert_int_equal(config->ramp.window_ns, 0);
+    grebe__wrr_config_unref(config);
+}
+
+TEST(slow_start_that_makes_no_sense_is_refused)
+{
+    static const char *const wrong[][2] = {
+        {"{\"slowStartConfig\":{\"aggression\":0}}",
+         "slowStartConfig.aggression: must be greater than 0"},
+        {"{\"slowStartConfig\":{\"slowStartWindow\":\"-1s\"}}",
+         "slowStartConfig.slowStartWindow: must be non-negative"},
+        {"{\"slowStartConfig\":{\"minWeightPercent\":101}}",
+         "slowStartConfig.minWeightPercent: must be between 0 and 100"},
+        {"{\"slowStartConfig\":7}",
+         "slowStartConfig: expected an object, found a number"},
+    };
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        const struct grebe_json *json = NULL;
+        struct grebe_diag diag = {.text = ""};
+        void *config = NULL;
+
+        assert_int_equal(
+            grebe__json_parse(wrong[i][0], strlen(wrong[i][0]), &diag, &json), GREBE_OK);
+        assert_int_equal(grebe__wrr_config_parse(json, &diag, &config), GREBE_ERR_CONFIG);
+        assert_string_equal(diag.text, wrong[i][1]);
+        grebe_json_free(json);
+    }
+}
+
 TEST(names_may_be_those_of_the_proto)
 {
     struct grebe__wrr_config *config =
@@ -123,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_said_is_at_its_default),
         cmocka_unit_test(every_field_is_read),
+        cmocka_unit_test(slow_start_is_read),
+        cmocka_unit_test(slow_start_that_makes_no_sense_is_refused),
         cmocka_unit_test(names_may_be_those_of_the_proto),
         cmocka_unit_test(weights_are_updated_ten_times_a_second_at_most),
         cmocka_unit_test(a_period_out_of_band_is_none_while_that_is_off),
