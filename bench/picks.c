@@ -4,42 +4,75 @@
  *   picks POLICY ENDPOINTS      prints "NS_PER_PICK ALLOCATIONS_PER_PICK"
  *   picks POLICY ENDPOINTS --explained   the same for a call that asks for an explanation:
  *                               the record is made, written by a pick, and freed
+ *   picks POLICY ENDPOINTS --threads N   the same for each of N threads that share it
+ *   picks POLICY ENDPOINTS --lost        prints "NS HEAP_BYTES": what it takes until an
+ *                               endpoint that was lost is out of the picker, and what the
+ *                               channel holds for each endpoint
  *   picks --atomic              the same for one atomic addition and nothing else
  *
- * The channel is a real one on virtual servers, all of them READY.  An atomic addition is
- * what a turn that threads share costs at least: from 4 to 13 ns, by the machine.
+ * POLICY is a name, or one entry of a loadBalancingConfig.  Exit code 3: there is no such
+ * policy.
+ *
+ * The channel is a real one on virtual servers, all of them READY, with weights from 1 to
+ * 10, by the resolver and by their load reports.  Each pick has a hash of its own.  An
+ * atomic addition is what a turn that threads share costs at least: from 4 to 13 ns, by the
+ * machine.
  */
+#include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include <grebe/registry.h>
+
 #include "core/channel.h"
 #include "core/explanation.h"
 #include "core/options.h"
+#include "sim/services.h"
 #include "sim/sim.h"
 
-enum { PICKS = 20000000, EXPLAINED_PICKS = 1000000 };
+#define SECOND UINT64_C(1000000000)
 
-static uint64_t n_allocations;
+enum {
+    PICKS = 5000000,
+    EXPLAINED_PICKS = 1000000,
+    LOSSES = 9,
+    MAX_THREADS = 16,
+    NO_POLICY = 3,
+};
 
-static void *counting_alloc(void *ctx, size_t size)
+/* ---- Memory ---------------------------------------------------------------------------- */
+
+static uint64_t n_allocations; /* atomic, as the other */
+static int64_t n_bytes;        /* not yet freed */
+
+static void count(void *block, int sign)
 {
-    (void)ctx;
-    n_allocations++;
-    return malloc(size);
+    __atomic_fetch_add(&n_bytes, sign * (int64_t)malloc_usable_size(block),
+                       __ATOMIC_RELAXED);
 }
 
 static void *counting_realloc(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
-    n_allocations++;
-    return realloc(ptr, size);
+    __atomic_fetch_add(&n_allocations, 1, __ATOMIC_RELAXED);
+    count(ptr, -1);
+    ptr = realloc(ptr, size);
+    count(ptr, 1);
+    return ptr;
+}
+
+static void *counting_alloc(void *ctx, size_t size)
+{
+    return counting_realloc(ctx, NULL, size);
 }
 
 static void counting_free(void *ctx, void *ptr)
 {
     (void)ctx;
+    count(ptr, -1);
     free(ptr);
 }
 
@@ -49,93 +82,236 @@ static const struct grebe_mem counting = {
     .free = counting_free,
 };
 
+/* Of the thread's processor: what other programs do is not counted. */
 static uint64_t clock_ns(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
-/* "ipv4:127.0.0.1:1,127.0.0.2:1,...": a server for each. */
-static char *make_target(struct sim *sim, int n)
+/* ---- The channel ----------------------------------------------------------------------- */
+
+struct bench {
+    struct sim sim;
+    struct grebe_channel *channel;
+    int n; /* endpoints */
+};
+
+/* The list of endpoints as file: has it, and a server for each. */
+static char *make_list(struct sim *sim, int n)
 {
-    size_t size = (size_t)n * 24 + 8;
-    char *target = malloc(size), address[24];
-    size_t used = (size_t)snprintf(target, size, "ipv4:");
+    size_t size = (size_t)n * 80 + 8;
+    char *list = malloc(size), address[24];
+    size_t used = (size_t)snprintf(list, size, "[");
 
     for (int i = 0; i < n; i++) {
+        int weight = 1 + i % 10;
+        const struct grebe_load_report load = {.rps = weight, .cpu_utilization = 0.5};
+        struct sim_server *server;
+
         snprintf(address, sizeof address, "127.%d.%d.%d:1", 1 + i / 62500, i / 250 % 250,
                  1 + i % 250);
-        sim_server_new(sim, address);
-        used += (size_t)snprintf(target + used, size - used, "%s%s", i > 0 ? "," : "",
-                                 address);
+        server = sim_server_new(sim, address);
+        sim_server_set_load(server, &load, SECOND);
+        used += (size_t)snprintf(list + used, size - used,
+                                 "%s{\"address\":\"%s\",\"weight\":%d}", i > 0 ? "," : "",
+                                 address, weight);
     }
-    return target;
+    snprintf(list + used, size - used, "]");
+    return list;
 }
 
-/* One call, from the pick to its end, with a random hash for policies that hash. */
-static enum grebe_pick_kind call_once(struct grebe_channel *channel,
-                                      struct grebe_pick_args *args)
+/* As a service config; the name if it is not a configuration. */
+static void write_config(char *config, size_t size, const char *policy)
 {
-    struct grebe_pick pick;
+    snprintf(config, size, "{\"loadBalancingConfig\":[%s%s%s]}",
+             policy[0] == '{' ? "" : "{\"", policy, policy[0] == '{' ? "" : "\":{}}");
+}
 
-    grebe_pick_init(&pick);
-    args->random = grebe__rng_next(&channel->host.env->rng);
-    args->hash = &args->random;
-    grebe_picker_pick(channel->picker, args, &pick);
-    if (pick.on_done != NULL) {
+static void pick_args_init(struct grebe_pick_args *args, uint64_t *hash)
+{
+    *args = (struct grebe_pick_args){
+        .method = "/s/m", .deadline_ns = UINT64_MAX, .hash = hash};
+}
+
+static enum grebe_pick_kind pick(struct grebe_picker *picker,
+                                 const struct grebe_pick_args *args)
+{
+    struct grebe_pick out;
+
+    grebe_pick_init(&out);
+    grebe_picker_pick(picker, args, &out);
+    if (out.kind == GREBE_PICK_COMPLETE && out.on_done != NULL) {
         struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
         struct grebe_done_info info = {.status = &ok};
 
-        grebe_pick_end(&pick, &info);
+        grebe_pick_end(&out, &info);
     }
-    return pick.kind;
+    return out.kind;
 }
 
-/* Policies that connect for calls alone have connected to everybody when no call waits. */
-static void connect_all(struct grebe_channel *channel, struct sim *sim, int n_endpoints)
+/* Some policies connect only what is asked for: all of it, then. */
+static void wake(struct bench *b)
 {
-    struct grebe_pick_args args = {.method = "/s/m", .deadline_ns = UINT64_MAX};
-    bool is_waiting = true;
+    uint64_t hash;
+    struct grebe_pick_args args;
+    bool is_ready = false;
 
-    while (is_waiting) {
-        is_waiting = false;
-        for (int i = 0; i < 64 * n_endpoints; i++)
-            is_waiting |= call_once(channel, &args) != GREBE_PICK_COMPLETE;
-        sim_settle(sim);
+    pick_args_init(&args, &hash);
+    while (!is_ready) {
+        is_ready = true;
+        for (int i = 0; i < 100 * b->n; i++) {
+            args.random = hash = grebe__rng_next(&b->sim.env.rng);
+            is_ready = pick(b->channel->picker, &args) == GREBE_PICK_COMPLETE && is_ready;
+        }
+        sim_advance(&b->sim, 2 * SECOND);
     }
 }
 
-static double measure(struct grebe_channel *channel)
+static void open_bench(struct bench *b, const char *policy, int n)
 {
-    struct grebe_pick_args args = {.method = "/s/m", .deadline_ns = UINT64_MAX};
-    uint64_t start = clock_ns();
+    struct grebe_channel_options options = grebe__channel_options_complete(NULL);
+    struct grebe__channel_params params = {.options = &options};
+    struct grebe_diag diag;
+    char config[1024], *list;
 
-    for (int i = 0; i < PICKS; i++)
-        if (call_once(channel, &args) != GREBE_PICK_COMPLETE)
+    write_config(config, sizeof config, policy);
+    sim_init(&b->sim, NULL, 1);
+    b->n = n;
+    list = make_list(&b->sim, n);
+    sim_file_set(&b->sim, "/endpoints", list);
+    options.mem = &counting;
+    options.service_config = config;
+    options.credentials = grebe_credentials_insecure();
+    params.env = &b->sim.env;
+    params.target = "file:/endpoints";
+    if (grebe__channel_new(&params, &diag, &b->channel) != GREBE_OK) {
+        fprintf(stderr, "picks: %s\n", diag.text);
+        exit(strstr(diag.text, "no supported policies") == NULL ? 1 : NO_POLICY);
+    }
+    free(list);
+    grebe__env_enter(&b->sim.env);
+    grebe__channel_connect(b->channel);
+    grebe__env_leave(&b->sim.env);
+    sim_advance(&b->sim, 2 * SECOND);
+    wake(b);
+}
+
+/* ---- Measuring ------------------------------------------------------------------------- */
+
+/* Nanoseconds for each of PICKS. */
+static double measure(struct grebe_picker *picker, uint64_t seed)
+{
+    struct grebe_pick_args args;
+    struct grebe__rng rng;
+    uint64_t hash, start = clock_ns();
+    unsigned n_missed = 0;
+
+    grebe__rng_seed(&rng, seed);
+    pick_args_init(&args, &hash);
+    for (int i = 0; i < PICKS; i++) {
+        args.random = hash = grebe__rng_next(&rng);
+        n_missed += pick(picker, &args) != GREBE_PICK_COMPLETE;
+    }
+    start = clock_ns() - start;
+    if (n_missed > PICKS / 1000)
+        abort(); /* more than endpoints that no hash had reached before */
+    return (double)start / PICKS;
+}
+
+struct worker {
+    pthread_t thread;
+    pthread_barrier_t *all_there;
+    struct grebe_picker *picker;
+    uint64_t seed;
+    double ns;
+};
+
+static void *work(void *arg)
+{
+    struct worker *worker = arg;
+
+    pthread_barrier_wait(worker->all_there);
+    worker->ns = measure(worker->picker, worker->seed);
+    return NULL;
+}
+
+/* The mean of all threads. */
+static double measure_with_threads(const struct bench *b, int n)
+{
+    struct worker workers[MAX_THREADS];
+    pthread_barrier_t all_there;
+    double ns = 0;
+
+    if (n < 1 || n > MAX_THREADS ||
+        pthread_barrier_init(&all_there, NULL, (unsigned)n) != 0)
+        abort();
+    for (int i = 0; i < n; i++) {
+        workers[i] = (struct worker){
+            .all_there = &all_there, .picker = b->channel->picker, .seed = (uint64_t)i};
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             abort();
-    return (double)(clock_ns() - start) / PICKS;
+    }
+    for (int i = 0; i < n; i++) {
+        pthread_join(workers[i].thread, NULL);
+        ns += workers[i].ns / n;
+    }
+    pthread_barrier_destroy(&all_there);
+    return ns;
 }
 
-static double measure_explained(const struct grebe_channel *channel)
+static double measure_explained(const struct bench *b)
 {
-    struct grebe_pick_args args = {.method = "/s/m", .deadline_ns = UINT64_MAX};
-    uint64_t start = clock_ns();
+    struct grebe_channel *channel = b->channel;
+    struct grebe_pick_args args;
+    uint64_t hash = 0, start = clock_ns();
 
+    pick_args_init(&args, &hash);
     for (int i = 0; i < EXPLAINED_PICKS; i++) {
-        struct grebe_pick pick;
+        struct grebe_pick out;
 
-        grebe_pick_init(&pick);
+        grebe_pick_init(&out);
         args.explanation = grebe__explanation_new(&counting, channel->host.env->now_ns);
         if (args.explanation == NULL)
             abort();
         grebe__explanation_pick_begins(args.explanation);
-        grebe_picker_pick(channel->picker, &args, &pick);
-        grebe__explanation_pick_ends(args.explanation, channel, &pick);
+        grebe_picker_pick(channel->picker, &args, &out);
+        grebe__explanation_pick_ends(args.explanation, channel, &out);
         grebe__explanation_free(args.explanation);
     }
     return (double)(clock_ns() - start) / EXPLAINED_PICKS;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* One endpoint is lost, and refuses from then on: IDLE, CONNECTING, TRANSIENT_FAILURE, each
+ * with a picker of its own. */
+static double measure_loss(struct bench *b)
+{
+    double samples[LOSSES];
+
+    for (int i = 0; i < LOSSES; i++) {
+        struct grebe__list *link = b->sim.servers.next;
+        struct sim_server *server = grebe_container_of(link, struct sim_server, link);
+        uint64_t start;
+
+        server->behaviour = SIM_REFUSES;
+        start = clock_ns();
+        sim_server_kill(server, "connection reset");
+        sim_settle(&b->sim);
+        samples[i] = (double)(clock_ns() - start);
+        server->behaviour = SIM_ACCEPTS;
+        sim_advance(&b->sim, 5 * SECOND);
+    }
+    qsort(samples, LOSSES, sizeof samples[0], by_size);
+    return samples[LOSSES / 2];
 }
 
 static double measure_atomic(void)
@@ -147,44 +323,41 @@ static double measure_atomic(void)
     return (double)(clock_ns() - start) / PICKS;
 }
 
+/* ---- The program ----------------------------------------------------------------------- */
+
+static void print_picks(const struct bench *b, bool is_explained, int n_threads)
+{
+    uint64_t before = n_allocations;
+    double ns = is_explained ? measure_explained(b) : measure_with_threads(b, n_threads);
+    double picks = is_explained ? EXPLAINED_PICKS : (double)PICKS * n_threads;
+
+    printf("%.2f %.6f\n", ns, (double)(n_allocations - before) / picks);
+}
+
 int main(int argc, char **argv)
 {
-    struct grebe_channel_options options = grebe__channel_options_complete(NULL);
-    struct grebe__channel_params params = {.options = &options};
-    struct grebe_channel *channel;
-    struct grebe_diag diag;
-    struct sim sim;
-    bool is_explained;
-    uint64_t before;
-    double ns;
+    const char *option = argc > 3 ? argv[3] : "";
+    bool is_explained = strcmp(option, "--explained") == 0;
+    bool is_threaded = argc == 5 && strcmp(option, "--threads") == 0;
+    bool is_lost = strcmp(option, "--lost") == 0;
+    struct bench b;
 
     if (argc == 2 && strcmp(argv[1], "--atomic") == 0) {
         printf("%.2f 0\n", measure_atomic());
         return 0;
     }
-    is_explained = argc == 4 && strcmp(argv[3], "--explained") == 0;
-    if (argc != 3 && !is_explained) {
-        fprintf(stderr, "usage: picks POLICY ENDPOINTS [--explained] | --atomic\n");
+    if (argc != 3 + is_explained + is_lost + 2 * is_threaded || atoi(argv[2]) < 1) {
+        fprintf(stderr, "usage: picks POLICY ENDPOINTS [--explained | --threads N | "
+                        "--lost] | --atomic\n");
         return 2;
     }
-    sim_init(&sim, NULL, 1);
-    options.mem = &counting;
-    options.policy = argv[1];
-    options.credentials = grebe_credentials_insecure();
-    params.env = &sim.env;
-    params.target = make_target(&sim, atoi(argv[2]));
-    if (grebe__channel_new(&params, &diag, &channel) != GREBE_OK) {
-        fprintf(stderr, "picks: %s\n", diag.text);
-        return 2;
+    open_bench(&b, argv[1], atoi(argv[2]));
+    if (is_lost) {
+        int64_t bytes = n_bytes;
+
+        printf("%.0f %.0f\n", measure_loss(&b), (double)bytes / b.n);
+    } else {
+        print_picks(&b, is_explained, is_threaded ? atoi(argv[4]) : 1);
     }
-    grebe__env_enter(&sim.env);
-    grebe__channel_connect(channel);
-    grebe__env_leave(&sim.env);
-    sim_settle(&sim);
-    connect_all(channel, &sim, atoi(argv[2]));
-    before = n_allocations;
-    ns = is_explained ? measure_explained(channel) : measure(channel);
-    printf("%.2f %.6f\n", ns,
-           (double)(n_allocations - before) / (is_explained ? EXPLAINED_PICKS : PICKS));
     return 0;
 }

@@ -47,11 +47,11 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__ring_hash_experimental,
     &grebe__round_robin,
     &grebe__slow_start,
-    &grebe__weighted_target,
-    &grebe__weighted_target_experimental,
     &grebe__static_weighted_round_robin,
     &grebe__weighted_round_robin,
     &grebe__weighted_round_robin_experimental,
+    &grebe__weighted_target,
+    &grebe__weighted_target_experimental,
     NULL,
 };
 
