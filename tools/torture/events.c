@@ -135,6 +135,9 @@ static void apply_to_server(struct server *server, const struct event *event)
     case SERVER_LATENCY:
         server->latency_ms = event->x;
         return;
+    case SERVER_LOAD:
+        server_set_load(server, event->x);
+        return;
     case SERVER_TAGS:
         server->tags = event->x;
         return;

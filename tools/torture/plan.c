@@ -155,6 +155,7 @@ static void draw_details(struct swarm *swarm, struct event *event, uint32_t n_se
     case SERVER_LATENCY:
         event->x = draw_delay_ms(rng);
         break;
+    case SERVER_LOAD:
     case SERVER_TAGS:
         event->x = (uint32_t)grebe__rng_next(rng);
         break;

@@ -103,6 +103,9 @@ static size_t server_text(const struct event *event, char *buf, size_t size)
     case SERVER_LATENCY:
         return (size_t)snprintf(buf, size, "server %c: answers take %u ms", name,
                                 event->x);
+    case SERVER_LOAD:
+        return (size_t)snprintf(buf, size, "server %c: another load (%u)", name,
+                                event->x);
     case SERVER_TAGS:
         return (size_t)snprintf(buf, size, "server %c: %s", name,
                                 tags_text(event->x, tags, sizeof tags));

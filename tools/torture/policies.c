@@ -42,6 +42,22 @@ const struct policy policies[] = {
                "(,'c':{'weight':<0-4>,'childPolicy':<policy>}|)}}",
      .weight = 5,
      .traits = POLICY_GOES_BY_PATH},
+    {.name = "weighted_round_robin",
+     .config = "{('enableOobLoadReport':true,'oobReportingPeriod':<1000-5000ms>,|)"
+               "'blackoutPeriod':<0-3000ms>,'weightExpirationPeriod':<2000-9000ms>,"
+               "'weightUpdatePeriod':<100-3000ms>(,'errorUtilizationPenalty':<0-3>|)}",
+     .weight = 5},
+    {.name = "outlier_detection",
+     .config = "{'interval':<100-2000ms>,'baseEjectionTime':<1-3000ms>,"
+               "'maxEjectionTime':<1000-6000ms>,'maxEjectionPercent':<10-100>,"
+               "('successRateEjection':{'stdevFactor':<100-1500>,'minimumHosts':<1-3>,"
+               "'requestVolume':<1-3>},|)"
+               "('failurePercentageEjection':{'threshold':<0-80>,"
+               "'enforcementPercentage':<50-100>,'minimumHosts':<1-3>,"
+               "'requestVolume':<1-3>},|)"
+               "'childPolicy':<policy>}",
+     .weight = 5,
+     .traits = POLICY_SETS_ASIDE},
     {.name = "torture_spread",
      .weight = 3,
      .rule = PICKS_IN_TURNS,
@@ -49,7 +65,10 @@ const struct policy policies[] = {
      .builder = &torture_spread},
     {.name = "torture_lazy", .weight = 2, .rule = PICKS_ONE, .builder = &torture_lazy},
     {.name = "torture_shards", .weight = 3, .builder = &torture_shards},
-    {.name = "torture_group", .weight = 3, .builder = &torture_group},
+    {.name = "torture_group",
+     .weight = 3,
+     .traits = POLICY_SETS_ASIDE,
+     .builder = &torture_group},
     {.name = "torture_wild",
      .weight = 8,
      .traits = POLICY_IS_ERRATIC,

@@ -32,6 +32,8 @@ enum policy_trait {
     POLICY_LEAVES_OUT = 2,
     /* Its endpoints have to have paths: those of the DNS and of targets have none. */
     POLICY_GOES_BY_PATH = 4,
+    /* It may have READY subconns that it does not use, in reserve or taken out of service. */
+    POLICY_SETS_ASIDE = 8,
 };
 
 struct policy {

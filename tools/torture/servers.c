@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "dice.h"
+#include "sim/services.h"
 #include "trace.h"
 #include "world.h"
 
@@ -95,6 +96,7 @@ static void answer(struct sim_request *request, struct call *call)
     switch ((enum outcome)request->step) {
     case OUTCOME_ECHO:
         call_answered(call, GREBE_STATUS_OK);
+        sim_services_add_trailer(request);
         sim_answer(request, request->bytes, request->length);
         return;
     case OUTCOME_FAIL:
@@ -137,12 +139,23 @@ static bool is_whole(struct sim_request *request, struct call *call)
     return false;
 }
 
+/* A stream of the library's own, for a service that nobody told the server of. */
+static void refuse_service(struct sim_request *request)
+{
+    if (server_of(request)->temper != TEMPER_STALLS)
+        sim_end(request, GREBE_STATUS_UNIMPLEMENTED, "no such service");
+}
+
 static void on_request(struct sim_request *request)
 {
     struct server *server = server_of(request);
     struct call *call = call_of(request);
     uint64_t delay_ns = server->latency_ms * ms_ns;
 
+    if (call == NULL) {
+        refuse_service(request);
+        return;
+    }
     if (request->step != 0) {
         answer(request, call);
         return;
@@ -164,6 +177,8 @@ static void on_end(struct sim_request *request, enum grebe__progress progress)
 {
     struct call *call = call_of(request);
 
+    if (call == NULL)
+        return;
     if (request->step == 0)
         call_arrived(call, server_of(request));
     call_attempt_over(call, progress);
@@ -267,6 +282,24 @@ void server_goaway(struct server *server, uint32_t n_refused, bool is_too_many_p
     sim_server_goaway(server->sim, n_refused, is_too_many_pings);
 }
 
+/* A report of a machine that is idle, busy or more than that; now and then no report at
+ * all, but bytes. */
+void server_set_load(struct server *server, uint32_t dice)
+{
+    struct grebe_load_report report = {
+        .cpu_utilization = (dice >> 8) % 14 * 0.1,
+        .application_utilization = (dice >> 12) % 2 * 0.5,
+        .rps = (dice >> 16) % 200,
+        .eps = (dice >> 24) % 8,
+    };
+
+    server->reports = true;
+    if (dice % 8 == 0)
+        sim_server_set_load_bytes(server->sim, &dice, sizeof dice, 1000 * ms_ns);
+    else
+        sim_server_set_load(server->sim, &report, 1000 * ms_ns);
+}
+
 void server_heal(struct server *server)
 {
     grebe__timer_cancel(&server->restart);
@@ -280,7 +313,7 @@ void server_heal(struct server *server)
 bool server_is_good(const struct server *server)
 {
     return server->door == DOOR_OPEN && server->temper != TEMPER_STALLS &&
-           server->max_streams > 0;
+           server->max_streams > (server->reports ? 1 : 0);
 }
 
 struct server *server_find(struct world *world, const char *address)

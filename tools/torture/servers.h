@@ -21,6 +21,7 @@ struct server {
     bool has_flapped; /* its door did, at some time */
     enum temper temper;
     uint32_t latency_ms, dial_delay_ms, max_streams;
+    bool reports;  /* its load, if it is asked: one stream of each connection */
     uint32_t tags; /* what a resolver knows of it: endpoints.h */
     struct sim_server *sim;
     struct grebe__timer restart;
@@ -37,6 +38,9 @@ void server_crash(struct server *server);
 /* It crashes, and takes connections again after so long. */
 void server_restart(struct server *server, uint32_t ms);
 void server_goaway(struct server *server, uint32_t n_refused, bool is_too_many_pings);
+
+/* What it says of its load from now on. */
+void server_set_load(struct server *server, uint32_t dice);
 
 /* It does from now on. */
 void server_heal(struct server *server);

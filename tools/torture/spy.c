@@ -450,9 +450,9 @@ static void check_readiness(struct spy *spy)
     struct spied_subconn *ready[MAX_TRIALS];
     const struct client *client = spy->client;
     uint64_t now_ns = client->world->sim.env.now_ns;
-    bool has_rule = spy->policy != NULL && spy->policy->rule != PICKS_ANY;
+    bool sets_aside = spy->policy == NULL || client_had(client, POLICY_SETS_ASIDE);
 
-    if (!has_rule || spy->state == GREBE_READY || memory_is_short(&client->memory) ||
+    if (sets_aside || spy->state == GREBE_READY || memory_is_short(&client->memory) ||
         find_ready(spy, ready) == 0) {
         spy->is_late = false;
         return;
