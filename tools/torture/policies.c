@@ -58,6 +58,20 @@ const struct policy policies[] = {
                "'childPolicy':<policy>}",
      .weight = 5,
      .traits = POLICY_SETS_ASIDE},
+    {.name = "priority",
+     .config = "{('priorities':(['a','b']|['b','a']),'children':{"
+               "'a':{'config':<policy>},'b':{'config':<policy>}}|"
+               "'priorities':['a','c','b'],'children':{'a':{'config':<policy>},"
+               "'c':{'config':<policy>},'b':{'config':<policy>}})"
+               "(,'cacheRemovedChildren':true|)}",
+     .weight = 5,
+     .traits = POLICY_GOES_BY_PATH | POLICY_SETS_ASIDE},
+    {.name = "priority_experimental",
+     .config = "{'priorities':['a','b'],'children':{"
+               "'a':{'config':<policy>,'ignoreReresolutionRequests':true},"
+               "'b':{'config':<policy>}}}",
+     .weight = 1,
+     .traits = POLICY_GOES_BY_PATH | POLICY_SETS_ASIDE | POLICY_IGNORES_LOSSES},
     {.name = "torture_spread",
      .weight = 3,
      .rule = PICKS_IN_TURNS,

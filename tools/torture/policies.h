@@ -34,6 +34,8 @@ enum policy_trait {
     POLICY_GOES_BY_PATH = 4,
     /* It may have READY subconns that it does not use, in reserve or taken out of service. */
     POLICY_SETS_ASIDE = 8,
+    /* A lost connection may be no reason for it to have names resolved again. */
+    POLICY_IGNORES_LOSSES = 16,
 };
 
 struct policy {

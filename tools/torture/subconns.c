@@ -178,7 +178,8 @@ static void expect_resolving(const struct spied_subconn *spied,
     bool is_loss = spied->state == GREBE_READY && to == GREBE_IDLE;
 
     if ((is_loss || to == GREBE_TRANSIENT_FAILURE) && spied->spy->is_root &&
-        !client_had(client, POLICY_IS_ERRATIC) && client->resolver != NULL)
+        !client_had(client, POLICY_IS_ERRATIC) &&
+        !client_had(client, POLICY_IGNORES_LOSSES) && client->resolver != NULL)
         client->wants_resolving = true;
 }
 
