@@ -11,7 +11,10 @@
 
 /* ---- The policy ------------------------------------------------------------------------ */
 
-enum { MAX_DEPTH = 3 };
+enum {
+    MAX_DEPTH = 3,
+    ROOMY_BYTES = 700, /* a configuration that is longer gets no deeper */
+};
 
 /* A policy's configuration under way. */
 struct policy_drawing {
@@ -28,9 +31,11 @@ static bool has_children(unsigned policy)
 }
 
 /* Children of children end: without any other choice in pick_first. */
-static uint64_t allowed_at(uint64_t allowed, unsigned depth)
+static uint64_t allowed_now(const struct policy_drawing *drawing)
 {
-    if (depth < MAX_DEPTH)
+    uint64_t allowed = drawing->allowed;
+
+    if (drawing->depth < MAX_DEPTH && drawing->base.out.length < ROOMY_BYTES)
         return allowed;
     for (unsigned i = 0; i < n_policies; i++)
         if (has_children(i))
@@ -55,8 +60,7 @@ static void write_child(struct drawing *base)
 {
     struct policy_drawing *drawing =
         grebe_container_of(base, struct policy_drawing, base);
-    unsigned policy =
-        policy_draw(&base->rng, allowed_at(drawing->allowed, drawing->depth));
+    unsigned policy = policy_draw(&base->rng, allowed_now(drawing));
 
     write_policy(drawing, policy, policies[policy].name);
 }

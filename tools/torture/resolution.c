@@ -401,7 +401,8 @@ bool resolution_is_good(const struct client *client)
         return false;
     if (!is_built && !client->channel->is_idle)
         return false; /* building it has failed: the next try comes with idle mode */
-    return client->has_config || client->settings->has_default_config ||
+    return (client->has_config && !client->may_be_other_config) ||
+           client->settings->has_default_config ||
            client->truth_config.flaw == CONFIG_SOUND ||
            client->truth_config.flaw == CONFIG_ABSENT;
 }

@@ -138,8 +138,9 @@ struct spy_picker {
 /* A pick that was completed, until its on_done() has come; kept after that. */
 struct pick {
     struct spy *spy;
-    struct call *call;      /* NULL: a pick on trial */
-    struct grebe_pick real; /* as it came: who hears of its end */
+    struct call *call; /* NULL: a pick on trial */
+    struct grebe_pick
+        taken; /* who would hear of its end, if there was no room to listen */
     uint64_t at_ns;
     bool is_done;
 };
@@ -182,7 +183,7 @@ static void on_pick_done(void *arg, const struct grebe_done_info *info)
     if (info->status == NULL || info->now_ns != client->world->sim.env.now_ns ||
         info->latency_ns != info->now_ns - pick->at_ns)
         fail("a pick's report is right", "one of %s is not", pick->spy->name);
-    grebe_pick_end(&pick->real, info);
+    grebe_pick_end(&pick->taken, info);
     if (pick->call != NULL)
         make_mischief(pick, info);
     if (pick->call != NULL)
@@ -209,6 +210,18 @@ static void check_choice(struct spy *spy, const struct grebe_subconn *subconn)
              spied->address, grebe_connectivity_name(spied->state));
 }
 
+/* As a parent would, but where that is not possible: policies shall find room. */
+static void listen(struct pick *pick, struct grebe_pick *out)
+{
+    grebe_pick_init(&pick->taken);
+    if (grebe_pick_listen(out, on_pick_done, pick))
+        return;
+    pick->taken = *out;
+    out->on_done = on_pick_done;
+    out->on_done_arg = pick;
+    out->n_listeners = 0;
+}
+
 static void note_choice(struct spy *spy, struct call *call, struct grebe_pick *out)
 {
     struct pick *pick = world_keep(spy->client->world, sizeof *pick);
@@ -216,11 +229,8 @@ static void note_choice(struct spy *spy, struct call *call, struct grebe_pick *o
     check_choice(spy, out->subconn);
     pick->spy = spy;
     pick->call = call;
-    pick->real = *out;
     pick->at_ns = spy->client->world->sim.env.now_ns;
-    out->on_done = on_pick_done;
-    out->on_done_arg = pick;
-    out->n_listeners = 0;
+    listen(pick, out);
     spy->client->n_picks_open++;
     if (call != NULL)
         call->n_picks_open++;
