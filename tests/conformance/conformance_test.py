@@ -19,6 +19,11 @@ MISTAKEN = PLUGINS / "conformance/mistaken.so"
 BUILTINS = os.environ["GREBE_BUILTIN_BALANCERS"]
 EXAMPLES = [os.environ["GREBE_LAB_POLICIES"], "--conformance", "-o", "json"]
 
+# ThreadSanitizer is slow, and has something to say of threads alone.
+IS_FOR_THREADS = "thread" in os.environ.get("GREBE_SANITIZE", "")
+THREADS = ["picks_on_threads", "done_on_threads"]
+ALL = [word for rule in THREADS for word in ("--rule", rule)] if IS_FOR_THREADS else []
+
 # What the lab itself watches makes `grebe lab` fail when it is given the script.
 SEEN_BY_THE_LAB = {
     "legal_states", "legal_results", "legal_series", "legal_answers", "references", "memory",
@@ -38,7 +43,7 @@ def kit(policy, *words, plugin=None, config=None):
 
 
 def rules():
-    done, report = kit("pick_first")
+    done, report = kit("pick_first", *ALL)
     assert done.returncode == 0, done
     return [rule["id"] for rule in report["rules"]]
 
@@ -49,7 +54,7 @@ def verdicts(report, verdict):
 
 class Conformance(Case):
     def test_policy_without_a_mistake_keeps_every_rule(self):
-        done, report = kit("mistaken", plugin=MISTAKEN, config={"mistake": "", "size": 1})
+        done, report = kit("mistaken", *ALL, plugin=MISTAKEN, config={"mistake": "", "size": 1})
         self.assertEqual(verdicts(report, "broken"), [])
         self.assertEqual(verdicts(report, "not_applicable"), [])
         self.assertEqual((done.returncode, report["holds"]), (0, len(report["rules"])))
@@ -89,23 +94,23 @@ class Conformance(Case):
         self.assertIn("\n1 rules hold, 1 broken, 0 not applicable\n", text)
 
     def test_template_keeps_every_rule(self):
-        done, report = kit("sticky", plugin=PLUGINS / "plugin/sticky.so",
+        done, report = kit("sticky", *ALL, plugin=PLUGINS / "plugin/sticky.so",
                            config={"header": "kit"})
         self.assertEqual((done.returncode, verdicts(report, "broken")), (0, []))
 
     def test_examples_keep_every_rule(self):
         for name in ("custom_balancer", "least_request_picker", "load_aware_picker",
                      "reported_load_picker", "round_robin_picker", "weighted_round_robin_picker"):
-            done = subprocess.run([*EXAMPLES, name], capture_output=True, timeout=300)
+            done = subprocess.run([*EXAMPLES, *ALL, name], capture_output=True, timeout=300)
             # What it has measured it keeps for the whole process, and for the next channel.
-            allowed = ["deterministic"] if name == "load_aware_picker" else []
+            allowed = ["deterministic"] if name == "load_aware_picker" and not ALL else []
             self.assertEqual(verdicts(json.loads(done.stdout), "broken"), allowed, name)
 
     def test_every_builtin_keeps_every_rule(self):
         names = subprocess.run([BUILTINS], capture_output=True, check=True).stdout.split()
         self.assertIn(b"round_robin", names)
         for name in map(bytes.decode, names):
-            done, report = kit(name)
+            done, report = kit(name, *ALL)
             self.assertIsNotNone(report, f"{name}: it needs a line in src/lab/kit_examples.c: "
                                          f"{done.stderr}")
             broken = [rule for rule in report["rules"] if rule["verdict"] == "broken"]
