@@ -225,8 +225,7 @@ static bool has_other_policy(const struct grebe__priority_child *child,
 /* One of another policy is closed and begins anew. */
 static int apply(struct priority *priority, struct grebe__priority_child *child,
                  const struct grebe__named_child *config,
-                 const struct grebe_balancer_update *update,
-                 struct grebe__by_path_group group)
+                 const struct grebe_balancer_update *update, struct grebe__group group)
 {
     bool is_other = has_other_policy(child, config), was_started = child->is_started;
 
@@ -258,7 +257,7 @@ static void drop_unlisted(struct priority *priority, bool is_parked)
 static int carry_out(struct priority *priority,
                      const struct grebe__priority_config *config,
                      const struct grebe_balancer_update *update,
-                     struct grebe__by_path *by_path, struct grebe__priority_child **order)
+                     struct grebe__groups *groups, struct grebe__priority_child **order)
 {
     int result = GREBE_OK;
 
@@ -266,7 +265,7 @@ static int carry_out(struct priority *priority,
     for (size_t i = 0; i < config->children.n; i++) {
         order[i] = grebe__map_get(&priority->children, config->order[i]->name);
         if (apply(priority, order[i], config->order[i], update,
-                  grebe__by_path_take(by_path, order[i]->name)) == GREBE_ERR_NOMEM)
+                  grebe__groups_take(groups, order[i]->name)) == GREBE_ERR_NOMEM)
             result = GREBE_ERR_NOMEM;
     }
     drop_unlisted(priority, config->caches_removed);
@@ -279,17 +278,17 @@ static int carry_out(struct priority *priority,
     return result;
 }
 
-static int update_by_path(struct priority *priority,
-                          const struct grebe__priority_config *config,
-                          const struct grebe_balancer_update *update,
-                          struct grebe__by_path *by_path)
+static int update_groups(struct priority *priority,
+                         const struct grebe__priority_config *config,
+                         const struct grebe_balancer_update *update,
+                         struct grebe__groups *groups)
 {
     struct grebe__priority_child **order =
         grebe_mem_alloc(priority->mem, (config->children.n + 1) * sizeof *order);
     int result = order == NULL ? GREBE_ERR_NOMEM : add_children(priority, config);
 
     if (result == GREBE_OK)
-        return carry_out(priority, config, update, by_path, order);
+        return carry_out(priority, config, update, groups, order);
     grebe_mem_free(priority->mem, order);
     return result;
 }
@@ -298,16 +297,16 @@ static int on_update(struct grebe_balancer *base,
                      const struct grebe_balancer_update *update)
 {
     struct priority *priority = of(base);
-    struct grebe__by_path by_path;
+    struct grebe__groups groups;
     int result;
 
     if (update->config == NULL)
         return grebe__child_policy_missing(priority->cc, policy_name);
-    result = grebe__by_path_init(&by_path, priority->mem, update);
+    result = grebe__by_path(&groups, priority->mem, update);
     if (result != GREBE_OK)
         return result;
-    result = update_by_path(priority, update->config, update, &by_path);
-    grebe__by_path_fini(&by_path);
+    result = update_groups(priority, update->config, update, &groups);
+    grebe__groups_fini(&groups);
     return result;
 }
 

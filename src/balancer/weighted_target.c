@@ -320,7 +320,7 @@ static int change_policy(struct weighted_target *wt, struct target *target,
 static int tell_target(struct weighted_target *wt, struct target *target,
                        const struct grebe__named_child *child,
                        const struct grebe_balancer_update *update,
-                       const struct grebe__by_path_group *group)
+                       const struct grebe__group *group)
 {
     struct grebe_balancer_update for_target = {
         .endpoints = group->endpoints,
@@ -341,7 +341,7 @@ static int tell_target(struct weighted_target *wt, struct target *target,
 /* What a target says to its update is its own affair; but that memory is short is ours. */
 static int tell_targets(struct weighted_target *wt, const struct config *config,
                         const struct grebe_balancer_update *update,
-                        const struct grebe__by_path *by_path)
+                        const struct grebe__groups *groups)
 {
     int result = GREBE_OK;
 
@@ -354,7 +354,7 @@ static int tell_targets(struct weighted_target *wt, const struct config *config,
         target->is_listed = true;
         if (of_target == GREBE_OK)
             of_target = tell_target(wt, target, child, update,
-                                    grebe__by_path_get(by_path, target->name));
+                                    grebe__groups_get(groups, target->name));
         if (of_target == GREBE_ERR_NOMEM)
             result = of_target;
     }
@@ -366,22 +366,22 @@ static int wt_update(struct grebe_balancer *base,
 {
     struct weighted_target *wt = of(base);
     const struct config *config = update->config;
-    struct grebe__by_path by_path;
+    struct grebe__groups groups;
     int result;
 
     if (config == NULL)
         return grebe__child_policy_missing(wt->cc, policy_name);
-    result = grebe__by_path_init(&by_path, wt->mem, update);
+    result = grebe__by_path(&groups, wt->mem, update);
     if (result != GREBE_OK)
         return result;
     result = add_new(wt, config);
     if (result == GREBE_OK) {
         wt->is_settling = true;
-        result = tell_targets(wt, config, update, &by_path);
+        result = tell_targets(wt, config, update, &groups);
         drop_unlisted(wt);
         wt->has_news = wt->has_news || wt->targets.n == 0;
     }
-    grebe__by_path_fini(&by_path);
+    grebe__groups_fini(&groups);
     return result;
 }
 
