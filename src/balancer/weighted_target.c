@@ -89,7 +89,8 @@ struct weighted_target {
     struct grebe__map targets; /* name -> struct target */
     struct grebe_timer *retry; /* of publishing, when memory was short */
     bool is_settling;          /* reports are noted only */
-    bool has_news;             /* since the last time something was published */
+    bool has_news;             /* since something was published */
+    bool has_losses;           /* likewise: targets, or all that one had */
 };
 
 static const uint64_t retry_ns = UINT64_C(1000000000);
@@ -138,7 +139,7 @@ static void drop_target(struct weighted_target *wt, struct target *target)
 {
     grebe__map_remove(&wt->targets, target->name);
     free_target(wt, target);
-    wt->has_news = true;
+    wt->has_news = wt->has_losses = true;
 }
 
 static int new_target(struct weighted_target *wt, const struct grebe__named_child *child)
@@ -213,6 +214,16 @@ static struct grebe_picker *over_targets(const struct weighted_target *wt,
     return picker;
 }
 
+/* The last picker stays, if all targets that it knows do; else calls wait. */
+static void bear_shortness(struct weighted_target *wt)
+{
+    grebe_client_conn_log(wt->cc, GREBE_LOG_ERROR,
+                          "weighted_target: out of memory, no new picker yet");
+    grebe_timer_start(wt->retry, grebe_client_conn_now_ns(wt->cc) + retry_ns);
+    if (wt->has_losses)
+        grebe_client_conn_update_state(wt->cc, GREBE_CONNECTING, NULL);
+}
+
 static void publish(struct weighted_target *wt)
 {
     enum grebe_connectivity state = state_of_all(wt);
@@ -225,13 +236,11 @@ static void publish(struct weighted_target *wt)
     else
         picker = over_targets(wt, state);
     if (picker == NULL) {
-        grebe_client_conn_log(wt->cc, GREBE_LOG_ERROR,
-                              "weighted_target: out of memory, the last picker stays");
-        grebe_timer_start(wt->retry, grebe_client_conn_now_ns(wt->cc) + retry_ns);
+        bear_shortness(wt);
         return;
     }
     grebe_timer_cancel(wt->retry);
-    wt->has_news = false;
+    wt->has_news = wt->has_losses = false;
     grebe_client_conn_update_state(wt->cc, state, picker);
 }
 
@@ -309,7 +318,7 @@ static int change_policy(struct weighted_target *wt, struct target *target,
         return GREBE_OK;
     grebe_balancer_group_remove(wt->group, target->name);
     restart(target);
-    wt->has_news = true;
+    wt->has_news = wt->has_losses = true;
     result = grebe_balancer_group_add(wt->group, target->name, builder);
     target->builder = result == GREBE_OK ? builder : NULL;
     if (result != GREBE_OK)

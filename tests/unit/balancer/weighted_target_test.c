@@ -459,11 +459,11 @@ static void live_a_life(struct lb_bench *b)
 {
     stub_reset();
     assert_int_equal(
-        lb_bench_config(b, TARGETS(TARGET("east", "3", "round_robin") ", " TARGET(
+        lb_bench_config(b, TARGETS(TARGET("east", "3", "pick_first") ", " TARGET(
                                "west", "1", "pick_first"))),
         GREBE_OK);
     lb_bench_update(b, "east>a east>b west>c", NULL);
-    for (const char *name = "abc"; *name != '\0'; name++) {
+    for (const char *name = "ac"; *name != '\0'; name++) {
         const char text[] = {*name, '\0'};
 
         lb_bench_subconn(b, text, GREBE_CONNECTING, NULL);
@@ -471,6 +471,11 @@ static void live_a_life(struct lb_bench *b)
     }
     lb_bench_pick(b);
     lb_bench_resolver_error(b, "gone");
+    assert_int_equal(lb_bench_config(b, TARGETS(TARGET("west", "1", "pick_first"))),
+                     GREBE_OK);
+    lb_bench_update(b, "west>c", NULL);
+    for (int i = 0; i < 10; i++)
+        lb_bench_pick(b); /* nobody that is gone */
     assert_int_equal(
         lb_bench_config(b, TARGETS(TARGET("east", "3", "pick_first") ", " TARGET(
                                "south", "1", "round_robin"))),
