@@ -42,6 +42,9 @@ static const struct {
     {"slow_start",
      "{\"slowStartWindow\": \"60s\", \"aggression\": 2, \"minWeightPercent\": 10, "
      "\"childPolicy\": [{\"round_robin\": {}}]}"},
+    {"zone_aware", "{\"localZone\": \"kit\", \"localCounts\": {\"kit\": 2, \"b\": 1}, "
+                   "\"minClusterSize\": 2, \"routingEnabledPercent\": 100, "
+                   "\"childPolicy\": [{\"round_robin\": {}}]}"},
     {"outlier_detection",
      "{\"interval\": \"10s\", \"baseEjectionTime\": \"30s\", \"maxEjectionTime\": "
      "\"300s\", \"maxEjectionPercent\": 50, \"successRateEjection\": {\"stdevFactor\": "

@@ -17,6 +17,7 @@
 #include "balancer/static_weighted_round_robin.h"
 #include "balancer/weighted_round_robin.h"
 #include "balancer/weighted_target.h"
+#include "balancer/zone_aware.h"
 #include "registry/registry.h"
 #include "resolver/dns.h"
 #include "resolver/file.h"
@@ -52,6 +53,8 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__weighted_round_robin_experimental,
     &grebe__weighted_target,
     &grebe__weighted_target_experimental,
+    &grebe__zone_aware,
+    &grebe__zone_aware_experimental,
     NULL,
 };
 

@@ -40,6 +40,7 @@
 #include "balancer/static_weighted_round_robin.h"
 #include "balancer/weighted_round_robin.h"
 #include "balancer/weighted_target.h"
+#include "balancer/zone_aware.h"
 #include "core/client_conn.h"
 #include "core/subconn_stream.h"
 #include "sim/sim.h"
@@ -915,6 +916,9 @@ static const struct {
      "{\"interval\": \"0.01s\", \"baseEjectionTime\": \"0.015s\", "
      "\"failurePercentageEjection\": {\"threshold\": 50, \"enforcementPercentage\": 80, "
      "\"minimumHosts\": 2, \"requestVolume\": 2}, " CHILD "}"},
+    {&grebe__zone_aware, config_of_text,
+     "{\"localZone\": \"east\", \"localCounts\": {\"east\": 3, \"west\": 1}, "
+     "\"minClusterSize\": 2, " CHILD "}"},
 };
 
 static void live(config_fn config)

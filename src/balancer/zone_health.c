@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "balancer/zone_health.h"
+
+#include <grebe/parent.h>
+
+/* One subconn; freed with it, whatever came of those who watch. */
+struct watch {
+    struct grebe_subconn_tag tag;
+    const struct grebe_mem *mem;
+    struct grebe__zone_health *owner; /* NULL: SHUTDOWN, or nobody counts any more */
+    struct grebe__list link;          /* on the owner's watches */
+    enum grebe_connectivity state;
+    enum grebe_connectivity health; /* as it was told last, CONNECTING before that */
+    bool hears_health;              /* the child listens to it */
+    bool is_counted;
+};
+
+static struct watch *of(struct grebe_subconn_tag *tag)
+{
+    return grebe_container_of(tag, struct watch, tag);
+}
+
+static void count(struct watch *watch)
+{
+    bool is_healthy = watch->state == GREBE_READY &&
+                      (!watch->hears_health || watch->health == GREBE_READY);
+
+    if (watch->owner == NULL || is_healthy == watch->is_counted)
+        return;
+    watch->is_counted = is_healthy;
+    watch->owner->n_healthy += is_healthy ? 1 : UINT32_MAX; /* that is, -1 */
+}
+
+/* Listening to health ends with every change of the state. */
+static void on_state(struct grebe_subconn_tag *tag, enum grebe_connectivity state)
+{
+    of(tag)->state = state;
+    of(tag)->hears_health = false;
+    count(of(tag));
+}
+
+static void on_health(struct grebe_subconn_tag *tag, enum grebe_connectivity health)
+{
+    of(tag)->health = health;
+    count(of(tag));
+}
+
+static void forget(struct watch *watch)
+{
+    watch->owner = NULL;
+    grebe__list_remove(&watch->link);
+}
+
+static void shut_down(struct grebe_subconn_tag *tag)
+{
+    struct watch *watch = of(tag);
+    struct grebe__zone_health *owner = watch->owner;
+    bool was_counted = watch->is_counted;
+
+    if (owner == NULL)
+        return;
+    watch->state = GREBE_SHUTDOWN;
+    count(watch);
+    forget(watch);
+    if (was_counted)
+        owner->on_loss(owner->arg);
+}
+
+static void release(struct grebe_subconn_tag *tag)
+{
+    grebe_mem_free(of(tag)->mem, of(tag));
+}
+
+static const struct grebe_subconn_tag_ops tag_ops = {
+    .on_state = on_state,
+    .on_health = on_health,
+    .shut_down = shut_down,
+    .release = release,
+};
+
+int grebe__zone_health_new_subconn(struct grebe__zone_health *health,
+                                   const struct grebe_subconn_options *options,
+                                   struct grebe_subconn **out)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(health->cc);
+    struct watch *watch = grebe_mem_zalloc(mem, sizeof *watch);
+    int result;
+
+    if (watch == NULL)
+        return GREBE_ERR_NOMEM;
+    result = grebe_client_conn_new_subconn(health->cc, options, out);
+    if (result != GREBE_OK) {
+        grebe_mem_free(mem, watch);
+        return result;
+    }
+    watch->mem = mem;
+    watch->owner = health;
+    watch->state = GREBE_IDLE;
+    grebe__list_append(&health->watches, &watch->link);
+    grebe_subconn_tag_init(&watch->tag, &tag_ops, health);
+    grebe_subconn_attach(*out, &watch->tag);
+    return GREBE_OK;
+}
+
+void grebe__zone_health_listen(struct grebe__zone_health *health,
+                               struct grebe_subconn *subconn,
+                               grebe_subconn_state_fn on_childs_health, void *arg)
+{
+    struct watch *watch = of(grebe_subconn_tag_of(subconn, health));
+
+    watch->hears_health = on_childs_health != NULL;
+    watch->health = GREBE_CONNECTING;
+    count(watch);
+    grebe_client_conn_watch_health(health->cc, subconn, on_childs_health, arg);
+}
+
+void grebe__zone_health_init(struct grebe__zone_health *health,
+                             struct grebe_client_conn *cc, void (*on_loss)(void *arg),
+                             void *arg)
+{
+    *health = (struct grebe__zone_health){.cc = cc, .on_loss = on_loss, .arg = arg};
+    grebe__list_init(&health->watches);
+}
+
+void grebe__zone_health_fini(struct grebe__zone_health *health)
+{
+    grebe__list_foreach_safe (link, &health->watches) {
+        forget(grebe_container_of(link, struct watch, link));
+    }
+}
