@@ -80,11 +80,14 @@ static bool slow_down(struct wrr *wrr, uint64_t now_ns)
 {
     struct grebe__weighted_turns *picker = wrr->picker;
     double mean = mean_weight(picker);
-    bool is_anyone_new = false;
+    uint32_t n_new = 0;
 
+    if (wrr->config->ramp.window_ns == 0)
+        return false;
     for (uint32_t i = 0; i < picker->n; i++)
-        is_anyone_new |= factor_of(wrr, i, now_ns) < 1;
-    if (!is_anyone_new)
+        n_new += factor_of(wrr, i, now_ns) < 1;
+    grebe_series_set(wrr->metrics.in_slow_start, n_new);
+    if (n_new == 0)
         return false;
     for (uint32_t i = 0; i < picker->n; i++) {
         double weight = mean == 0 ? 1 : picker->weights[i];

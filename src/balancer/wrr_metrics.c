@@ -49,10 +49,17 @@ static const struct grebe_instrument weights = {
     .n_bounds = GREBE_ARRAY_LEN(bounds),
 };
 
+static const struct grebe_instrument in_slow_start = {
+    INSTRUMENT(GREBE_INSTRUMENT_GAUGE, "grpc.lb.wrr.endpoints_in_slow_start",
+               "Endpoints that are new, when weights were last settled, if there is a "
+               "slow start",
+               "{endpoint}"),
+};
+
 int grebe__wrr_metrics_register(void)
 {
-    static const struct grebe_instrument *const all[] = {&fallback, &not_yet_usable,
-                                                         &stale, &weights};
+    static const struct grebe_instrument *const all[] = {
+        &fallback, &not_yet_usable, &stale, &weights, &in_slow_start};
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(all); i++)
         if (grebe_instrument_register(all[i]) == GREBE_ERR_NOMEM)
@@ -75,4 +82,5 @@ void grebe__wrr_metrics_find(struct grebe__wrr_metrics *metrics,
     metrics->not_yet_usable = grebe_client_conn_series(cc, &not_yet_usable, values, N);
     metrics->stale = grebe_client_conn_series(cc, &stale, values, N);
     metrics->weights = grebe_client_conn_series(cc, &weights, values, N);
+    metrics->in_slow_start = grebe_client_conn_series(cc, &in_slow_start, values, N);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* balancer/wrr_metrics.h -- what weighted_round_robin counts.
  *
- * Source: gRFC A78; A89 (grpc.lb.backend_service).
+ * Source: gRFC A78, A100 (draft: slow start); A89 (grpc.lb.backend_service).
  */
 #ifndef GREBE_BALANCER_WRR_METRICS_H
 #define GREBE_BALANCER_WRR_METRICS_H
@@ -15,6 +15,7 @@ struct grebe__wrr_metrics {
     struct grebe_series *not_yet_usable;
     struct grebe_series *stale;
     struct grebe_series *weights;
+    struct grebe_series *in_slow_start;
 };
 
 /* Once for each policy that is built.  GREBE_ERR_NOMEM. */
