@@ -51,6 +51,12 @@ grebe_metadata_at(const struct grebe_metadata *metadata, size_t i);
 GREBE_API const struct grebe_metadata_entry *
 grebe_metadata_get(const struct grebe_metadata *metadata, const char *key);
 
+/* The first such entry behind `after`, which is one of them; NULL for the first of all.
+ * Who looks for values by their key leaves the others out of recordings. */
+GREBE_API const struct grebe_metadata_entry *
+grebe_metadata_next(const struct grebe_metadata *metadata, const char *key,
+                    const struct grebe_metadata_entry *after);
+
 GREBE_END_DECLS
 
 #endif

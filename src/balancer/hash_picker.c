@@ -175,7 +175,6 @@ static struct grebe__hash_seats *alloc(const struct grebe_mem *mem, uint32_t n,
         return NULL;
     *seats = (struct grebe__hash_seats){
         .mem = mem,
-        .header.length = length,
         .states = (uint8_t *)&seats->list[n],
     };
     if (header != NULL)

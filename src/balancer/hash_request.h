@@ -10,14 +10,12 @@
 #ifndef GREBE_BALANCER_HASH_REQUEST_H
 #define GREBE_BALANCER_HASH_REQUEST_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <grebe/balancer.h>
 
 struct grebe__hash_header {
     const char *name; /* lower case; NULL: calls have to bring their hash */
-    size_t length;
 };
 
 enum grebe__hash_source {

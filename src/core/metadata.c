@@ -239,15 +239,23 @@ grebe_metadata_at(const struct grebe_metadata *metadata, size_t i)
 }
 
 const struct grebe_metadata_entry *
-grebe_metadata_get(const struct grebe_metadata *metadata, const char *key)
+grebe_metadata_next(const struct grebe_metadata *metadata, const char *key,
+                    const struct grebe_metadata_entry *after)
 {
-    size_t length = strlen(key);
+    size_t length = strlen(key), n = grebe_metadata_count(metadata);
 
-    for (size_t i = 0; i < grebe_metadata_count(metadata); i++)
+    for (size_t i = after == NULL ? 0 : (size_t)(after - metadata->entries) + 1; i < n;
+         i++)
         if (metadata->entries[i].key_length == length &&
             memcmp(metadata->entries[i].key, key, length) == 0)
             return look_at(metadata, i);
     return NULL;
+}
+
+const struct grebe_metadata_entry *
+grebe_metadata_get(const struct grebe_metadata *metadata, const char *key)
+{
+    return grebe_metadata_next(metadata, key, NULL);
 }
 
 /* ---- As an attribute of addresses ---------------------------------------------------- */

@@ -2,6 +2,8 @@
 /* Metadata: grammar, order, memory.  Source: gRPC over HTTP/2, "Custom-Metadata". */
 #include "support/test.h"
 
+#include <stdlib.h>
+
 #include <grebe/error.h>
 
 #include "core/metadata.h"
@@ -74,6 +76,29 @@ TEST(order_is_kept_and_keys_may_repeat)
     grebe_metadata_unref(metadata);
 }
 
+TEST(entries_of_one_key_are_found_one_after_the_other)
+{
+    struct grebe_metadata *metadata = grebe_metadata_new(NULL);
+    const struct grebe_metadata_entry *entry = NULL;
+
+    for (int i = 0; i < 30; i++) {
+        const char *key = i % 3 == 0 ? "a" : "b";
+        char value[16];
+
+        snprintf(value, sizeof value, "%d", i);
+        assert_int_equal(grebe_metadata_add(metadata, key, value, strlen(value)),
+                         GREBE_OK);
+    }
+    for (int i = 0; i < 30; i += 3) {
+        entry = grebe_metadata_next(metadata, "a", entry);
+        assert_int_equal(atoi(entry->value), i);
+    }
+    assert_null(grebe_metadata_next(metadata, "a", entry));
+    assert_null(grebe_metadata_next(metadata, "c", NULL));
+    assert_null(grebe_metadata_next(NULL, "a", NULL));
+    grebe_metadata_unref(metadata);
+}
+
 TEST(key_longer_than_any_is_refused)
 {
     struct grebe_metadata *metadata = grebe_metadata_new(NULL);
@@ -137,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_and_values_are_checked),
         cmocka_unit_test(order_is_kept_and_keys_may_repeat),
+        cmocka_unit_test(entries_of_one_key_are_found_one_after_the_other),
         cmocka_unit_test(key_longer_than_any_is_refused),
         cmocka_unit_test(first_entries_with_static_text_cost_no_memory),
         cmocka_unit_test(out_of_memory_leaves_it_as_it_was),
