@@ -121,6 +121,9 @@ struct grebe_channel_options {
      * methods are, and metadata that a picker looks at. */
     const char *record_path;
     uint32_t record_buffer_bytes; /* 4 MiB may wait to be written; what is more is lost */
+    /* "session-id,tenant": metadata that is recorded although the policy does not look at
+     * it, for policies that do to be tried with; NULL: none. */
+    const char *record_metadata;
 };
 GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
                                           size_t struct_size);

@@ -280,8 +280,14 @@ static int start_recording(struct grebe_channel *channel,
 {
     if (params->record_sink == NULL)
         return GREBE_OK;
-    return grebe__recording_start(&channel->host, params->record_sink, params->now_ns,
-                                  params->started, &channel->host.recording);
+    return grebe__recording_start(&channel->host,
+                                  &(struct grebe__recording_options){
+                                      .sink = params->record_sink,
+                                      .now_ns = params->now_ns,
+                                      .started = params->started,
+                                      .metadata = params->options->record_metadata,
+                                  },
+                                  &channel->host.recording);
 }
 
 int grebe__channel_new(const struct grebe__channel_params *params,

@@ -2,6 +2,8 @@
 /* The life of a recording, and the lines about everything but calls. */
 #include "core/record.h"
 
+#include <string.h>
+
 #include <grebe/version.h>
 
 #include "base/base64.h"
@@ -135,25 +137,51 @@ static void write_header(struct grebe__recording *recording, int64_t started)
     grebe__record_end(recording);
 }
 
-int grebe__recording_start(struct grebe__lb_host *host, struct grebe__record_sink *sink,
-                           uint64_t now_ns, int64_t started,
+/* "a, B" becomes "a\0b\0\0": keys of metadata are in lower case. */
+static int keep_names(struct grebe__recording *recording, const char *names)
+{
+    size_t length = names == NULL ? 0 : strlen(names);
+    char *out;
+
+    if (length == 0)
+        return GREBE_OK;
+    out = recording->names = grebe_mem_zalloc(recording->host->mem, length + 2);
+    if (out == NULL)
+        return GREBE_ERR_NOMEM;
+    for (const char *c = names; *c != '\0'; c++) {
+        bool is_end = *c == ',' || *c == ' ';
+
+        if (!is_end)
+            *out++ = grebe__ascii_lower(*c);
+        else if (out > recording->names && out[-1] != '\0')
+            *out++ = '\0';
+    }
+    return GREBE_OK;
+}
+
+int grebe__recording_start(struct grebe__lb_host *host,
+                           const struct grebe__recording_options *options,
                            struct grebe__recording **out)
 {
     struct grebe__recording *recording = grebe_mem_zalloc(host->mem, sizeof *recording);
+    int result;
 
     if (recording == NULL)
         return GREBE_ERR_NOMEM;
     recording->host = host;
-    recording->sink = sink;
-    recording->start_ns = now_ns;
+    recording->sink = options->sink;
+    recording->start_ns = options->now_ns;
     grebe__line_init(&recording->line, host->mem);
-    write_header(recording, started);
-    if (recording->line.has_failed) {
-        grebe__recording_free(recording);
-        return GREBE_ERR_NOMEM;
+    result = keep_names(recording, options->metadata);
+    if (result == GREBE_OK) {
+        write_header(recording, options->started);
+        result = recording->line.has_failed ? GREBE_ERR_NOMEM : GREBE_OK;
     }
-    *out = recording;
-    return GREBE_OK;
+    if (result == GREBE_OK)
+        *out = recording;
+    else
+        grebe__recording_free(recording);
+    return result;
 }
 
 void grebe__recording_end(struct grebe__recording *recording)
@@ -170,6 +198,7 @@ void grebe__recording_free(struct grebe__recording *recording)
     if (recording == NULL)
         return;
     grebe__line_fini(&recording->line);
+    grebe_mem_free(recording->host->mem, recording->names);
     grebe_mem_free(recording->host->mem, recording);
 }
 

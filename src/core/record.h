@@ -62,13 +62,22 @@ struct grebe__recording {
     uint64_t n_lost;         /* lines since the last that found room */
     bool has_told_loss;      /* in the log */
     bool is_over;            /* the sink has failed, or the end is written */
-    const uint64_t *seed;    /* of the next build, in a replay; else NULL */
+    char *names; /* of metadata that is always written, each with a NUL, and one more at
+                  * the end; NULL: none */
+    bool writes_all_metadata; /* a replay: what there is was written before */
+    const uint64_t *seed;     /* of the next build, in a replay; else NULL */
 };
 
-/* Writes the first line, for a host that is complete.  `started` is `now_ns` in nanoseconds
- * since 1970, 0 if nobody knows.  GREBE_ERR_NOMEM. */
-int grebe__recording_start(struct grebe__lb_host *host, struct grebe__record_sink *sink,
-                           uint64_t now_ns, int64_t started,
+struct grebe__recording_options {
+    struct grebe__record_sink *sink;
+    uint64_t now_ns;
+    int64_t started;      /* now_ns in nanoseconds since 1970; 0: nobody knows */
+    const char *metadata; /* names between commas; NULL: none */
+};
+
+/* Writes the first line, for a host that is complete.  GREBE_ERR_NOMEM. */
+int grebe__recording_start(struct grebe__lb_host *host,
+                           const struct grebe__recording_options *options,
                            struct grebe__recording **out);
 /* Writes the last line.  The sink is not used any more. */
 void grebe__recording_end(struct grebe__recording *recording);  /* NULL: no-op */

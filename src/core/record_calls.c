@@ -135,6 +135,26 @@ static void write_answer(struct grebe__recording *recording, uint32_t api,
         grebe__line_number(line, "adds_metadata", grebe_metadata_count(pick->metadata));
 }
 
+static bool is_named(const char *names, const char *key)
+{
+    for (; names != NULL && *names != '\0'; names += strlen(names) + 1)
+        if (strcmp(names, key) == 0)
+            return true;
+    return false;
+}
+
+/* What is written although nobody looked at it. */
+static void add_wanted(const struct grebe__recording *recording,
+                       const struct grebe_metadata *metadata, struct grebe__reads *reads)
+{
+    if (recording->names == NULL && !recording->writes_all_metadata)
+        return;
+    for (uint32_t i = 0; i < metadata->n && i < 64; i++)
+        if (recording->writes_all_metadata ||
+            is_named(recording->names, metadata->entries[i].key))
+            reads->entries |= UINT64_C(1) << i;
+}
+
 void grebe__record_ask(struct grebe__recording *recording, struct grebe_picker *picker,
                        const struct grebe__recorded_call *call,
                        const struct grebe_pick_args *args, struct grebe_pick *out)
@@ -146,6 +166,7 @@ void grebe__record_ask(struct grebe__recording *recording, struct grebe_picker *
     if (args->metadata != NULL)
         for_picker.metadata = &watched;
     grebe_picker_pick(picker, &for_picker, out);
+    add_wanted(recording, &watched, &reads);
     if (!grebe__record_begin_input(recording, "pick"))
         return;
     write_args(recording, call, &for_picker, &reads);

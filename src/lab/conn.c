@@ -84,10 +84,12 @@ static void on_shutdown(struct grebe_subconn *base)
         lab__retire_subconn(subconn);
 }
 
-/* What it hears, too. */
+/* What it hears, too, or for a script. */
 static void on_listen_for_health(struct grebe_subconn *base)
 {
-    if (!of(base)->lab->host.is_driven)
+    const struct lab *lab = of(base)->lab;
+
+    if (!lab->host.is_driven && !lab->options.checks_health)
         grebe__subconn_deliver_health(base, GREBE_READY, NULL);
 }
 
@@ -222,13 +224,11 @@ static void on_watch_health(void *arg, struct grebe_subconn *subconn,
     struct lab *lab = arg;
     bool had_listener = subconn->on_health != NULL;
 
-    if (!grebe__subconn_watch_health(subconn, on_health, health_arg)) {
-        if (lab->host.is_driven && had_listener)
-            grebe__env_do(&lab->sim.env, &subconn->health_effect); /* as in a channel */
-        return;
-    }
-    tell(of(subconn), LAB_WATCH_HEALTH);
-    if (!lab->options.checks_health)
+    bool waits = grebe__subconn_watch_health(subconn, on_health, health_arg);
+
+    if (waits)
+        tell(of(subconn), LAB_WATCH_HEALTH);
+    if (waits || had_listener) /* as in a channel */
         grebe__env_do(&lab->sim.env, &subconn->health_effect);
 }
 

@@ -141,7 +141,11 @@ static int start_recording(struct lab *lab)
         lab->host.recording->host = &lab->host;
     if (lab->options.record_sink == NULL)
         return GREBE_OK;
-    return grebe__recording_start(&lab->host, lab->options.record_sink, lab->start_ns, 0,
+    return grebe__recording_start(&lab->host,
+                                  &(struct grebe__recording_options){
+                                      .sink = lab->options.record_sink,
+                                      .now_ns = lab->start_ns,
+                                  },
                                   &lab->host.recording);
 }
 

@@ -768,6 +768,7 @@ struct lab_replay *lab_replay_new(const struct lab_replay_options *options)
     replay->recording.sink = &replay->sink;
     grebe__line_init(&replay->recording.line, options->mem);
     replay->recording.seed = &replay->seed;
+    replay->recording.writes_all_metadata = true;
     replay->result.policy = "";
     return replay;
 }

@@ -8,6 +8,9 @@ struct lab_session {
     const struct grebe_mem *mem;
     struct lab_reader reader;
     struct lab_writer writer;
+    struct grebe__record_sink record_sink;
+    void (*write_record)(void *arg, const char *line, size_t length);
+    void *record_arg;
     bool has_ended;
     bool wants_stop; /* atomic: set by a signal handler */
 };
@@ -25,6 +28,15 @@ static void on_event(void *arg, const struct lab_event *event)
         lab_writer_event(&session->writer, event);
 }
 
+static bool on_record(struct grebe__record_sink *sink, const char *line, size_t length)
+{
+    struct lab_session *session =
+        grebe_container_of(sink, struct lab_session, record_sink);
+
+    session->write_record(session->record_arg, line, length);
+    return true;
+}
+
 struct lab_session *lab_session_new(const struct lab_session_options *options)
 {
     struct lab_session *session = grebe_mem_zalloc(options->mem, sizeof *session);
@@ -32,13 +44,19 @@ struct lab_session *lab_session_new(const struct lab_session_options *options)
     if (session == NULL)
         return NULL;
     session->mem = options->mem;
-    lab_reader_init(&session->reader, &(struct lab_options){
-                                          .mem = options->mem,
-                                          .keeps_freed = true,
-                                          .on_event = on_event,
-                                          .arg = session,
-                                          .wants_stop = wants_stop,
-                                      });
+    session->record_sink.write = on_record;
+    session->write_record = options->write_record;
+    session->record_arg = options->record_arg;
+    lab_reader_init(
+        &session->reader,
+        &(struct lab_options){
+            .mem = options->mem,
+            .keeps_freed = true,
+            .on_event = on_event,
+            .arg = session,
+            .wants_stop = wants_stop,
+            .record_sink = options->write_record == NULL ? NULL : &session->record_sink,
+        });
     lab_writer_init(&session->writer, options->mem, options->write, options->arg);
     return session;
 }

@@ -23,6 +23,9 @@ struct lab_session_options {
     /* One event with its newline; borrowed.  Must not call back. */
     void (*write)(void *arg, const char *line, size_t length);
     void *arg;
+    /* One line of a recording, likewise; NULL: nothing is recorded. */
+    void (*write_record)(void *arg, const char *line, size_t length);
+    void *record_arg;
 };
 
 /* NULL: out of memory. */

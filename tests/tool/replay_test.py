@@ -9,7 +9,7 @@ import pathlib
 import signal
 import time
 
-from harness import ECHO, Backend, Case, main, run, run_json, start
+from harness import ECHO, SOURCE, Backend, Case, main, run, run_json, start
 
 STICKY = pathlib.Path(os.environ["GREBE_BINARY_DIR"], "tests/plugin/sticky.so")
 
@@ -86,6 +86,104 @@ class Replay(Case):
         self.assertEqual((code, result["policy"], result["n_differences"]), (0, "sticky", 0))
         self.check_usage(run("replay", self.file),
                          "line 3: config: no supported policies found in [sticky]")
+
+    def test_scripts_of_the_lab_are_decided_the_same(self):
+        n = 0
+        for script in sorted((SOURCE / "tests/lab").glob("*.jsonl")):
+            if "fail_allocation" in script.read_text():
+                continue
+            done = run("lab", "--record", self.file, script)
+            if done.returncode != 0 or not self.file.stat().st_size:
+                continue
+            replayed = run("replay", self.file)
+            self.assertEqual(replayed.returncode, 0, f"{script}: {replayed.stdout.decode()}")
+            n += 1
+        self.assertGreater(n, 50)
+
+    # ---- another policy ----------------------------------------------------------------
+
+    def whatif(self):
+        """A recording of round_robin over three backends, of which the third is slow, fails
+        a tenth of its calls, and is lost in the middle."""
+        addresses = [f"10.0.0.{i}:80" for i in (1, 2, 3)]
+        script = [{"do": "start", "seed": 7},
+                  {"do": "update", "config": [{"round_robin": {}}],
+                   "endpoints": [{"addresses": [address]} for address in addresses]}]
+        script += [{"do": "subconn", "address": address, "state": state}
+                   for address in addresses for state in ("CONNECTING", "READY")]
+        for i in range(600):
+            script += [{"do": "advance", "ms": 1}, {"do": "pick", "hash": str(i % 5 << 61)}]
+            if i == 300:
+                script += [{"do": "subconn", "address": addresses[2], "state": "IDLE"},
+                           {"do": "subconn", "address": addresses[2], "state": "CONNECTING"}]
+            if i == 400:
+                script += [{"do": "subconn", "address": addresses[2], "state": "READY"}]
+        done = run("lab", "--record", self.file,
+                   stdin="\n".join(map(json.dumps, script)).encode())
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        lines, at, n_slow = [], {}, 0
+        for line in map(json.loads, self.file.read_text().splitlines()):
+            if line.get("ev") == "pick":
+                at[line["call"]] = line.get("address")
+            if line.get("ev") == "done":
+                is_slow = at[line["call"]] == addresses[2]
+                n_slow += is_slow
+                line["latency_ns"] = 20000000 if is_slow else 2000000
+                if is_slow and n_slow % 10 == 0:
+                    line["code"] = "UNAVAILABLE"
+            lines.append(json.dumps(line))
+        self.file.write_text("\n".join(lines) + "\n")
+        return addresses
+
+    def test_another_policy_is_shown_beside_the_recorded_one(self):
+        self.whatif()
+        done = run("replay", "--policy", "pick_first", "--no-color", self.file,
+                   env={"LC_ALL": "C"})
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        golden = SOURCE / "tests/tool/replay_whatif.out"
+        if os.environ.get("GREBE_UPDATE"):
+            golden.write_bytes(done.stdout)
+        self.assertEqual(done.stdout.decode(), golden.read_text())
+
+    def test_figures_of_another_policy(self):
+        addresses = self.whatif()
+        code, result = run_json("replay", "--policy", "pick_first", self.file)
+        self.assertEqual((code, result["version"], result["calls"]), (0, 1, 600))
+        self.assertEqual(result["recorded"]["policy"], "round_robin")
+        self.assertEqual(result["now"]["policy"], "pick_first")
+        self.assertEqual([b["address"] for b in result["now"]["backends"]], addresses)
+        self.assertEqual([b["calls"] for b in result["now"]["backends"]], [600, 0, 0])
+        self.assertEqual(result["now"]["imbalance"]["max_over_mean"], 3.0)
+        self.assertAlmostEqual(result["now"]["imbalance"]["jain"], 1 / 3)
+        self.assertEqual(result["elsewhere"],
+                         600 - result["recorded"]["backends"][0]["calls"])
+        self.assertEqual(sum(s["calls"] for s in result["slices"]), 600)
+        self.assertEqual(sum(s["elsewhere"] for s in result["slices"]), result["elsewhere"])
+        self.assertEqual(result["now"]["ok"], 600)
+        self.assertLess(result["recorded"]["ok"], 600)
+        self.assertEqual((result["assumed_calls"], result["assumed_connects"]), (0, 0))
+        # Five hashes; each goes to one backend while that is there.
+        code, result = run_json("replay", "--policy", '{"ring_hash": {}}', self.file)
+        self.assertEqual(code, 0)
+        self.assertEqual(sum(b["calls"] for b in result["now"]["backends"]), 600)
+        self.assertEqual({b["calls"] % 120 for b in result["now"]["backends"]}, {0})
+
+    def test_another_policy_that_is_none_is_usage(self):
+        self.whatif()
+        self.check_usage(run("replay", "--policy", "nobody", self.file),
+                         "grebe replay: --policy: no supported policies found in [nobody]")
+        self.check_usage(run("replay", "--policy", '[{"ring_hash": {"minRingSize": -1}}]',
+                             self.file), "--policy[0].ring_hash.minRingSize: ")
+        self.file.write_text("{}\n")
+        self.check_usage(run("replay", "--policy", "pick_first", self.file), "line 1: ")
+
+    def test_another_policy_sees_the_headers_that_were_named(self):
+        config = '{"ring_hash": {"requestHashHeader": "session"}}'
+        with Backend(count=3) as backends:
+            self.record(backends.target, "-H", "session: alice", "--record-metadata", "session")
+        code, result = run_json("replay", "--policy", config, self.file)
+        self.assertEqual(code, 0)
+        self.assertEqual(sorted(b["calls"] for b in result["now"]["backends"]), [0, 0, 300])
 
     # ---- not the same ------------------------------------------------------------------
 

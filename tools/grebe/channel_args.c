@@ -39,6 +39,9 @@ const struct option_spec channel_options[] = {
      "the deadline of a call"},
     {OPTION_TEXT, '\0', "record", AT(record), "FILE", NULL, 0,
      "write down all that reaches the policy, for grebe replay"},
+    {OPTION_TEXT, '\0', "record-metadata", AT(record_metadata), "NAMES", NULL, 0,
+     "headers to be written down too, as in session-id,tenant, though the policy does not "
+     "look at them"},
     {OPTION_FLAG, '\0', "wait-for-ready", AT(waits_for_ready), NULL, NULL, 0,
      "wait for a backend instead of failing while none is up"},
     {.kind = OPTION_END},
@@ -58,6 +61,8 @@ static int check(const char *verb, const struct channel_args *args)
         return options_complain(verb, "--cert and --key go together");
     if (args->ca != NULL && args->skips_verification)
         return options_complain(verb, "--insecure would ignore --cacert: choose one");
+    if (args->record_metadata != NULL && args->record == NULL)
+        return options_complain(verb, "--record-metadata goes with --record");
     if (args->policy != NULL && grebe_balancer_get(args->policy) == NULL)
         return options_complain(verb, "--policy: there is no '%s'", args->policy);
     return EXIT_FINE;
@@ -136,6 +141,7 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     options.tcp_congestion = args->congestion;
     proxy_apply(&args->proxy, true, &options);
     options.record_path = args->record;
+    options.record_metadata = args->record_metadata;
     if (args->connect_timeout_ns != 0)
         options.min_connect_timeout_ns = args->connect_timeout_ns;
     if (args->keepalive_time_ns != 0)

@@ -22,6 +22,7 @@ struct channel_args {
     struct text_list headers;
     uint64_t max_time_ns; /* 0: none */
     const char *record;   /* file, or NULL */
+    const char *record_metadata;
     bool waits_for_ready;
     struct proxy_args proxy; /* proxy_options, a group of its own */
 };

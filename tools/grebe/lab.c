@@ -17,6 +17,7 @@ struct lab_args {
     struct operands operands;
     const char *format;
     bool is_colourless;
+    const char *record; /* file, or NULL */
     struct plugin_args plugins;
     struct conformance_args conformance;
 };
@@ -26,6 +27,8 @@ static const struct option_spec output_table[] = {
      0, "of a script json, an object a line; of --conformance a table, or one object"},
     {OPTION_FLAG, '\0', "no-color", offsetof(struct lab_args, is_colourless), NULL, NULL,
      0, "for symmetry: there are no colours"},
+    {OPTION_TEXT, '\0', "record", offsetof(struct lab_args, record), "FILE", NULL, 0,
+     "write down all that reaches the policy of a script, for grebe replay"},
     {.kind = OPTION_END},
 };
 
@@ -132,9 +135,14 @@ static int end(struct lab_session *session)
     return n_violations > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
-static int run_script(FILE *stream)
+static int run_script(FILE *stream, FILE *record)
 {
-    const struct lab_session_options options = {.write = write_event, .arg = stdout};
+    const struct lab_session_options options = {
+        .write = write_event,
+        .arg = stdout,
+        .write_record = record == NULL ? NULL : write_event,
+        .record_arg = record,
+    };
     struct lab_session *session = lab_session_new(&options);
     struct lines lines = {.stream = stream, .max = lab_session_line_max()};
     int code;
@@ -157,6 +165,25 @@ static bool is_format(const struct lab_args *args, const char *format)
     return args->format != NULL && strcmp(args->format, format) == 0;
 }
 
+/* With the file for its recording, if one is wanted. */
+static int run_recorded(FILE *stream, const char *path)
+{
+    FILE *record;
+    bool is_written;
+    int code;
+
+    if (path == NULL)
+        return run_script(stream, NULL);
+    record = fopen(path, "w");
+    if (record == NULL)
+        return options_complain("lab", "--record %s: %s", path, strerror(errno));
+    code = run_script(stream, record);
+    is_written = ferror(record) == 0;
+    if (fclose(record) != 0 || !is_written)
+        return fail("the recording could not be written");
+    return code;
+}
+
 static int run(void *arg)
 {
     const struct lab_args *args = arg;
@@ -175,11 +202,11 @@ static int run(void *arg)
         return options_complain("lab", "%s goes with --conformance",
                                 args->conformance.config != NULL ? "--config" : "--rule");
     if (path == NULL || strcmp(path, "-") == 0)
-        return run_script(stdin);
+        return run_recorded(stdin, args->record);
     stream = fopen(path, "r");
     if (stream == NULL)
         return options_complain("lab", "%s: %s", path, strerror(errno));
-    code = run_script(stream);
+    code = run_recorded(stream, args->record);
     fclose(stream);
     return code;
 }

@@ -15,7 +15,14 @@
 
 enum { LINE_MAX_BYTES = 64 * 1024 * 1024, MAX_SHOWN = 10, MAX_SHOWN_BYTES = 2000 };
 
+static const struct option_spec policy_table[] = {
+    {OPTION_TEXT, '\0', "policy", offsetof(struct replay_args, policy), "NAME|JSON", NULL,
+     0, "what would this one have done?  A name, or a loadBalancingConfig"},
+    {.kind = OPTION_END},
+};
+
 static const struct option_group groups[] = {
+    {"Policy", policy_table, 0},
     {"Plug-ins", plugin_options, offsetof(struct replay_args, plugins)},
     {"Output", output_options, offsetof(struct replay_args, output)},
     {NULL, NULL, 0},
@@ -26,6 +33,9 @@ static const struct option_example examples[] = {
      "record what reaches the policy"},
     {"grebe replay run.jsonl", "does the same policy decide the same?"},
     {"grebe replay --load ./sticky.so run.jsonl", "when it is a policy of yours"},
+    {"grebe replay --policy pick_first run.jsonl", "what would another one have done?"},
+    {"grebe replay --policy '{\"ring_hash\": {\"minRingSize\": 4096}}' run.jsonl",
+     "the same, with a configuration"},
     {NULL, NULL},
 };
 
@@ -249,7 +259,7 @@ static int run(void *arg)
     if (code != EXIT_FINE)
         return code;
     catch_sigint();
-    return compare(args);
+    return args->policy == NULL ? compare(args) : replay_whatif(args);
 }
 
 const struct verb replay_verb = {
@@ -261,7 +271,10 @@ const struct verb replay_verb = {
         "and gives the same policy the same inputs in the same order, at the same moments "
         "and with the same random numbers: every update, state, timer, pick and end of a "
         "call. It has to decide the same. Where it does not, the lines are shown, and the "
-        "exit code is 1.",
+        "exit code is 1.\n\n"
+        "With --policy another policy gets the same updates and calls. How connections and "
+        "calls go is then taken from what was recorded nearest in time for the same backend; "
+        "docs/guide/replay.md says what that can tell and what it cannot.",
     .groups = groups,
     .examples = examples,
     .args_size = sizeof(struct replay_args),

@@ -14,6 +14,7 @@
 
 struct replay_args {
     struct operands operands;
+    const char *policy; /* another one; NULL: the recorded one */
     struct plugin_args plugins;
     struct output_args output;
 };
@@ -29,5 +30,8 @@ struct feeding {
 /* All lines, until one is wrong, which is said on stderr, or SIGINT comes.  Gives the exit
  * code. */
 int replay_read(struct feeding *feeding);
+
+/* replay_whatif.c */
+int replay_whatif(const struct replay_args *args);
 
 #endif

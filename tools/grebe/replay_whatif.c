@@ -152,8 +152,8 @@ static void print_rows(const struct comparison *comparison, const struct term *t
     for (size_t i = 0; i < n; i++)
         if ((int)strlen(sorted[i]->address) > width)
             width = (int)strlen(sorted[i]->address);
-    printf("  %-*s  %-*s  %s\n", width, "", 44, "recorded", "now");
-    printf("  %-*s  %-21s %8s %7s %7s  %-21s %8s %7s %7s\n", width, "backend", "share",
+    printf("  %-*s  %-44s  %s\n", width, "", "recorded", "now");
+    printf("  %-*s  %-19s %8s %7s %7s  %-19s %8s %7s %7s\n", width, "backend", "share",
            "calls", "failed", "p99", "share", "calls", "failed", "p99");
     for (size_t i = 0; i < n; i++)
         if (*sorted[i]->address != '\0')

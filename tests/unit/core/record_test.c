@@ -14,12 +14,15 @@
 #include "support/channel_bench.h"
 #include "support/recording.h"
 
+static const char *record_names; /* for the channel; NULL: none */
+
 static struct recording *open_recorded(struct channel_bench *b, const char *config)
 {
     struct recording *recording = recording_start();
 
     channel_bench_init(b);
     b->options.service_config = config;
+    b->options.record_metadata = record_names;
     b->record_sink = &recording->sink;
     assert_int_equal(channel_bench_open(b, "manual:///test"), GREBE_OK);
     return recording;
@@ -178,6 +181,15 @@ TEST(metadata_is_recorded_if_the_policy_looks_at_it_and_secrets_never)
                                             "[\"trace-bin\",\"AQL/\"]]"));
 }
 
+TEST(metadata_that_is_named_is_recorded_too)
+{
+    record_names = "X-Tenant, session,,authorization";
+    assert_non_null(
+        strstr(pick_line("absent"),
+               "\"metadata\":[[\"session\",\"alice\"],[\"authorization\",null]]"));
+    record_names = NULL;
+}
+
 /* ---- Endpoints -------------------------------------------------------------------------- */
 
 static const struct grebe_attribute_key private_key = {.name = "private"};
@@ -315,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_call_is_two_lines),
         cmocka_unit_test(
             metadata_is_recorded_if_the_policy_looks_at_it_and_secrets_never),
+        cmocka_unit_test(metadata_that_is_named_is_recorded_too),
         cmocka_unit_test(what_is_known_of_endpoints_is_recorded),
         cmocka_unit_test(lines_without_room_are_counted_where_they_are_missing),
         cmocka_unit_test(a_file_that_fails_is_told_once_and_calls_go_on),
