@@ -37,7 +37,7 @@ struct claimant {
     uint32_t slot; /* the next in its order */
     uint32_t step;
     double weight; /* of 1 in all */
-    double target; /* the weight of passes that have to be over before its next claim */
+    double target; /* what passes times weight have to reach before its next claim */
 };
 
 static struct claimant claimant_of(const struct grebe__hash_members *members, uint32_t i,
@@ -67,15 +67,65 @@ static uint32_t claim(struct maglev *table, struct claimant *claimant)
 }
 
 /* In pass t an endpoint has claimed t * weight / heaviest slots, rounded up: the heaviest
- * one has a turn in every pass. */
-static void fill(struct maglev *table, struct claimant *claimants, uint32_t n)
+ * one has a turn in every pass, and those whose turn it is come in their order. */
+struct turn {
+    uint64_t pass;
+    uint32_t claimant;
+};
+
+static bool is_before(const struct turn *a, const struct turn *b)
 {
-    double heaviest = 0;
+    return a->pass != b->pass ? a->pass < b->pass : a->claimant < b->claimant;
+}
+
+/* The first of a heap was put off: let it sink to its place. */
+static void sink(struct turn *turns, uint32_t n)
+{
+    struct turn sinking = turns[0];
+    uint32_t i = 0;
+
+    for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && is_before(&turns[child + 1], &turns[child]))
+            child++;
+        if (!is_before(&turns[child], &sinking))
+            break;
+        turns[i] = turns[child];
+    }
+    turns[i] = sinking;
+}
+
+/* The first pass after this one in which the target is reached. */
+static uint64_t next_pass(const struct claimant *claimant, uint64_t pass)
+{
+    uint64_t next = (uint64_t)(claimant->target / claimant->weight);
+
+    while ((double)next * claimant->weight < claimant->target)
+        next++;
+    return next > pass ? next : pass + 1;
+}
+
+/* The passes in which nobody has a turn, and those who wait, cost nothing. */
+static void fill_by_turns(struct maglev *table, struct claimant *claimants,
+                          struct turn *turns, uint32_t n, double heaviest)
+{
+    for (uint32_t i = 0; i < n; i++)
+        turns[i] = (struct turn){.pass = 1, .claimant = i};
+    for (uint32_t n_claimed = 0; n_claimed < table->n; n_claimed++) {
+        struct claimant *claimant = &claimants[turns[0].claimant];
+
+        table->slots[claim(table, claimant)] = turns[0].claimant;
+        claimant->target += heaviest;
+        turns[0].pass = next_pass(claimant, turns[0].pass);
+        sink(turns, n);
+    }
+}
+
+/* The same, looking at everybody in every pass. */
+static void fill_by_passes(struct maglev *table, struct claimant *claimants, uint32_t n,
+                           double heaviest)
+{
     uint32_t n_claimed = 0;
 
-    for (uint32_t i = 0; i < n; i++)
-        if (claimants[i].weight > heaviest)
-            heaviest = claimants[i].weight;
     for (uint32_t pass = 1; n_claimed < table->n; pass++)
         for (uint32_t i = 0; i < n && n_claimed < table->n; i++) {
             if (pass * claimants[i].weight < claimants[i].target)
@@ -86,17 +136,35 @@ static void fill(struct maglev *table, struct claimant *claimants, uint32_t n)
         }
 }
 
+/* In a pass one in heaviest * n has a turn: when they are too few, it is quicker to know
+ * who is next than to ask everybody. */
+static void fill(struct maglev *table, struct claimant *claimants, struct turn *turns,
+                 uint32_t n)
+{
+    double heaviest = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (claimants[i].weight > heaviest)
+            heaviest = claimants[i].weight;
+    if (heaviest * n < 32)
+        fill_by_passes(table, claimants, n, heaviest);
+    else
+        fill_by_turns(table, claimants, turns, n, heaviest);
+}
+
 static struct grebe__hash_table *new_table(const struct grebe_mem *mem,
                                            const struct grebe__hash_members *members,
                                            const struct grebe__hash_config *config)
 {
     uint32_t n = (uint32_t)config->min_size;
     struct claimant *claimants = grebe_mem_alloc(mem, members->n * sizeof *claimants);
+    struct turn *turns = grebe_mem_alloc(mem, members->n * sizeof *turns);
     struct maglev *table =
         grebe_mem_alloc(mem, sizeof *table + n * sizeof table->slots[0]);
 
-    if (claimants == NULL || table == NULL) {
+    if (claimants == NULL || turns == NULL || table == NULL) {
         grebe_mem_free(mem, claimants);
+        grebe_mem_free(mem, turns);
         grebe_mem_free(mem, table);
         return NULL;
     }
@@ -107,8 +175,9 @@ static struct grebe__hash_table *new_table(const struct grebe_mem *mem,
         table->slots[i] = nobody;
     for (uint32_t i = 0; i < members->n; i++)
         claimants[i] = claimant_of(members, i, n);
-    fill(table, claimants, members->n);
+    fill(table, claimants, turns, members->n);
     grebe_mem_free(mem, claimants);
+    grebe_mem_free(mem, turns);
     return &table->base;
 }
 

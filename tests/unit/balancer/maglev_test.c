@@ -126,6 +126,61 @@ TEST(shares_are_the_weights)
     hash_bench_fini(&b);
 }
 
+/* Turn by turn, as the specification tells it: passes over all, in which some wait. */
+static void lay_out(const struct grebe__hash_members *members, uint32_t n,
+                    uint32_t *slots)
+{
+    double target[64] = {0}, weight[64], heaviest = 0;
+    uint64_t next[64] = {0};
+    uint32_t n_claimed = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        slots[i] = UINT32_MAX;
+    for (uint32_t i = 0; i < members->n; i++) {
+        weight[i] = members->list[i].weight / (double)members->weight;
+        heaviest = weight[i] > heaviest ? weight[i] : heaviest;
+    }
+    for (uint64_t pass = 1; n_claimed < n; pass++)
+        for (uint32_t i = 0; i < members->n && n_claimed < n; i++) {
+            const char *key = members->list[i].key;
+            uint64_t offset = grebe__hash64(key, strlen(key), 0) % n;
+            uint64_t skip = grebe__hash64(key, strlen(key), 1) % (n - 1) + 1, slot;
+
+            if ((double)pass * weight[i] < target[i])
+                continue;
+            target[i] += heaviest;
+            do
+                slot = (offset + skip * next[i]++) % n;
+            while (slots[slot] != UINT32_MAX);
+            slots[slot] = i;
+            n_claimed++;
+        }
+}
+
+TEST(random_tables_are_laid_out_like_plain_ones)
+{
+    static uint32_t plain[1009];
+    struct grebe__rng rng;
+
+    grebe__rng_seed(&rng, 5);
+    for (int round = 0; round < 60; round++) {
+        uint32_t n = 1 + grebe__rng_below(&rng, 64);
+        char keys[2048];
+        size_t used = 0;
+        struct hash_bench b;
+
+        for (uint32_t i = 0; i < n; i++)
+            used += (size_t)snprintf(
+                keys + used, sizeof keys - used, "10.0.0.%u:80*%u ", i,
+                i == 7 ? 1U << 20 : 1 + grebe__rng_below(&rng, 1U << round / 3));
+        open_table(&b, keys, 1009);
+        lay_out(&b.members, 1009, plain);
+        for (uint32_t i = 0; i < 1009; i++)
+            assert_int_equal(hash_bench_place(&b, i).member, plain[i]);
+        hash_bench_fini(&b);
+    }
+}
+
 TEST(more_endpoints_than_slots_is_no_endless_loop)
 {
     struct hash_bench b;
@@ -191,6 +246,7 @@ int main(void)
         cmocka_unit_test(the_table_of_five_backends),
         cmocka_unit_test(a_hash_is_in_the_slot_of_its_remainder),
         cmocka_unit_test(shares_are_the_weights),
+        cmocka_unit_test(random_tables_are_laid_out_like_plain_ones),
         cmocka_unit_test(more_endpoints_than_slots_is_no_endless_loop),
         cmocka_unit_test(an_endpoint_that_leaves_moves_few_keys_of_others),
         cmocka_unit_test(tables_have_a_prime_size),
