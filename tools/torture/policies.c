@@ -72,15 +72,6 @@ const struct policy policies[] = {
                "'b':{'config':<policy>}}}",
      .weight = 1,
      .traits = POLICY_GOES_BY_PATH | POLICY_SETS_ASIDE | POLICY_IGNORES_LOSSES},
-    {.name = "priority",
-     .config = "({'priorities':(['a','b']|['b','a']),'children':{"
-               "'a':{'config':<policy>(,'ignoreReresolutionRequests':true|)},"
-               "'b':{'config':<policy>}}}"
-               "|{'priorities':(['a','c','b']|['c','b','a']),'children':{"
-               "'a':{'config':<policy>},'b':{'config':<policy>},"
-               "'c':{'config':<policy>}}(,'cacheRemovedChildren':true|)})",
-     .weight = 6,
-     .traits = POLICY_GOES_BY_PATH},
     {.name = "zone_aware",
      .config = "{('localZone':'(z0|z1|z9)',|)'localCounts':{'z0':<0-4>,'z1':<0-4>,"
                "'z9':<0-2>},'minClusterSize':<0-3>(,'routingEnabledPercent':<0-99>|),"
