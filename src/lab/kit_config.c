@@ -123,11 +123,28 @@ static bool expect_error(struct kit *kit, const char *name, const char *text)
     return false;
 }
 
+/* One member of the wrong type, and then one of its own, if it has some. */
+static bool try_member(struct kit *kit, const struct grebe_json *config, const char *name)
+{
+    const struct grebe_json *member = grebe_json_member(config, name), *inner;
+    char text[TEXT_MAX], value[TEXT_MAX];
+    const char *key = NULL;
+    bool goes_on = with_member(kit, config, name, wrong_for(member), text) &&
+                   expect_error(kit, name, text);
+
+    if (grebe_json_type(member) != GREBE_JSON_OBJECT)
+        return goes_on;
+    while (goes_on && (inner = grebe_json_next_member(member, key, &key)) != NULL)
+        goes_on = with_member(kit, member, key, wrong_for(inner), value) &&
+                  with_member(kit, config, name, value, text) &&
+                  expect_error(kit, key, text);
+    return goes_on;
+}
+
 void kit__wrong_types(struct kit *kit)
 {
-    const struct grebe_json *config = config_of(kit), *member;
+    const struct grebe_json *config = config_of(kit);
     const char *name = NULL;
-    char text[TEXT_MAX];
     bool goes_on = true;
 
     if (config == NULL)
@@ -136,9 +153,8 @@ void kit__wrong_types(struct kit *kit)
         kit_pass_over(kit,
                       "the configuration has no members: --config gives one that has");
     name = NULL;
-    while (goes_on && (member = grebe_json_next_member(config, name, &name)) != NULL)
-        goes_on = with_member(kit, config, name, wrong_for(member), text) &&
-                  expect_error(kit, name, text);
+    while (goes_on && grebe_json_next_member(config, name, &name) != NULL)
+        goes_on = try_member(kit, config, name);
     grebe_json_free(config);
 }
 

@@ -11,16 +11,25 @@
 #include <stddef.h>
 #include <string.h>
 
+#define P2C                                                                              \
+    "{\"loadMetric\": \"peakEwma\", \"decay\": \"10s\", \"defaultRtt\": \"0.030s\", "    \
+    "\"failurePenalty\": \"5s\", \"penaltyCap\": \"300s\", \"probeOnce\": false, "       \
+    "\"weightExpirationPeriod\": \"180s\"}"
+
 static const struct {
     const char *policy, *config;
 } examples[] = {
     {"pick_first", "{\"shuffleAddressList\": false}"},
     {"least_request", "{\"choiceCount\": 3, \"weighted\": false}"},
     {"least_request_full", "{\"weighted\": false}"},
-    {"p2c_ewma",
-     "{\"loadMetric\": \"peakEwma\", \"decay\": \"10s\", \"defaultRtt\": \"0.030s\", "
-     "\"failurePenalty\": \"5s\", \"penaltyCap\": \"300s\", \"probeOnce\": false, "
-     "\"weightExpirationPeriod\": \"180s\"}"},
+    {"p2c_ewma", P2C},
+    {"p2c", P2C},
+    {"static_weighted_round_robin", "{\"mode\": \"smooth\"}"},
+    {"weighted_round_robin",
+     "{\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\", "
+     "\"blackoutPeriod\": \"1s\", \"weightExpirationPeriod\": \"180s\", "
+     "\"weightUpdatePeriod\": \"1s\", \"errorUtilizationPenalty\": 1, "
+     "\"metricNamesForComputingUtilization\": [\"named_metrics.kit\"]}"},
     {"ring_hash",
      "{\"minRingSize\": 64, \"maxRingSize\": 256, \"requestHashHeader\": \"kit\", "
      "\"hashBalanceFactor\": 0}"},
