@@ -42,16 +42,13 @@ struct recording *recording_start(void)
 
 /* ---- Lines ------------------------------------------------------------------------------ */
 
-static size_t line_length(const char *line)
+/* Not with strcspn() and strstr(): under AddressSanitizer they look at all of the text. */
+static size_t line_length(const struct recording *recording, const char *line)
 {
-    return strcspn(line, "\n");
-}
+    const char *end = recording->text + recording->length;
+    const char *newline = memchr(line, '\n', (size_t)(end - line));
 
-static bool has_part(const char *line, const char *part)
-{
-    const char *found = strstr(line, part);
-
-    return found != NULL && found < line + line_length(line);
+    return (size_t)((newline == NULL ? end : newline) - line);
 }
 
 /* Where the n-th line that has `part` begins, and its number; NULL: there is none. */
@@ -60,20 +57,30 @@ static char *find(const struct recording *recording, const char *part, unsigned 
 {
     const char *line = recording->text;
 
-    for (*number = 1; *line != '\0'; line += line_length(line) + 1, ++*number)
-        if (has_part(line, part) && --n == 0)
+    *number = 0;
+    while (line < recording->text + recording->length) {
+        size_t length = line_length(recording, line);
+
+        ++*number;
+        if (memmem(line, length, part, strlen(part)) != NULL && --n == 0)
             return (char *)(uintptr_t)line;
+        line += length + 1;
+    }
     *number = 0;
     return NULL;
 }
 
 unsigned recording_count(const struct recording *recording, const char *part)
 {
-    uint32_t number;
+    const char *line = recording->text;
     unsigned n = 0;
 
-    while (find(recording, part, n + 1, &number) != NULL)
-        n++;
+    while (line < recording->text + recording->length) {
+        size_t length = line_length(recording, line);
+
+        n += memmem(line, length, part, strlen(part)) != NULL;
+        line += length + 1;
+    }
     return n;
 }
 
@@ -86,7 +93,7 @@ const char *recording_find(const struct recording *recording, const char *part,
 
     if (line == NULL)
         return NULL;
-    snprintf(copy, sizeof copy, "%.*s", (int)line_length(line), line);
+    snprintf(copy, sizeof copy, "%.*s", (int)line_length(recording, line), line);
     return copy;
 }
 
@@ -101,11 +108,11 @@ uint32_t recording_line(const struct recording *recording, const char *part, uns
 static void replace(struct recording *recording, char *at, size_t length, const char *by)
 {
     size_t by_length = strlen(by);
-    char *rest = at + length;
+    char *rest = at + length, *end = recording->text + recording->length;
 
-    memmove(at + by_length, rest, strlen(rest) + 1);
+    memmove(at + by_length, rest, (size_t)(end + 1 - rest));
     memcpy(at, by, by_length);
-    recording->length = strlen(recording->text);
+    recording->length += by_length - length;
 }
 
 void recording_change(struct recording *recording, const char *part, unsigned n,
@@ -115,7 +122,8 @@ void recording_change(struct recording *recording, const char *part, unsigned n,
     char *line = find(recording, part, n, &number);
 
     assert_non_null(line);
-    replace(recording, strstr(line, part), strlen(part), by);
+    replace(recording, memmem(line, line_length(recording, line), part, strlen(part)),
+            strlen(part), by);
 }
 
 void recording_drop(struct recording *recording, const char *part, unsigned n)
@@ -124,7 +132,7 @@ void recording_drop(struct recording *recording, const char *part, unsigned n)
     char *line = find(recording, part, n, &number);
 
     assert_non_null(line);
-    replace(recording, line, line_length(line) + 1, "");
+    replace(recording, line, line_length(recording, line) + 1, "");
 }
 
 /* ---- Replay ----------------------------------------------------------------------------- */
@@ -145,15 +153,17 @@ static void on_difference(void *arg, const struct lab_difference *difference)
                  difference->is_pick ? "pick" : "other");
 }
 
-static void give_lines(struct lab_replay *replay, const char *text)
+static void give_lines(struct lab_replay *replay, const struct recording *recording)
 {
     struct replayed *replayed = &the_replay;
+    const char *line = recording->text;
 
-    for (; *text != '\0' && replayed->error == GREBE_OK;
-         text += line_length(text) + (text[line_length(text)] == '\n')) {
+    while (line < recording->text + recording->length && replayed->error == GREBE_OK) {
+        size_t length = line_length(recording, line);
+
         replayed->line++;
-        replayed->error =
-            lab_replay_line(replay, text, line_length(text), &replayed->diag);
+        replayed->error = lab_replay_line(replay, line, length, &replayed->diag);
+        line += length + 1;
     }
 }
 
@@ -169,7 +179,7 @@ struct replayed *recording_replay(const struct recording *recording,
         the_replay.error = GREBE_ERR_NOMEM;
         return &the_replay;
     }
-    give_lines(replay, recording->text);
+    give_lines(replay, recording);
     the_replay.result = lab_replay_result(replay);
     snprintf(the_replay.policy, sizeof the_replay.policy, "%s", the_replay.result.policy);
     lab_replay_destroy(replay);
