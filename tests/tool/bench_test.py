@@ -126,6 +126,16 @@ class Bench(Case):
                 self.assertGreater(result["latency_us"]["p90"], 100e3)
                 self.assertTrue(result["generator"]["saturated"])
 
+    def test_channelz_is_written_at_the_end(self):
+        for threads in ((), ("--threads", "2")):
+            file = self.folder / "channelz.json"
+            with Backend() as backend:
+                code, result = bench(backend, "-n", "40", "--warmup", "0s", "--channelz", file,
+                                     *threads)
+            self.assertEqual(code, 0)
+            [channel] = json.loads(file.read_text())["channel"]
+            self.assertEqual(channel["data"]["callsSucceeded"], "40")
+
     def test_threads_make_the_same_calls(self):
         with Backend(count=2) as backend:
             for words in (["-c", 4], ["-c", 10], ["-r", 400]):

@@ -145,6 +145,28 @@ class Call(Case):
             self.assertIn("grebe-backend: one\n", text)
             self.assertIn("trailers  (none)\n", text)
 
+    def test_channelz_is_written_at_the_end(self):
+        file = self.folder / "channelz.json"
+        with Backend(count=2) as backend:
+            done = self.call(backend, "-d", "x", "-n", "4", "--policy", "round_robin",
+                             "--channelz", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seen = json.loads(file.read_text())
+        [channel] = seen["channel"]
+        self.assertEqual(channel["data"]["callsStarted"], "4")
+        self.assertEqual(channel["data"]["callsSucceeded"], "4")
+        self.assertEqual(channel["data"]["state"]["state"], "READY")
+        self.assertEqual(sorted(one["data"]["target"] for one in seen["subchannel"]),
+                         sorted(backend.addresses))
+        self.assertEqual(sum(int(one["data"]["streamsStarted"]) for one in seen["socket"]), 4)
+
+    def test_channelz_that_cannot_be_written_is_told(self):
+        with Backend() as backend:
+            done = self.call(backend, "-d", "x", "--channelz", self.folder / "no" / "file")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"--channelz: ", done.stderr)
+        self.assertIn(b"No such file or directory", done.stderr)
+
     def test_explain_tells_target_policy_and_pick(self):
         with Backend() as backend:
             text = self.call(backend, "-d", "x", "--explain", "--policy",

@@ -212,7 +212,7 @@ static void on_grace_over(uv_timer_t *timer)
     struct load *load = timer->data;
 
     load->bench->is_cut = true;
-    grebe_channel_destroy(load->channel);
+    (void)channel_close("bench", &load->bench->args->channel, load->channel);
     load->channel = NULL;
 }
 
@@ -315,6 +315,7 @@ static int run_with_channel(struct load *load)
 {
     struct bench *bench = load->bench;
     bool is_started;
+    int closed;
 
     bench_expect(bench, load->host.loop);
     grebe_channel_watch_state(load->channel, on_state, load);
@@ -326,9 +327,9 @@ static int run_with_channel(struct load *load)
     bench_unexpect(bench);
     if (load->channel != NULL)
         grebe_channel_unwatch_state(load->channel, on_state, load);
-    grebe_channel_destroy(load->channel);
+    closed = channel_close("bench", &bench->args->channel, load->channel);
     close_handles(load);
-    return is_started && !load->is_broken ? EXIT_FINE : EXIT_FAILED;
+    return is_started && !load->is_broken ? closed : EXIT_FAILED;
 }
 
 int bench_run_load(struct bench *bench)

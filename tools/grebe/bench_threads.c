@@ -261,7 +261,7 @@ static void watch(struct crew *crew, const sigset_t *signals)
             cut_ns = now_ns + bench_grace_ns(bench);
         if (now_ns >= cut_ns && crew->channel != NULL) {
             bench->is_cut = true;
-            grebe_channel_destroy(crew->channel);
+            (void)channel_close("bench", &bench->args->channel, crew->channel);
             crew->channel = NULL;
         }
         if (now_ns >= tick_ns) {
@@ -279,6 +279,7 @@ static int run_crew(struct crew *crew, struct caller *callers)
     bool has_thread = crew->bench->args->rate > 0;
     sigset_t signals, before;
     uint64_t n;
+    int closed;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -294,12 +295,12 @@ static int run_crew(struct crew *crew, struct caller *callers)
         pthread_join(callers[i].thread, NULL);
     bench_end(crew->bench);
     bench_unexpect(crew->bench);
-    grebe_channel_destroy(crew->channel);
+    closed = channel_close("bench", &crew->bench->args->channel, crew->channel);
     if (has_thread)
         grebe_loop_stop_thread(loop);
     grebe_loop_unref(loop);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return crew->is_broken ? EXIT_FAILED : EXIT_FINE;
+    return crew->is_broken ? EXIT_FAILED : closed;
 }
 
 static void on_log(void *arg, enum grebe_log_level level, const char *message)

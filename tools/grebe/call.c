@@ -358,8 +358,11 @@ static int call_with_channel(struct caller *caller)
                         caller->host.loop, caller->args->explains ? on_log : NULL, caller,
                         &caller->channel);
     if (code == EXIT_FINE) {
+        int closed;
+
         code = make_calls(caller);
-        grebe_channel_destroy(caller->channel);
+        closed = channel_close("call", &caller->args->channel, caller->channel);
+        code = code == EXIT_FINE ? closed : code;
     }
     grebe_metadata_unref(caller->options.metadata);
     return code;

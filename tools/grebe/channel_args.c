@@ -2,6 +2,7 @@
 #include "channel_args.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,9 @@ const struct option_spec channel_options[] = {
     {OPTION_TEXT, '\0', "record-metadata", AT(record_metadata), "NAMES", NULL, 0,
      "headers to be written down too, as in session-id,tenant, though the policy does not "
      "look at them"},
+    {OPTION_TEXT, '\0', "channelz", AT(channelz), "FILE", NULL, 0,
+     "at the end write down what channels and connections did, as JSON of "
+     "grpc.channelz.v1"},
     {OPTION_FLAG, '\0', "wait-for-ready", AT(waits_for_ready), NULL, NULL, 0,
      "wait for a backend instead of failing while none is up"},
     {.kind = OPTION_END},
@@ -151,6 +155,39 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     payload_free(&service_config);
     grebe_credentials_unref(options.credentials);
     return code;
+}
+
+static void write_piece(void *file, const char *text, size_t length)
+{
+    fwrite(text, 1, length, file);
+}
+
+/* Errors of the library and of the system have words of their own. */
+static bool write_channelz(const char *verb, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    int result = file == NULL ? GREBE_OK : grebe_channelz_json_all(write_piece, file);
+    bool is_written = file != NULL && result == GREBE_OK && fputc('\n', file) != EOF;
+    const char *why = result == GREBE_OK ? strerror(errno) : grebe_strerror(result);
+
+    if (file != NULL && fclose(file) != 0 && is_written) {
+        is_written = false;
+        why = strerror(errno);
+    }
+    if (!is_written)
+        options_fail(verb, "--channelz: %s: %s", path, why);
+    return is_written;
+}
+
+int channel_close(const char *verb, const struct channel_args *args,
+                  struct grebe_channel *channel)
+{
+    bool is_written = true;
+
+    if (channel != NULL && args->channelz != NULL)
+        is_written = write_channelz(verb, args->channelz);
+    grebe_channel_destroy(channel);
+    return is_written ? EXIT_FINE : EXIT_FAILED;
 }
 
 /* The first policy that the process knows, as the service config's rules have it. */

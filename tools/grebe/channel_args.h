@@ -23,6 +23,7 @@ struct channel_args {
     uint64_t max_time_ns; /* 0: none */
     const char *record;   /* file, or NULL */
     const char *record_metadata;
+    const char *channelz; /* file, or NULL */
     bool waits_for_ready;
     struct proxy_args proxy; /* proxy_options, a group of its own */
 };
@@ -34,6 +35,11 @@ extern const struct option_spec channel_options[];
 int channel_open(const char *verb, const char *target, const struct channel_args *args,
                  struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
                  struct grebe_channel **out);
+
+/* Destroys it, and before that writes what --channelz asks for; gives EXIT_FINE, or
+ * EXIT_FAILED if that could not be written.  `channel` NULL: no-op. */
+int channel_close(const char *verb, const struct channel_args *args,
+                  struct grebe_channel *channel);
 
 /* Says what the library found wrong; gives EXIT_USAGE, or EXIT_FAILED if the words were
  * right. */
