@@ -30,40 +30,53 @@ static struct grebe__endpoint_load *new_load(const struct grebe__load_book *book
     return load;
 }
 
-static void free_map(struct grebe_endpoint_map *map)
+void grebe__load_book_fini(struct grebe__load_book *book)
 {
     size_t cursor = 0;
     void *load;
 
-    if (map == NULL)
+    if (book->loads == NULL)
         return;
-    while (grebe_endpoint_map_next(map, &cursor, NULL, &load))
+    while (grebe_endpoint_map_next(book->loads, &cursor, NULL, &load))
         disown(load);
-    grebe_endpoint_map_free(map);
-}
-
-void grebe__load_book_fini(struct grebe__load_book *book)
-{
-    free_map(book->loads);
+    grebe_endpoint_map_free(book->loads);
     book->loads = NULL;
 }
 
-/* The load of a child, in `map` from now on; NULL when out of memory. */
+/* The load of a child, which is asked for in this round; NULL when out of memory. */
 static struct grebe__endpoint_load *enter(const struct grebe__load_book *book,
-                                          struct grebe_endpoint_map *map,
                                           const struct grebe_sharding_child *child)
 {
-    struct grebe__endpoint_load *load = NULL;
+    struct grebe__endpoint_load *load =
+        grebe_endpoint_map_get(book->loads, child->endpoint);
 
-    if (book->loads != NULL)
-        load = grebe_endpoint_map_get(book->loads, child->endpoint);
-    load = load == NULL ? new_load(book) : own(load);
-    if (load == NULL)
-        return NULL;
-    if (grebe_endpoint_map_put(map, child->endpoint, load) == GREBE_OK)
-        return load;
-    disown(load);
-    return NULL;
+    if (load == NULL) {
+        load = new_load(book);
+        if (load == NULL)
+            return NULL;
+        if (grebe_endpoint_map_put(book->loads, child->endpoint, load) != GREBE_OK) {
+            disown(load);
+            return NULL;
+        }
+    }
+    load->round = book->round;
+    return load;
+}
+
+static void forget_the_others(struct grebe__load_book *book)
+{
+    struct grebe_endpoint *endpoint;
+    size_t cursor = 0;
+    void *value;
+
+    while (grebe_endpoint_map_next(book->loads, &cursor, &endpoint, &value)) {
+        struct grebe__endpoint_load *load = value;
+
+        if (load->round == book->round)
+            continue;
+        grebe_endpoint_map_remove(book->loads, endpoint);
+        disown(load);
+    }
 }
 
 static uint32_t weight_of(const struct grebe_endpoint *endpoint)
@@ -75,9 +88,9 @@ static uint32_t weight_of(const struct grebe_endpoint *endpoint)
 }
 
 /* False: out of memory, and what `out` has is the caller's to release. */
-static bool enter_all(const struct grebe__load_book *book, struct grebe_endpoint_map *map,
+static bool enter_all(const struct grebe__load_book *book,
                       const struct grebe_sharding_child *children, size_t n,
-                      struct grebe__loaded *out, uint32_t *n_out)
+                      struct grebe__loaded *out, uint32_t *n_out, size_t *n_entered)
 {
     for (size_t i = 0; i < n; i++) {
         bool is_ready = children[i].state == GREBE_READY;
@@ -85,9 +98,10 @@ static bool enter_all(const struct grebe__load_book *book, struct grebe_endpoint
 
         if (book->is_forgetful && !is_ready)
             continue;
-        load = enter(book, map, &children[i]);
+        load = enter(book, &children[i]);
         if (load == NULL)
             return false;
+        ++*n_entered;
         if (is_ready)
             out[(*n_out)++] = (struct grebe__loaded){
                 .picker = grebe_picker_ref(children[i].picker),
@@ -102,19 +116,21 @@ int grebe__load_book_take(struct grebe__load_book *book,
                           const struct grebe_sharding_child *children, size_t n,
                           struct grebe__loaded *out, uint32_t *n_out)
 {
-    struct grebe_endpoint_map *map;
     uint32_t n_taken = 0;
-    int error = grebe_endpoint_map_new(book->mem, &map);
+    size_t n_entered = 0;
+    int error = GREBE_OK;
 
+    if (book->loads == NULL)
+        error = grebe_endpoint_map_new(book->mem, &book->loads);
     if (error != GREBE_OK)
         return error;
-    if (!enter_all(book, map, children, n, out, &n_taken)) {
+    book->round++;
+    if (!enter_all(book, children, n, out, &n_taken, &n_entered)) {
         grebe__loaded_release(out, n_taken);
-        free_map(map);
         return GREBE_ERR_NOMEM;
     }
-    free_map(book->loads);
-    book->loads = map;
+    if (n_entered < grebe_endpoint_map_n(book->loads))
+        forget_the_others(book);
     *n_out = n_taken;
     return GREBE_OK;
 }

@@ -28,7 +28,8 @@
 
 struct grebe__endpoint_load {
     const struct grebe_mem *mem;
-    uint64_t uses; /* atomic: calls in the lower half, owners in the upper */
+    uint64_t uses;  /* atomic: calls in the lower half, owners in the upper */
+    uint32_t round; /* the book's: when it was last asked for */
 };
 
 static inline uint32_t
@@ -62,6 +63,7 @@ struct grebe__load_book {
     void (*init)(struct grebe__endpoint_load *load, void *arg);
     void *arg;
     struct grebe_endpoint_map *loads; /* endpoint -> load, one owner; NULL: none yet */
+    uint32_t round;                   /* of take(): who is not asked for is forgotten */
 };
 
 /* Gives up what is left of them. */
@@ -75,7 +77,7 @@ struct grebe__loaded {
 };
 
 /* The children as they are now: `out`, which has room for n, gets those that are READY,
- * *n_out of them.  Who is not listed is forgotten.  GREBE_ERR_NOMEM: nothing changed. */
+ * *n_out of them.  Who is not listed is forgotten.  GREBE_ERR_NOMEM: nobody is. */
 int grebe__load_book_take(struct grebe__load_book *book,
                           const struct grebe_sharding_child *children, size_t n,
                           struct grebe__loaded *out, uint32_t *n_out) GREBE_MUST_CHECK;
