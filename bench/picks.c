@@ -35,8 +35,12 @@
 
 #define SECOND UINT64_C(1000000000)
 
+/* Long enough for what is quick, and an end for what is not. */
+static const uint64_t time_limit_ns = 300000000;
+
 enum {
-    PICKS = 5000000,
+    PICKS = 5000000, /* at most */
+    PICKS_AT_ONCE = 1000,
     EXPLAINED_PICKS = 1000000,
     LOSSES = 9,
     MAX_THREADS = 16,
@@ -201,24 +205,37 @@ static void open_bench(struct bench *b, const char *policy, int n)
 
 /* ---- Measuring ------------------------------------------------------------------------- */
 
-/* Nanoseconds for each of PICKS. */
-static double measure(struct grebe_picker *picker, uint64_t seed)
+/* How many of PICKS_AT_ONCE found nobody. */
+static unsigned pick_some(struct grebe_picker *picker, struct grebe__rng *rng)
 {
     struct grebe_pick_args args;
-    struct grebe__rng rng;
-    uint64_t hash, start = clock_ns();
     unsigned n_missed = 0;
+    uint64_t hash;
 
-    grebe__rng_seed(&rng, seed);
     pick_args_init(&args, &hash);
-    for (int i = 0; i < PICKS; i++) {
-        args.random = hash = grebe__rng_next(&rng);
+    for (int i = 0; i < PICKS_AT_ONCE; i++) {
+        args.random = hash = grebe__rng_next(rng);
         n_missed += pick(picker, &args) != GREBE_PICK_COMPLETE;
     }
-    start = clock_ns() - start;
-    if (n_missed > PICKS / 1000)
+    return n_missed;
+}
+
+/* Nanoseconds for each; *n counts picks. */
+static double measure(struct grebe_picker *picker, uint64_t seed, uint64_t *n)
+{
+    struct grebe__rng rng;
+    uint64_t start = clock_ns(), n_missed = 0, lasted;
+
+    grebe__rng_seed(&rng, seed);
+    *n = 0;
+    do {
+        n_missed += pick_some(picker, &rng);
+        *n += PICKS_AT_ONCE;
+        lasted = clock_ns() - start;
+    } while (*n < PICKS && lasted < time_limit_ns);
+    if (n_missed > *n / 1000)
         abort(); /* more than endpoints that no hash had reached before */
-    return (double)start / PICKS;
+    return (double)lasted / (double)*n;
 }
 
 struct worker {
@@ -226,6 +243,7 @@ struct worker {
     pthread_barrier_t *all_there;
     struct grebe_picker *picker;
     uint64_t seed;
+    uint64_t n;
     double ns;
 };
 
@@ -234,12 +252,12 @@ static void *work(void *arg)
     struct worker *worker = arg;
 
     pthread_barrier_wait(worker->all_there);
-    worker->ns = measure(worker->picker, worker->seed);
+    worker->ns = measure(worker->picker, worker->seed, &worker->n);
     return NULL;
 }
 
 /* The mean of all threads. */
-static double measure_with_threads(const struct bench *b, int n)
+static double measure_with_threads(const struct bench *b, int n, uint64_t *n_picks)
 {
     struct worker workers[MAX_THREADS];
     pthread_barrier_t all_there;
@@ -257,6 +275,7 @@ static double measure_with_threads(const struct bench *b, int n)
     for (int i = 0; i < n; i++) {
         pthread_join(workers[i].thread, NULL);
         ns += workers[i].ns / n;
+        *n_picks += workers[i].n;
     }
     pthread_barrier_destroy(&all_there);
     return ns;
@@ -327,11 +346,11 @@ static double measure_atomic(void)
 
 static void print_picks(const struct bench *b, bool is_explained, int n_threads)
 {
-    uint64_t before = n_allocations;
-    double ns = is_explained ? measure_explained(b) : measure_with_threads(b, n_threads);
-    double picks = is_explained ? EXPLAINED_PICKS : (double)PICKS * n_threads;
+    uint64_t before = n_allocations, n = is_explained ? EXPLAINED_PICKS : 0;
+    double ns =
+        is_explained ? measure_explained(b) : measure_with_threads(b, n_threads, &n);
 
-    printf("%.2f %.6f\n", ns, (double)(n_allocations - before) / picks);
+    printf("%.2f %.6f\n", ns, (double)(n_allocations - before) / (double)n);
 }
 
 int main(int argc, char **argv)

@@ -34,8 +34,11 @@ PICKS = {
     "random_subsetting of round_robin": {"random_subsetting": {
         "subsetSize": 20, "childPolicy": [ROUND_ROBIN]}},
 }
-# Those with one connection, or a few, lose nothing with an endpoint that they do not use.
-USES_FEW = ("pick_first", "random_subsetting of round_robin")
+# The most endpoints that make sense: one backend is one backend, and who looks at all of
+# them for each pick is not for thousands.
+MOST = {"pick_first": 10, "rendezvous": 1000}
+# Those with a few connections lose nothing with an endpoint that they do not use.
+USES_FEW = ("random_subsetting of round_robin",)
 NO_POLICY = 3  # exit code of bench_picks
 
 
@@ -64,8 +67,8 @@ def pick(bench):
     for name, policy in PICKS.items():
         row = {"policy": name, "allocations": 0, "ns": {}}
         for n in (10, 100, 1000, 10000):
-            if name == "pick_first" and n > 10:
-                continue  # one backend is one backend
+            if n > MOST.get(name, n):
+                continue
             found = ask_picks(bench, policy, n)
             if found is None:
                 break
@@ -73,7 +76,7 @@ def pick(bench):
             row["allocations"] = max(row["allocations"], found[1])
         else:
             row["ns_two_threads"] = ask_picks(bench, policy, 10, "--threads", 2)[0]
-            if name not in USES_FEW:
+            if name not in MOST and name not in USES_FEW:
                 row["lost_ns"], row["heap_bytes"] = ask_picks(bench, policy, 10000, "--lost")
             rows.append(row)
     bench.result["pick"] = rows
