@@ -232,16 +232,18 @@ static void forget(struct spied_subconn *spied)
     spied->state = GREBE_SHUTDOWN;
 }
 
-/* One that ended unheard may have left its place to another, of any policy.  Policies
- * within policies know the same ones: what was made now is still IDLE. */
-static void forget_dead(struct spy *maker, const struct grebe_subconn *subconn)
+/* One that ended unheard may have left its place to another, of any policy.  Of policies
+ * within policies the outermost is the first to know a new one: whatever stands there
+ * before is dead. */
+static void forget_dead(const struct spy *maker, const struct grebe_subconn *subconn)
 {
+    if (!maker->is_root)
+        return;
     grebe__list_foreach (link, &maker->client->spies) {
         struct spy *spy = grebe_container_of(link, struct spy, link);
 
         grebe__list_foreach (other, &spy->subconns) {
-            if (spied_of(other)->subconn == subconn &&
-                (spied_of(other)->state != GREBE_IDLE || spy == maker))
+            if (spied_of(other)->subconn == subconn)
                 forget(spied_of(other));
         }
     }
