@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "book.h"
 #include "calls.h"
+#include "dice.h"
 #include "policies.h"
 #include "trace.h"
 
@@ -123,6 +124,25 @@ static void play_events(struct world *world, const bool *is_kept)
     }
 }
 
+/* Every backend takes calls and answers them with errors: whoever keeps accounts of that
+ * thinks badly of them all. */
+static void storm(struct world *world)
+{
+    enum { ROUNDS = 3, CALLS = 6, TIMEOUT_MS = 1000 };
+
+    trace("---- all servers answer with errors");
+    for (unsigned i = 0; i < world->plan->n_servers; i++) {
+        server_heal(&world->servers[i]);
+        server_set_temper(&world->servers[i], TEMPER_FAILS);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < CALLS * world->plan->n_clients; i++)
+            call_start(&world->clients[i % world->plan->n_clients], CALL_WAITS,
+                       TIMEOUT_MS);
+        world_advance(world, world->sim.env.now_ns + 2 * TIMEOUT_MS * ms_ns);
+    }
+}
+
 /* Whatever was done to it, the world is made whole again, and then everything must be.  One
  * backend is enough for those that know it.  And at first nobody but the servers has
  * changed: clients have to find back by themselves. */
@@ -132,6 +152,8 @@ static void heal(struct world *world)
 
     for (unsigned i = 0; i < MAX_AMBUSHES; i++)
         world->ambushes[i].client = NULL;
+    if (chance(&world->rng, 50))
+        storm(world);
     trace("---- server %c is repaired, all others crash", 'a' + first);
     for (unsigned i = 0; i < world->plan->n_servers; i++)
         server_crash(&world->servers[i]);
