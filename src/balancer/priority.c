@@ -313,7 +313,12 @@ static int on_update(struct grebe_balancer *base,
 static void on_resolver_error(struct grebe_balancer *base,
                               const struct grebe_status *status)
 {
-    grebe_balancer_group_resolver_error(of(base)->group, status);
+    struct priority *priority = of(base);
+
+    if (priority->order == NULL) /* there was no memory for its first update */
+        grebe_client_conn_update_state(priority->cc, GREBE_TRANSIENT_FAILURE,
+                                       grebe_picker_failing(priority->mem, status));
+    grebe_balancer_group_resolver_error(priority->group, status);
 }
 
 static void on_exit_idle(struct grebe_balancer *base)

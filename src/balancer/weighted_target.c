@@ -397,7 +397,12 @@ static int wt_update(struct grebe_balancer *base,
 static void wt_resolver_error(struct grebe_balancer *base,
                               const struct grebe_status *status)
 {
-    grebe_balancer_group_resolver_error(of(base)->group, status);
+    struct weighted_target *wt = of(base);
+
+    if (wt->targets.n == 0) /* perhaps there was no memory for its first update */
+        grebe_client_conn_update_state(wt->cc, GREBE_TRANSIENT_FAILURE,
+                                       grebe_picker_failing(wt->mem, status));
+    grebe_balancer_group_resolver_error(wt->group, status);
 }
 
 static void wt_exit_idle(struct grebe_balancer *base)

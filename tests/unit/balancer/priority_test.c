@@ -471,6 +471,22 @@ TEST(without_priorities_calls_fail_until_there_are_some)
     lb_bench_fini(&b);
 }
 
+TEST(without_a_first_update_it_fails_as_the_resolver_does)
+{
+    struct lb_bench b;
+
+    stub_reset();
+    assert_true(lb_bench_init(&b, &grebe__priority, 1));
+    assert_int_equal(lb_bench_config(&b, TWO), GREBE_OK);
+    b.mem.fail_at = b.mem.n_allocs + 1;
+    assert_int_equal(lb_bench_update(&b, endpoints, NULL), GREBE_ERR_NOMEM);
+    b.mem.fail_at = 0;
+    lb_bench_resolver_error(&b, "gone");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: gone");
+    lb_bench_fini(&b);
+}
+
 /* P-12 */
 TEST(a_child_without_endpoints_is_passed_over)
 {
@@ -813,6 +829,7 @@ int main(void)
         cmocka_unit_test(one_that_is_waited_for_parks_nobody),
         cmocka_unit_test(the_first_that_connects_is_in_use_when_none_is_usable),
         cmocka_unit_test(without_priorities_calls_fail_until_there_are_some),
+        cmocka_unit_test(without_a_first_update_it_fails_as_the_resolver_does),
         cmocka_unit_test(a_child_without_endpoints_is_passed_over),
         cmocka_unit_test(a_child_that_moves_to_the_front_keeps_its_connections),
         cmocka_unit_test(without_the_one_that_was_ready_the_others_say_how_they_are),

@@ -148,6 +148,20 @@ TEST(no_targets_is_a_failure)
     lb_bench_fini(&b);
 }
 
+TEST(without_a_first_update_it_fails_as_the_resolver_does)
+{
+    struct lb_bench b;
+
+    start(&b, TWO("1", "1"));
+    b.mem.fail_at = b.mem.n_allocs + 1;
+    assert_int_equal(lb_bench_update(&b, two_endpoints, NULL), GREBE_ERR_NOMEM);
+    b.mem.fail_at = 0;
+    lb_bench_resolver_error(&b, "gone");
+    assert_string_equal(lb_bench_log(&b), "TRANSIENT_FAILURE");
+    assert_string_equal(lb_bench_pick(&b), "fail: gone");
+    lb_bench_fini(&b);
+}
+
 /* T-3: in the order of the list; those of others, and those without a path, are not seen. */
 TEST(a_target_sees_the_endpoints_of_its_path)
 {
@@ -523,6 +537,7 @@ int main(void)
         cmocka_unit_test(unknown_members_are_ignored),
         cmocka_unit_test(named_without_a_configuration_it_says_what_it_needs),
         cmocka_unit_test(no_targets_is_a_failure),
+        cmocka_unit_test(without_a_first_update_it_fails_as_the_resolver_does),
         cmocka_unit_test(a_target_sees_the_endpoints_of_its_path),
         cmocka_unit_test(targets_may_have_targets),
         cmocka_unit_test(a_target_that_is_removed_gives_up_its_subconns_at_once),
