@@ -36,6 +36,35 @@ const struct policy policies[] = {
                "(,'minRingSize':<1-40>,'maxRingSize':<40-200>|)}",
      .weight = 6,
      .rule = PICKS_BY_HASH},
+    {.name = "bounded_load_ring_hash",
+     .config = "{'requestHashHeader':'(x-user|x-user|x-nobody)',"
+               "'hashBalanceFactor':<100-200>}",
+     .weight = 4,
+     .rule = PICKS_BY_HASH},
+    {.name = "maglev",
+     .config = "{'requestHashHeader':'(x-user|x-user|x-nobody)','tableSize':(11|53|127)"
+               "(,'hashBalanceFactor':<100-200>|)}",
+     .weight = 4,
+     .rule = PICKS_BY_HASH},
+    {.name = "rendezvous",
+     .config = "{'requestHashHeader':'(x-user|x-user|x-nobody)'}",
+     .weight = 4,
+     .rule = PICKS_BY_HASH},
+    {.name = "least_request",
+     .config = "{'choiceCount':<2-5>(,'weighted':true|)}",
+     .weight = 4},
+    {.name = "least_request_full", .config = "{('weighted':true|)}", .weight = 3},
+    {.name = "p2c_ewma",
+     .config = "{'loadMetric':'(peakEwma|pending|orcaUtilization)','decay':<1-9000ms>,"
+               "'failurePenalty':<0-3000ms>(,'probeOnce':true|)}",
+     .weight = 4},
+    {.name = "static_weighted_round_robin",
+     .config = "{'mode':'(stride|smooth)'}",
+     .weight = 3},
+    {.name = "slow_start",
+     .config = "{'slowStartWindow':<0-5000ms>,'minWeightPercent':<0-100>,"
+               "'childPolicy':<policy>}",
+     .weight = 3},
     {.name = "weighted_target",
      .config = "{'targets':{'a':{'weight':<0-4>,'childPolicy':<policy>},"
                "'b':{'weight':<0-4>,'childPolicy':<policy>}"
@@ -56,7 +85,7 @@ const struct policy policies[] = {
                "'enforcementPercentage':<50-100>,'minimumHosts':<1-3>,"
                "'requestVolume':<1-3>},|)"
                "'childPolicy':<policy>}",
-     .weight = 5,
+     .weight = 9,
      .traits = POLICY_SETS_ASIDE},
     {.name = "priority",
      .config = "{('priorities':(['a','b']|['b','a']),'children':{"

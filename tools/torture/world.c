@@ -152,7 +152,7 @@ static void heal(struct world *world)
 
     for (unsigned i = 0; i < MAX_AMBUSHES; i++)
         world->ambushes[i].client = NULL;
-    if (chance(&world->rng, 50))
+    if (chance(&world->rng, 70))
         storm(world);
     trace("---- server %c is repaired, all others crash", 'a' + first);
     for (unsigned i = 0; i < world->plan->n_servers; i++)
