@@ -61,12 +61,15 @@ static void expect_config(struct client *client, const struct config_spec *given
     calls_note_config(client);
 }
 
-/* While memory is short the channel may not have understood it. */
+/* While memory is short the channel may not have understood it, and then it goes by the
+ * default. */
 static void note_shortage(struct client *client, uint64_t n_failed_before)
 {
     if (client->memory.n_failed == n_failed_before)
         return;
     client->may_be_other_config = true;
+    if (client->settings->has_default_config)
+        client->traits_seen |= client->settings->default_config.traits;
     calls_note_doubt(client);
 }
 
