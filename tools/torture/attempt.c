@@ -17,7 +17,8 @@
 #include "world.h"
 
 enum {
-    RUN_SECONDS = 10, /* of processor time: runs take milliseconds */
+    RUN_SECONDS =
+        30, /* of processor time: runs take milliseconds, a few of them seconds */
 };
 
 _Noreturn static void give_up(const char *what)
