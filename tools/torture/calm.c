@@ -63,9 +63,20 @@ static uint64_t longest_patience_ns(const struct world *world)
 
 /* ---- What may still wait --------------------------------------------------------------- */
 
-/* A server whose connections come and go may keep a call waiting for ever. */
+static bool has_any_flapping_server(const struct world *world)
+{
+    for (unsigned i = 0; i < MAX_SERVERS; i++)
+        if (world->servers[i].door == DOOR_FLAPS)
+            return true;
+    return false;
+}
+
+/* A server whose connections come and go may keep a call waiting for ever.  Nobody noted
+ * which servers a channel goes by that did not hear the truth, or does not take it. */
 static bool has_flapping_server(const struct client *client)
 {
+    if (!client->is_accepted)
+        return has_any_flapping_server(client->world);
     for (unsigned i = 0; i < MAX_LISTED && listed_at(client->truth, i) != 0; i++)
         if (client->world->servers[listed_server(client->truth, i)].door == DOOR_FLAPS)
             return true;
