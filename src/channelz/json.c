@@ -212,14 +212,6 @@ void grebe__json_socket(struct grebe__json_out *out, const char *key,
 
 /* ---- Answers -------------------------------------------------------------------------------- */
 
-static struct grebe__json_out answer(const struct grebe__json_request *request)
-{
-    struct grebe__json_out out;
-
-    grebe__json_out_init(&out, request->write, request->arg);
-    return out;
-}
-
 /* Looks it up and writes it.  GREBE_ERR_NOT_FOUND, GREBE_ERR_NOMEM: nothing is written. */
 static int put_one(struct grebe__json_out *out, const char *key,
                    const struct grebe__json_request *request,
@@ -253,9 +245,10 @@ int grebe__json_answer_one(const struct grebe__json_request *request,
         [GREBE_CHANNELZ_SUBCHANNEL] = "subchannel",
         [GREBE_CHANNELZ_SOCKET] = "socket",
     };
-    struct grebe__json_out out = answer(request);
+    struct grebe__json_out out;
     int result;
 
+    grebe__json_out_init(&out, request->write, request->arg);
     grebe__json_begin(&out, NULL, '{');
     result = put_one(&out, keys[kind], request, kind, id);
     if (result != GREBE_OK)
@@ -283,12 +276,13 @@ static int put_page(struct grebe__json_out *out,
 int grebe__json_answer_top(const struct grebe__json_request *request, int64_t start_id,
                            size_t n_max)
 {
-    struct grebe__json_out out = answer(request);
     struct grebe__page_snapshot *page;
+    struct grebe__json_out out;
     int result = grebe__snapshot_page(request->book, start_id, n_max, NULL, &page);
 
     if (result != GREBE_OK)
         return result;
+    grebe__json_out_init(&out, request->write, request->arg);
     grebe__json_begin(&out, NULL, '{');
     if (page->view.n > 0) {
         grebe__json_begin(&out, "channel", '[');
@@ -398,11 +392,12 @@ static int collect_top(const struct grebe__json_request *request, struct collect
 
 int grebe__json_answer_all(const struct grebe__json_request *request)
 {
-    struct grebe__json_out out = answer(request);
+    struct grebe__json_out out;
     struct collection all = {0};
     int result = collect_top(request, &all);
 
     if (result == GREBE_OK) {
+        grebe__json_out_init(&out, request->write, request->arg);
         grebe__json_begin(&out, NULL, '{');
         result = put_tree(&out, request, &all);
         grebe__json_end(&out, '}');

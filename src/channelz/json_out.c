@@ -13,32 +13,18 @@
 void grebe__json_out_init(struct grebe__json_out *out, grebe_channelz_write_fn write,
                           void *arg)
 {
-    out->write = write;
-    out->arg = arg;
+    grebe__buffered_init(&out->text, write, arg);
     out->has_value = false;
-    out->n = 0;
 }
 
 void grebe__json_out_flush(struct grebe__json_out *out)
 {
-    if (out->n > 0)
-        out->write(out->arg, out->buf, out->n);
-    out->n = 0;
+    grebe__buffered_flush(&out->text);
 }
 
 static void put(struct grebe__json_out *out, const char *bytes, size_t length)
 {
-    while (length > 0) {
-        size_t room = sizeof out->buf - out->n;
-        size_t n = length < room ? length : room;
-
-        memcpy(out->buf + out->n, bytes, n);
-        out->n += n;
-        bytes += n;
-        length -= n;
-        if (out->n == sizeof out->buf)
-            grebe__json_out_flush(out);
-    }
+    grebe__buffered_put(&out->text, bytes, length);
 }
 
 static void put_text(struct grebe__json_out *out, const char *text)

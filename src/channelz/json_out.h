@@ -14,12 +14,11 @@
 
 #include <grebe/channelz.h>
 
+#include "base/buffered.h"
+
 struct grebe__json_out {
-    grebe_channelz_write_fn write;
-    void *arg;
+    struct grebe__buffered text;
     bool has_value; /* before the next one stands a comma */
-    size_t n;
-    char buf[2048];
 };
 
 void grebe__json_out_init(struct grebe__json_out *out, grebe_channelz_write_fn write,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffered.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "metrics/number.h"
@@ -21,34 +22,14 @@
 /* ---- Output ---------------------------------------------------------------------------- */
 
 struct output {
-    void (*write)(void *arg, const char *text, size_t length);
-    void *arg;
     enum grebe_exposition exposition;
     const struct grebe_instrument *family; /* whose lines come now */
-    size_t n;
-    char buf[2048];
+    struct grebe__buffered text;
 };
-
-static void flush(struct output *out)
-{
-    if (out->n > 0)
-        out->write(out->arg, out->buf, out->n);
-    out->n = 0;
-}
 
 static void put_bytes(struct output *out, const char *bytes, size_t length)
 {
-    while (length > 0) {
-        size_t room = sizeof out->buf - out->n;
-        size_t n = length < room ? length : room;
-
-        memcpy(out->buf + out->n, bytes, n);
-        out->n += n;
-        bytes += n;
-        length -= n;
-        if (out->n == sizeof out->buf)
-            flush(out);
-    }
+    grebe__buffered_put(&out->text, bytes, length);
 }
 
 static void put(struct output *out, const char *text)
@@ -277,12 +258,15 @@ void grebe_memory_recorder_write(
     struct grebe_memory_recorder *recorder, enum grebe_exposition exposition,
     void (*write)(void *arg, const char *text, size_t length), void *arg)
 {
-    struct output out = {.write = write, .arg = arg, .exposition = exposition};
+    struct output out;
 
+    out.exposition = exposition;
+    out.family = NULL;
+    grebe__buffered_init(&out.text, write, arg);
     grebe_memory_recorder_each(recorder, put_figures, &out);
     if (is_open_metrics(&out))
         put(&out, "# EOF\n");
-    flush(&out);
+    grebe__buffered_flush(&out.text);
 }
 
 static void append(void *arg, const char *text, size_t length)
