@@ -7,6 +7,19 @@
 #include "base/text.h"
 #include "config/json.h"
 
+int lab_fields_parse(const char *text, size_t length, struct grebe_diag *diag,
+                     const struct grebe_json **out)
+{
+    static const char only_line[] = "line 1 ";
+    int error = grebe_json_parse(text, length, diag, out);
+
+    if (error == GREBE_ERR_CONFIG &&
+        strncmp(diag->text, only_line, strlen(only_line)) == 0)
+        memmove(diag->text, diag->text + strlen(only_line),
+                strlen(diag->text + strlen(only_line)) + 1);
+    return error;
+}
+
 /* ---- Names -------------------------------------------------------------------------- */
 
 static bool is_among(const char *name, const char *const *names)

@@ -18,6 +18,11 @@
 #include <grebe/json.h>
 #include <grebe/status.h>
 
+/* One line of JSON.  Errors name columns: lines are numbered better by the caller.  *out is
+ * the caller's to free; GREBE_ERR_NOMEM as well. */
+int lab_fields_parse(const char *text, size_t length, struct grebe_diag *diag,
+                     const struct grebe_json **out);
+
 /* Has `object` no other members than these?  `names` ends with NULL. */
 int lab_fields_check(const struct grebe_json *object, const char *const *names,
                      struct grebe_diag *diag);

@@ -2,6 +2,7 @@
 /* Rules about the states that a policy publishes, and what calls see of them. */
 #include <string.h>
 
+#include "core/status.h"
 #include "lab/kit_rules.h"
 
 static const char *state_of(struct kit *kit)
@@ -130,23 +131,6 @@ void kit__ready_picker(struct kit *kit)
 }
 
 /* gRFC A54: an answer of the control plane must not look like one of the application. */
-static bool is_fit_for_calls(int code)
-{
-    switch (code) {
-    case GREBE_STATUS_OK:
-    case GREBE_STATUS_INVALID_ARGUMENT:
-    case GREBE_STATUS_NOT_FOUND:
-    case GREBE_STATUS_ALREADY_EXISTS:
-    case GREBE_STATUS_FAILED_PRECONDITION:
-    case GREBE_STATUS_ABORTED:
-    case GREBE_STATUS_OUT_OF_RANGE:
-    case GREBE_STATUS_DATA_LOSS:
-        return false;
-    default:
-        return true;
-    }
-}
-
 void kit__failure_says_why(struct kit *kit)
 {
     struct kit_stage *stage = &kit->stage;
@@ -164,7 +148,7 @@ void kit__failure_says_why(struct kit *kit)
         kit_expect(kit, strstr(stage->message, "the kit refuses") != NULL,
                    "an error that names its cause, \"the kit refuses\"", "\"%s\"",
                    stage->message))
-        kit_expect(kit, is_fit_for_calls(stage->code),
+        kit_expect(kit, grebe__status_code_is_control_plane(stage->code),
                    "a status that a call may end with (gRFC A54)", "%s",
                    grebe_status_code_name(stage->code, name));
 }

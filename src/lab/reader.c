@@ -185,7 +185,6 @@ static bool says_nothing(const char *text, size_t length)
 int lab_reader_line(struct lab_reader *reader, const char *text, size_t length,
                     struct grebe_diag *diag)
 {
-    static const char only_line[] = "line 1 "; /* which the caller numbers better */
     const struct grebe_json *line;
     int error;
 
@@ -196,11 +195,7 @@ int lab_reader_line(struct lab_reader *reader, const char *text, size_t length,
         grebe_diag_set(diag, "the line has more than %d bytes", LAB_LINE_MAX);
         return GREBE_ERR_CONFIG;
     }
-    error = grebe_json_parse(text, length, diag, &line);
-    if (error == GREBE_ERR_CONFIG &&
-        strncmp(diag->text, only_line, strlen(only_line)) == 0)
-        memmove(diag->text, diag->text + strlen(only_line),
-                strlen(diag->text + strlen(only_line)) + 1);
+    error = lab_fields_parse(text, length, diag, &line);
     if (error != GREBE_OK)
         return error;
     error = run_object(reader, line, diag);

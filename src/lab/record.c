@@ -11,6 +11,7 @@
 #include "config/json.h"
 #include "core/metadata.h"
 #include "core/record.h"
+#include "lab/fields.h"
 
 static const struct {
     const char *name;
@@ -284,15 +285,10 @@ static int read_line(struct lab_record *record, struct grebe_diag *diag)
 int lab_record_parse(const char *text, size_t length, struct grebe_diag *diag,
                      struct lab_record *out)
 {
-    static const char only_line[] = "line 1 "; /* which the caller numbers better */
     int error;
 
     *out = (struct lab_record){.kind = LAB_RECORD_HEADER};
-    error = grebe_json_parse(text, length, diag, &out->json);
-    if (error == GREBE_ERR_CONFIG &&
-        strncmp(diag->text, only_line, strlen(only_line)) == 0)
-        memmove(diag->text, diag->text + strlen(only_line),
-                strlen(diag->text + strlen(only_line)) + 1);
+    error = lab_fields_parse(text, length, diag, &out->json);
     if (error != GREBE_OK)
         return error;
     error = read_line(out, diag);
@@ -306,6 +302,45 @@ void lab_record_free(struct lab_record *record)
     if (record->json != NULL)
         grebe_json_free(record->json);
     record->json = NULL;
+}
+
+static int copy_text(const struct lab_record *record, const struct grebe_mem *mem,
+                     const char *name, char **out, struct grebe_diag *diag)
+{
+    const char *text;
+    int error = lab_record_text(record, name, &text, diag);
+
+    if (error != GREBE_OK)
+        return error;
+    *out = grebe_mem_strdup(mem, text);
+    return *out == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
+}
+
+int lab_record_header(const struct lab_record *record, const struct grebe_mem *mem,
+                      struct lab_record_header *out, struct grebe_diag *diag)
+{
+    int error = lab_record_number(record, "clock_ns", &out->clock_ns, diag);
+
+    if (error == GREBE_OK)
+        error = lab_record_number(record, "happy_eyeballs_delay_ns",
+                                  &out->options.happy_eyeballs_delay_ns, diag);
+    if (error == GREBE_OK)
+        error = copy_text(record, mem, "target", &out->target, diag);
+    if (error == GREBE_OK)
+        error = copy_text(record, mem, "authority", &out->authority, diag);
+    if (error == GREBE_OK)
+        error = copy_text(record, mem, "user_agent", &out->user_agent, diag);
+    out->options.target = out->target;
+    out->options.authority = out->authority;
+    out->options.user_agent = out->user_agent;
+    return error;
+}
+
+void lab_record_header_free(struct lab_record_header *header, const struct grebe_mem *mem)
+{
+    grebe_mem_free(mem, header->target);
+    grebe_mem_free(mem, header->authority);
+    grebe_mem_free(mem, header->user_agent);
 }
 
 int lab_record_check_order(const struct lab_record *record, bool has_header, bool has_end,

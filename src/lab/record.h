@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <grebe/balancer.h>
 #include <grebe/connectivity.h>
 #include <grebe/json.h>
 #include <grebe/metadata.h>
@@ -53,9 +54,22 @@ struct lab_record {
     const struct grebe_json *json; /* owned */
 };
 
+/* What a recording begins with: of the channel, and when. */
+struct lab_record_header {
+    struct grebe_build_options options; /* its texts are the header's own */
+    char *target, *authority, *user_agent;
+    uint64_t clock_ns; /* when the recording began */
+};
+
 int lab_record_parse(const char *text, size_t length, struct grebe_diag *diag,
                      struct lab_record *out);
 void lab_record_free(struct lab_record *record);
+
+/* `out` arrives zeroed and has to be freed, even if that fails. */
+int lab_record_header(const struct lab_record *record, const struct grebe_mem *mem,
+                      struct lab_record_header *out, struct grebe_diag *diag);
+void lab_record_header_free(struct lab_record_header *header,
+                            const struct grebe_mem *mem);
 
 /* The first line is the header and no other is; nothing stands behind the end; time does not
  * run backwards.  *now_ns is that of the line before, and becomes this one's. */

@@ -26,13 +26,11 @@ struct lab_replay {
     bool has_lab;
     struct grebe__record_sink sink;
     struct grebe__recording recording; /* of the replay */
-    struct grebe_build_options build_options;
-    char *target, *authority, *user_agent; /* of the recording */
+    struct lab_record_header header;
     struct grebe_lb_config *config; /* in force: a reference; NULL before an update */
     struct produced produced;
-    uint32_t line;     /* the last that was read, from 1 */
-    uint64_t clock_ns; /* when the recording began */
-    uint64_t seed;     /* of the last build */
+    uint32_t line; /* the last that was read, from 1 */
+    uint64_t seed; /* of the last build */
     bool has_header;
     bool is_adrift; /* what follows cannot be compared */
     bool is_short_of_memory;
@@ -215,12 +213,12 @@ static int do_build(struct lab_replay *replay, const struct lab_record *record,
     error = lab_init(&replay->lab, &(struct lab_options){
                                        .mem = replay->mem,
                                        .seed = 1,
-                                       .target = replay->target,
+                                       .target = replay->header.target,
                                        .builder = &grebe_graceful_switch,
                                        .on_event = on_event,
                                        .is_driven = true,
-                                       .clock_ns = replay->clock_ns + record->ns,
-                                       .build_options = &replay->build_options,
+                                       .clock_ns = replay->header.clock_ns + record->ns,
+                                       .build_options = &replay->header.options,
                                        .recording = &replay->recording,
                                    });
     replay->has_lab = error == GREBE_OK;
@@ -496,7 +494,7 @@ static int read_asked(struct lab_replay *replay, const struct lab_record *record
     args->hash = has_hash ? &out->hash : NULL;
     args->now_ns = replay->lab.sim.env.now_ns;
     args->deadline_ns =
-        deadline_ns == UINT64_MAX ? UINT64_MAX : replay->clock_ns + deadline_ns;
+        deadline_ns == UINT64_MAX ? UINT64_MAX : replay->header.clock_ns + deadline_ns;
     return GREBE_OK;
 }
 
@@ -629,46 +627,21 @@ static int run_input(struct lab_replay *replay, const struct lab_record *record,
         return GREBE_ERR_CONFIG;
     }
     if (replay->has_lab)
-        replay->lab.sim.env.now_ns = replay->clock_ns + record->ns;
+        replay->lab.sim.env.now_ns = replay->header.clock_ns + record->ns;
     return actions[record->kind](replay, record, diag);
-}
-
-static int copy_text(struct lab_replay *replay, const struct lab_record *record,
-                     const char *name, char **out, struct grebe_diag *diag)
-{
-    const char *text;
-    int error = lab_record_text(record, name, &text, diag);
-
-    if (error != GREBE_OK)
-        return error;
-    *out = grebe_mem_strdup(replay->mem, text);
-    return *out == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
 }
 
 static int read_header(struct lab_replay *replay, const struct lab_record *record,
                        struct grebe_diag *diag)
 {
-    struct grebe_build_options *options = &replay->build_options;
-    int error = lab_record_number(record, "clock_ns", &replay->clock_ns, diag);
+    int error = lab_record_header(record, replay->mem, &replay->header, diag);
 
     replay->has_header = true;
-    if (error == GREBE_OK)
-        error = lab_record_number(record, "happy_eyeballs_delay_ns",
-                                  &options->happy_eyeballs_delay_ns, diag);
-    if (error == GREBE_OK)
-        error = copy_text(replay, record, "target", &replay->target, diag);
-    if (error == GREBE_OK)
-        error = copy_text(replay, record, "authority", &replay->authority, diag);
-    if (error == GREBE_OK)
-        error = copy_text(replay, record, "user_agent", &replay->user_agent, diag);
-    if (error == GREBE_OK && replay->clock_ns == 0) {
+    if (error == GREBE_OK && replay->header.clock_ns == 0) {
         grebe_diag_set(diag, "clock_ns: 0 is no moment");
         error = GREBE_ERR_CONFIG;
     }
-    options->target = replay->target;
-    options->authority = replay->authority;
-    options->user_agent = replay->user_agent;
-    replay->recording.start_ns = replay->clock_ns;
+    replay->recording.start_ns = replay->header.clock_ns;
     return error;
 }
 
@@ -777,7 +750,7 @@ struct lab_replay_result lab_replay_result(const struct lab_replay *replay)
 {
     struct lab_replay_result result = replay->result;
 
-    result.target = replay->target == NULL ? "" : replay->target;
+    result.target = replay->header.target == NULL ? "" : replay->header.target;
     return result;
 }
 
@@ -788,8 +761,6 @@ void lab_replay_destroy(struct lab_replay *replay)
     drop_lab(replay);
     grebe__line_fini(&replay->recording.line);
     grebe_mem_free(replay->mem, replay->produced.bytes);
-    grebe_mem_free(replay->mem, replay->target);
-    grebe_mem_free(replay->mem, replay->authority);
-    grebe_mem_free(replay->mem, replay->user_agent);
+    lab_record_header_free(&replay->header, replay->mem);
     grebe_mem_free(replay->mem, replay);
 }

@@ -60,9 +60,7 @@ struct lab_whatif {
     struct lab_whatif_options options;
     struct known known;
     struct known_list items; /* struct item */
-    char *target, *authority, *user_agent;
-    struct grebe_build_options build_options;
-    uint64_t clock_ns;
+    struct lab_record_header header;
     uint64_t line_ns; /* of the last line that was read */
     bool has_header;
     char *recorded_policy;
@@ -190,38 +188,11 @@ static int tell_backends(struct lab_whatif *whatif, const struct lab_record *rec
     return GREBE_OK;
 }
 
-static int copy_text(struct lab_whatif *whatif, const struct lab_record *record,
-                     const char *name, char **out, struct grebe_diag *diag)
-{
-    const char *text;
-    int error = lab_record_text(record, name, &text, diag);
-
-    if (error != GREBE_OK)
-        return error;
-    *out = grebe_mem_strdup(whatif->mem, text);
-    return *out == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
-}
-
 static int read_header(struct lab_whatif *whatif, const struct lab_record *record,
                        struct grebe_diag *diag)
 {
-    struct grebe_build_options *options = &whatif->build_options;
-    int error = lab_record_number(record, "clock_ns", &whatif->clock_ns, diag);
-
     whatif->has_header = true;
-    if (error == GREBE_OK)
-        error = lab_record_number(record, "happy_eyeballs_delay_ns",
-                                  &options->happy_eyeballs_delay_ns, diag);
-    if (error == GREBE_OK)
-        error = copy_text(whatif, record, "target", &whatif->target, diag);
-    if (error == GREBE_OK)
-        error = copy_text(whatif, record, "authority", &whatif->authority, diag);
-    if (error == GREBE_OK)
-        error = copy_text(whatif, record, "user_agent", &whatif->user_agent, diag);
-    options->target = whatif->target;
-    options->authority = whatif->authority;
-    options->user_agent = whatif->user_agent;
-    return error;
+    return lab_record_header(record, whatif->mem, &whatif->header, diag);
 }
 
 static int take(struct lab_whatif *whatif, struct lab_record *record,
@@ -286,13 +257,13 @@ static struct grebe__env *env_of(struct lab_whatif *whatif)
 /* In the recording's time. */
 static uint64_t now_ns(struct lab_whatif *whatif)
 {
-    return env_of(whatif)->now_ns - whatif->clock_ns;
+    return env_of(whatif)->now_ns - whatif->header.clock_ns;
 }
 
 static void start_timer(struct lab_whatif *whatif, struct grebe__timer *timer,
                         uint64_t at_ns)
 {
-    grebe__env_start_timer(env_of(whatif), timer, whatif->clock_ns + at_ns);
+    grebe__env_start_timer(env_of(whatif), timer, whatif->header.clock_ns + at_ns);
 }
 
 /* ---- Connections ------------------------------------------------------------------------ */
@@ -620,7 +591,7 @@ static void ask(struct flight *flight)
         .now_ns = env_of(whatif)->now_ns,
         .deadline_ns = arrival->deadline_ns == UINT64_MAX
                            ? UINT64_MAX
-                           : whatif->clock_ns + arrival->deadline_ns,
+                           : whatif->header.clock_ns + arrival->deadline_ns,
         .random = is_first ? arrival->random : grebe__rng_next(&env_of(whatif)->rng),
         .hash = arrival->has_hash ? &arrival->hash : NULL,
     };
@@ -696,7 +667,7 @@ static void finish_calls(struct lab_whatif *whatif)
         struct flight *flight = grebe_container_of(link, struct flight, link);
         uint64_t lands_ns = flight->sent_ns +
                             (flight->end == NULL ? 0 : flight->end->took_ns) +
-                            whatif->clock_ns;
+                            whatif->header.clock_ns;
 
         if (lands_ns > env_of(whatif)->now_ns)
             env_of(whatif)->now_ns = lands_ns;
@@ -743,14 +714,14 @@ static int build(struct lab_whatif *whatif, const struct lab_record *record,
     error = lab_init(&whatif->lab, &(struct lab_options){
                                        .mem = whatif->mem,
                                        .seed = seed,
-                                       .target = whatif->target,
+                                       .target = whatif->header.target,
                                        .builder = &grebe_graceful_switch,
                                        .checks_health = true,
                                        .on_event = on_event,
                                        .arg = whatif,
                                        .wants_stop = wants_stop,
-                                       .clock_ns = whatif->clock_ns + record->ns,
-                                       .build_options = &whatif->build_options,
+                                       .clock_ns = whatif->header.clock_ns + record->ns,
+                                       .build_options = &whatif->header.options,
                                    });
     whatif->has_lab = error == GREBE_OK;
     return error;
@@ -887,7 +858,7 @@ struct lab_whatif_result lab_whatif_result(const struct lab_whatif *whatif)
 {
     struct lab_whatif_result result = whatif->result;
 
-    result.target = whatif->target == NULL ? "" : whatif->target;
+    result.target = whatif->header.target == NULL ? "" : whatif->header.target;
     result.recorded_policy =
         whatif->recorded_policy == NULL ? "" : whatif->recorded_policy;
     if (result.policy == NULL)
@@ -919,8 +890,6 @@ void lab_whatif_destroy(struct lab_whatif *whatif)
     grebe_mem_free(whatif->mem, whatif->items.items);
     grebe_mem_free(whatif->mem, whatif->conns.items);
     grebe_mem_free(whatif->mem, whatif->recorded_policy);
-    grebe_mem_free(whatif->mem, whatif->target);
-    grebe_mem_free(whatif->mem, whatif->authority);
-    grebe_mem_free(whatif->mem, whatif->user_agent);
+    lab_record_header_free(&whatif->header, whatif->mem);
     grebe_mem_free(whatif->mem, whatif);
 }
