@@ -7,6 +7,7 @@
 #include "balancer/hash_request.h"
 #include "balancer/hash_room.h"
 #include "balancer/hash_seats.h"
+#include "balancer/petiole.h"
 
 enum {
     IS_READY = 1 << GREBE_READY,
@@ -44,7 +45,8 @@ static bool connect_before(const struct grebe__hash_seats *seats, uint64_t hash,
         !grebe__hash_seats_find(seats, hash, IS_READY | IS_IDLE, &place) ||
         seats->states[place.member] != GREBE_IDLE)
         return false;
-    grebe_picker_pick(seats->list[place.member].child, args, out); /* which queues */
+    /* Which queues. */
+    grebe__petiole_pick_leaf(seats->list[place.member].child, args, out);
     return true;
 }
 
@@ -84,7 +86,7 @@ static uint32_t hand_over(const struct grebe__hash_seats *seats, uint64_t hash,
         member = grebe__hash_find_room(seats, hash, member, args, out);
         seat = &seats->list[member];
     }
-    grebe_picker_pick(seat->child, args, out);
+    grebe__petiole_pick_leaf(seat->child, args, out);
     if (seat->load != NULL)
         grebe__hash_load_begin(seat->load, out);
     return member;
@@ -111,18 +113,15 @@ static void pick_explained(const struct grebe__hash_seats *seats,
 {
     struct grebe_explanation *explanation = args->explanation;
     struct grebe__hash_account account = {.seats = seats};
-    struct grebe_pick_args unexplained = *args;
     enum grebe__hash_source source =
         grebe__hash_of_call(&seats->header, args, &account.hash);
 
-    unexplained.explanation = NULL;
     grebe_explain_begin(explanation, seats->policy->name, seats->policy->layout->rule);
     grebe__hash_note_call(explanation, seats, source, account.hash);
     if (source == GREBE__HASH_MISSING) {
         fail(out);
-    } else if (choose(seats, source, account.hash, &unexplained, out, &account.place)) {
-        account.chosen =
-            hand_over(seats, account.hash, account.place.member, &unexplained, out);
+    } else if (choose(seats, source, account.hash, args, out, &account.place)) {
+        account.chosen = hand_over(seats, account.hash, account.place.member, args, out);
         grebe__hash_name_candidates(explanation, &account);
     }
     grebe_explain_end(explanation);

@@ -148,15 +148,10 @@ static void lr_pick(struct grebe_picker *base, const struct grebe_pick_args *arg
                           ? choose_of_all(picker)
                           : choose_of_drawn(picker, args->random);
     struct grebe__loaded *endpoint = &picker->endpoints[chosen];
-    struct grebe_pick_args unexplained;
 
-    if (args->explanation != NULL) {
+    if (args->explanation != NULL)
         explain(picker, args, chosen);
-        unexplained = *args;
-        unexplained.explanation = NULL;
-        args = &unexplained;
-    }
-    grebe_picker_pick(endpoint->picker, args, out);
+    grebe__petiole_pick_leaf(endpoint->picker, args, out);
     if (grebe_pick_listen(out, on_done, endpoint->load))
         grebe__endpoint_load_begin(endpoint->load);
 }

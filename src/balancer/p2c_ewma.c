@@ -122,15 +122,10 @@ static void p2c_pick(struct grebe_picker *base, const struct grebe_pick_args *ar
     struct two two = draw(picker, args->random);
     uint32_t chosen = choose(picker, two, args->now_ns);
     struct grebe__loaded *endpoint = &picker->endpoints[chosen];
-    struct grebe_pick_args unexplained;
 
-    if (args->explanation != NULL) {
+    if (args->explanation != NULL)
         explain(picker, args, two, chosen);
-        unexplained = *args;
-        unexplained.explanation = NULL;
-        args = &unexplained;
-    }
-    grebe_picker_pick(endpoint->picker, args, out);
+    grebe__petiole_pick_leaf(endpoint->picker, args, out);
     if (!grebe_pick_listen(out, grebe__p2c_load_done, grebe__p2c_load_of(endpoint->load)))
         return;
     grebe__endpoint_load_begin(endpoint->load);

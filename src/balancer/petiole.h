@@ -75,6 +75,23 @@ void grebe__petiole_resolver_error(struct grebe_balancer *base,
 void grebe__petiole_exit_idle(struct grebe_balancer *base);
 void grebe__petiole_settled(struct grebe_balancer *base);
 
+/* For pick(): asks the leaf that was chosen.  An explanation is not handed on: the policy
+ * has given its own, and a leaf has nothing to choose. */
+static inline void grebe__petiole_pick_leaf(struct grebe_picker *leaf,
+                                            const struct grebe_pick_args *args,
+                                            struct grebe_pick *out)
+{
+    struct grebe_pick_args unexplained;
+
+    if (args->explanation == NULL) {
+        grebe_picker_pick(leaf, args, out);
+        return;
+    }
+    unexplained = *args;
+    unexplained.explanation = NULL;
+    grebe_picker_pick(leaf, &unexplained, out);
+}
+
 /* For new_picker(): over the children that are in `state`, in turn.  One rule covers all:
  * READY children have subconns, CONNECTING and IDLE ones queue, and when every child is in
  * TRANSIENT_FAILURE the callers see their errors in turn (gRFC A61).  Without children

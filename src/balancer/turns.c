@@ -3,6 +3,7 @@
 
 #include <grebe/explain.h>
 
+#include "balancer/petiole.h"
 #include "base/assert.h"
 #include "base/rotation.h"
 
@@ -18,11 +19,9 @@ struct turns {
 /* The child in turn first, then those whose turns come later.  Children that are not READY
  * have no subconn to name. */
 static void explain(const struct turns *picker, uint32_t next,
-                    const struct grebe_pick_args *args, struct grebe_pick *out)
+                    struct grebe_explanation *explanation)
 {
-    struct grebe_pick_args unexplained = *args;
-
-    grebe_explain_begin(args->explanation, picker->policy, "each endpoint in turn");
+    grebe_explain_begin(explanation, picker->policy, "each endpoint in turn");
     for (uint32_t i = 0; i < picker->n; i++) {
         struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
@@ -31,11 +30,9 @@ static void explain(const struct turns *picker, uint32_t next,
         candidate.is_chosen = i == 0;
         candidate.reason = i == 0 ? "its turn" : "later in the turn";
         if (candidate.subconn != NULL)
-            grebe_explain_candidate(args->explanation, &candidate);
+            grebe_explain_candidate(explanation, &candidate);
     }
-    grebe_explain_end(args->explanation);
-    unexplained.explanation = NULL;
-    grebe_picker_pick(picker->children[next], &unexplained, out);
+    grebe_explain_end(explanation);
 }
 
 static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
@@ -45,9 +42,8 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
     uint32_t next = grebe__rotation_next(&picker->rotation);
 
     if (args->explanation != NULL)
-        explain(picker, next, args, out);
-    else
-        grebe_picker_pick(picker->children[next], args, out);
+        explain(picker, next, args->explanation);
+    grebe__petiole_pick_leaf(picker->children[next], args, out);
 }
 
 static void destroy(struct grebe_picker *base)

@@ -4,6 +4,7 @@
 #include <grebe/explain.h>
 #include <grebe/load_report.h>
 
+#include "balancer/petiole.h"
 #include "base/assert.h"
 #include "base/smooth.h"
 
@@ -89,16 +90,9 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
     struct grebe__weighted_turns *picker = of(base);
     const struct grebe__weighted_turn *child;
 
-    if (args->explanation != NULL) {
-        struct grebe_pick_args unexplained = *args;
-
-        child = &picker->children[explained_turn(picker, args)];
-        unexplained.explanation = NULL;
-        grebe_picker_pick(child->picker, &unexplained, out);
-    } else {
-        child = &picker->children[next_turn(picker)];
-        grebe_picker_pick(child->picker, args, out);
-    }
+    child = &picker->children[args->explanation == NULL ? next_turn(picker)
+                                                        : explained_turn(picker, args)];
+    grebe__petiole_pick_leaf(child->picker, args, out);
     if (picker->hears_calls && child->weight != NULL &&
         grebe_pick_listen(out, on_done, child->weight)) {
         grebe__wrr_weight_ref(child->weight); /* on_done's */
