@@ -135,6 +135,14 @@ int grebe__load_book_take(struct grebe__load_book *book,
     return GREBE_OK;
 }
 
+int grebe__load_book_keep(struct grebe__load_book *book,
+                          const struct grebe_sharding_child *children, size_t n)
+{
+    uint32_t n_taken;
+
+    return grebe__load_book_take(book, children, n, NULL, &n_taken);
+}
+
 void grebe__loaded_release(struct grebe__loaded *loaded, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {

@@ -81,6 +81,10 @@ struct grebe__loaded {
 int grebe__load_book_take(struct grebe__load_book *book,
                           const struct grebe_sharding_child *children, size_t n,
                           struct grebe__loaded *out, uint32_t *n_out) GREBE_MUST_CHECK;
+/* The same where none is READY, and so nobody to choose. */
+int grebe__load_book_keep(struct grebe__load_book *book,
+                          const struct grebe_sharding_child *children,
+                          size_t n) GREBE_MUST_CHECK;
 void grebe__loaded_release(struct grebe__loaded *loaded, uint32_t n);
 
 #endif

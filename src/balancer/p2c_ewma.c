@@ -52,11 +52,7 @@ static struct two draw(const struct p2c_picker *picker, uint64_t random)
 
 static double mean_of(const struct p2c_picker *picker)
 {
-    uint64_t bits = __atomic_load_n(&picker->mean, __ATOMIC_RELAXED);
-    double mean;
-
-    memcpy(&mean, &bits, sizeof mean);
-    return mean;
+    return grebe__stamped_double(__atomic_load_n(&picker->mean, __ATOMIC_RELAXED));
 }
 
 static double cost(const struct p2c_picker *picker, uint32_t i, uint64_t now_ns)
@@ -210,7 +206,7 @@ static void forget_picker(struct p2c *p2c)
     p2c->picker = NULL;
 }
 
-/* Room for all children; `n_ready` of them are in it.  NULL when out of memory. */
+/* n > 0 children, one of them READY at least. */
 static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
                                          const struct grebe_sharding_child *children,
                                          size_t n)
@@ -244,18 +240,20 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
                                        size_t n)
 {
     struct p2c *p2c = of(petiole);
-    struct p2c_picker *picker = new_p2c_picker(p2c, children, n);
     struct grebe_picker *turns;
 
-    if (picker == NULL)
-        return NULL;
     if (n > 0 && state == GREBE_READY) {
+        struct p2c_picker *picker = new_p2c_picker(p2c, children, n);
+
+        if (picker == NULL)
+            return NULL;
         forget_picker(p2c);
         p2c->picker = picker;
         renew_mean(p2c);
         return grebe_picker_ref(&picker->base);
     }
-    grebe_picker_unref(&picker->base);
+    if (grebe__load_book_keep(&p2c->book, children, n) != GREBE_OK)
+        return NULL;
     turns = grebe__petiole_turns(petiole, state, children, n);
     if (turns != NULL)
         forget_picker(p2c);

@@ -34,6 +34,14 @@ static inline uint64_t grebe__stamped_bits(double value)
     return bits;
 }
 
+static inline double grebe__stamped_double(uint64_t bits)
+{
+    double value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 /* Before anybody else knows of it. */
 static inline void grebe__stamped_init(struct grebe__stamped *stamped, double value,
                                        uint64_t at_ns)
@@ -56,7 +64,7 @@ static inline uint32_t grebe__stamped_read(const struct grebe__stamped *stamped,
         *at_ns = __atomic_load_n(&stamped->cells[seen & 1].at_ns, __ATOMIC_ACQUIRE);
         version = __atomic_load_n(&stamped->version, __ATOMIC_ACQUIRE);
     } while (version != seen);
-    memcpy(value, &bits, sizeof *value);
+    *value = grebe__stamped_double(bits);
     return seen;
 }
 
