@@ -141,16 +141,30 @@ static void publish(struct outlier_detection *od)
 
 /* ---- Interval ------------------------------------------------------------------------ */
 
+/* Of candidates. */
+static bool fails_too_often(const struct grebe__outlier_rule *rule,
+                            const struct grebe__outlier_rates *rates,
+                            struct grebe__outlier_calls calls)
+{
+    (void)rates;
+    return grebe__outlier_fails_too_often(rule, calls);
+}
+
 struct method {
     const char *name; /* as metrics have it */
     const char *why;  /* for people */
     const char *fault;
+    bool (*is_outlier)(const struct grebe__outlier_rule *rule,
+                       const struct grebe__outlier_rates *rates,
+                       struct grebe__outlier_calls calls);
 };
 
 static const struct method by_success_rate = {
-    "success_rate", "ejected by outlier_detection for its success rate", "success rate"};
+    "success_rate", "ejected by outlier_detection for its success rate", "success rate",
+    grebe__outlier_succeeds_too_rarely};
 static const struct method by_failure_percentage = {
-    "failure_percentage", "ejected by outlier_detection for its failures", "failures"};
+    "failure_percentage", "ejected by outlier_detection for its failures", "failures",
+    fails_too_often};
 
 static const char *name_of(const struct grebe__outlier_record *record)
 {
@@ -198,34 +212,21 @@ static void judge(struct outlier_detection *od, size_t i,
         eject(od, i, method);
 }
 
-static void apply_success_rate(struct outlier_detection *od)
+static void apply(struct outlier_detection *od, const struct grebe__outlier_rule *rule,
+                  const struct method *method)
 {
-    const struct grebe__outlier_rule *rule = &od->config.success_rate;
     const struct grebe__outlier_roster *roster = &od->roster;
     struct grebe__outlier_rates rates;
 
+    if (!rule->is_on)
+        return;
     grebe__outlier_rates_of(rule, roster->calls, roster->n, &rates);
-    if (!rule->is_on || rates.n < rule->min_endpoints)
+    if (rates.n < rule->min_endpoints)
         return;
     for (size_t i = 0; i < roster->n; i++)
         if (grebe__outlier_is_candidate(rule, roster->calls[i]) &&
-            grebe__outlier_succeeds_too_rarely(rule, &rates, roster->calls[i]))
-            judge(od, i, rule, &by_success_rate);
-}
-
-static void apply_failure_percentage(struct outlier_detection *od)
-{
-    const struct grebe__outlier_rule *rule = &od->config.failure_percentage;
-    const struct grebe__outlier_roster *roster = &od->roster;
-    struct grebe__outlier_rates rates;
-
-    grebe__outlier_rates_of(rule, roster->calls, roster->n, &rates);
-    if (!rule->is_on || rates.n < rule->min_endpoints)
-        return;
-    for (size_t i = 0; i < roster->n; i++)
-        if (grebe__outlier_is_candidate(rule, roster->calls[i]) &&
-            grebe__outlier_fails_too_often(rule, roster->calls[i]))
-            judge(od, i, rule, &by_failure_percentage);
+            method->is_outlier(rule, &rates, roster->calls[i]))
+            judge(od, i, rule, method);
 }
 
 /* Who was not ejected in this interval, or has been for long enough, is the better for
@@ -266,8 +267,8 @@ static void on_interval(void *arg)
     struct outlier_detection *od = arg;
 
     begin_interval(od);
-    apply_success_rate(od);
-    apply_failure_percentage(od);
+    apply(od, &od->config.success_rate, &by_success_rate);
+    apply(od, &od->config.failure_percentage, &by_failure_percentage);
     for (size_t i = 0; i < od->roster.n; i++)
         age(od, od->roster.records[i]);
     start_timer(od);
