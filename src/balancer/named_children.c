@@ -8,17 +8,22 @@
 /* Names come from strangers: in an explanation they are escaped, and cut. */
 enum { NAME_BYTES = 96 };
 
+static int expect_object(const struct grebe_json *json, struct grebe_diag *diag)
+{
+    if (grebe_json_type(json) == GREBE_JSON_OBJECT)
+        return GREBE_OK;
+    grebe_diag_set(diag, ": expected an object");
+    return GREBE_ERR_CONFIG;
+}
+
 static int read_child(const struct grebe_json *json,
                       const struct grebe__named_children_format *format,
                       struct grebe_diag *diag, struct grebe__named_child *child)
 {
-    int error;
+    int error = expect_object(json, diag);
 
-    if (grebe_json_type(json) != GREBE_JSON_OBJECT) {
-        grebe_diag_set(diag, ": expected an object");
-        return GREBE_ERR_CONFIG;
-    }
-    error = format->read_more(json, diag, child);
+    if (error == GREBE_OK)
+        error = format->read_more(json, diag, child);
     if (error != GREBE_OK)
         return error;
     error = grebe_lb_config_parse(grebe_json_member(json, format->policy), diag,
@@ -85,9 +90,11 @@ int grebe__named_children_read(const struct grebe_json *json, const char *name,
                                struct grebe_diag *diag, struct grebe__named_children *out)
 {
     const struct grebe_json *object = NULL;
-    int error = grebe_json_get_object(json, name, &object, diag);
+    int error = expect_object(json, diag);
 
     *out = (struct grebe__named_children){0};
+    if (error == GREBE_OK)
+        error = grebe_json_get_object(json, name, &object, diag);
     if (error != GREBE_OK)
         return error;
     error = add_children(out, object, format, diag);

@@ -33,8 +33,8 @@ struct grebe__named_children_format {
                      struct grebe__named_child *child);
 };
 
-/* The member `name` of `json`; absent is empty.  GREBE_ERR_CONFIG with the path and the
- * reason in `diag`, or GREBE_ERR_NOMEM; *out is empty then. */
+/* The member `name` of `json`, which has to be an object; absent is empty.  GREBE_ERR_CONFIG
+ * with the path and the reason in `diag`, or GREBE_ERR_NOMEM; *out is empty then. */
 int grebe__named_children_read(const struct grebe_json *json, const char *name,
                                const struct grebe__named_children_format *format,
                                struct grebe_diag *diag,

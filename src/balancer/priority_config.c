@@ -112,10 +112,6 @@ int grebe__priority_config_parse(const struct grebe_json *json, struct grebe_dia
     struct grebe__priority_config *config;
     int error;
 
-    if (grebe_json_type(json) != GREBE_JSON_OBJECT) {
-        grebe_diag_set(diag, ": expected an object");
-        return GREBE_ERR_CONFIG;
-    }
     config = grebe_mem_zalloc(NULL, sizeof *config);
     if (config == NULL)
         return GREBE_ERR_NOMEM;

@@ -46,10 +46,6 @@ static int parse(const struct grebe_json *json, struct grebe_diag *diag, void **
     struct config *config;
     int error;
 
-    if (grebe_json_type(json) != GREBE_JSON_OBJECT) {
-        grebe_diag_set(diag, ": expected an object");
-        return GREBE_ERR_CONFIG;
-    }
     config = grebe_mem_zalloc(NULL, sizeof *config);
     if (config == NULL)
         return GREBE_ERR_NOMEM;
