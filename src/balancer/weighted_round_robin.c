@@ -25,6 +25,7 @@ struct wrr {
     struct grebe__wrr_metrics metrics;
     struct grebe__weighted_turns *picker; /* as published: a reference; NULL: not READY */
     struct grebe_timer *timer;            /* until weights are looked at again */
+    uint32_t n_new;                       /* as told last: endpoints in slow start */
 };
 
 static struct wrr *of(struct grebe__petiole *petiole)
@@ -74,6 +75,21 @@ static double mean_weight(const struct grebe__weighted_turns *picker)
     return n < 2 ? 0 : sum / n;
 }
 
+/* However slow the start is: a weight of 0 would be one that is not known. */
+static double slowed(double weight, double factor)
+{
+    static const double least = 1e-290; /* of a stride */
+    double product = weight * factor;
+
+    return product < least ? least : product;
+}
+
+static void tell_n_new(struct wrr *wrr, uint32_t n)
+{
+    grebe_series_set(wrr->metrics.in_slow_start, n);
+    wrr->n_new = n;
+}
+
 /* While somebody is new, all weights are known: each is multiplied with its factor.  False:
  * they are as they would be if nobody were, because nobody is. */
 static bool slow_down(struct wrr *wrr, uint64_t now_ns)
@@ -86,14 +102,14 @@ static bool slow_down(struct wrr *wrr, uint64_t now_ns)
         return false;
     for (uint32_t i = 0; i < picker->n; i++)
         n_new += factor_of(wrr, i, now_ns) < 1;
-    grebe_series_set(wrr->metrics.in_slow_start, n_new);
+    tell_n_new(wrr, n_new);
     if (n_new == 0)
         return false;
     for (uint32_t i = 0; i < picker->n; i++) {
         double weight = mean == 0 ? 1 : picker->weights[i];
 
         grebe__weighted_turns_weigh(
-            picker, i, (weight == 0 ? mean : weight) * factor_of(wrr, i, now_ns));
+            picker, i, slowed(weight == 0 ? mean : weight, factor_of(wrr, i, now_ns)));
     }
     if (mean == 0)
         grebe_series_add(wrr->metrics.fallback, 1);
@@ -122,9 +138,12 @@ static void on_timer(void *arg)
 
 /* ---- Picker ------------------------------------------------------------------------------ */
 
+/* Nobody whom it does not know is new: a gauge keeps what it was told last. */
 static void forget_picker(struct wrr *wrr)
 {
     grebe_timer_cancel(wrr->timer);
+    if (wrr->n_new > 0)
+        tell_n_new(wrr, 0);
     if (wrr->picker != NULL)
         grebe_picker_unref(&wrr->picker->base);
     wrr->picker = NULL;

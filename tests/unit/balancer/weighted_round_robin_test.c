@@ -207,18 +207,36 @@ TEST(who_was_ill_is_new_when_it_is_well)
     grebe__weighted_round_robin.free_config(config);
 }
 
+/* Who can be slowed down to nothing takes nothing: that is not a weight that is unknown. */
+TEST(the_slowest_start_is_no_mean)
+{
+    struct lb_bench b;
+    void *config = start_with_newcomer(
+        &b, "{\"enableOobLoadReport\":true,\"blackoutPeriod\":\"0s\","
+            "\"slowStartConfig\":{\"slowStartWindow\":\"60s\",\"aggression\":0.001,"
+            "\"minWeightPercent\":0}}");
+
+    report(&b, "a", 10);
+    report(&b, "b", 10);
+    report(&b, "c", 10);
+    lb_bench_advance_ms(&b, 2000);
+    expect_ten_thousandths(&b, "c", 10000 / 301); /* a hundredth of the mean: the least */
+    lb_bench_fini(&b);
+    grebe__weighted_round_robin.free_config(config);
+}
+
 /* ---- In a channel -------------------------------------------------------------------- */
 
 static const char of_calls[] = "{\"loadBalancingConfig\":[{\"weighted_round_robin\":"
                                "{\"blackoutPeriod\":\"0s\"}}]}";
 
-static void start(struct channel_bench *b, struct figures *f)
+static void start_with(struct channel_bench *b, struct figures *f, const char *config)
 {
     figures_init(f, NULL);
     channel_bench_init(b);
     b->options.recorders = &f->recorder;
     b->options.n_recorders = 1;
-    b->options.service_config = of_calls;
+    b->options.service_config = config;
     b->resolves_to = "a b";
     channel_bench_servers(b, "a b");
     sim_server_set_load(sim_server_find(&b->sim, "a"),
@@ -229,6 +247,11 @@ static void start(struct channel_bench *b, struct figures *f)
                         SECOND);
     assert_int_equal(channel_bench_open(b, "manual:///test"), GREBE_OK);
     channel_bench_connect(b);
+}
+
+static void start(struct channel_bench *b, struct figures *f)
+{
+    start_with(b, f, of_calls);
 }
 
 static unsigned share(struct channel_bench *b, unsigned n, const char *name)
@@ -321,6 +344,27 @@ TEST(what_it_counts_is_recorded_with_the_names_of_grpc)
     figures_fini(&f);
 }
 
+/* Without a slow start nobody is in one. */
+TEST(without_a_slow_start_the_gauge_tells_of_nobody)
+{
+    static const char slowly[] =
+        "{\"loadBalancingConfig\":[{\"weighted_round_robin\":{" SLOWLY "}}]}";
+    static const char name[] = "grpc.lb.wrr.endpoints_in_slow_start";
+    struct channel_bench b;
+    struct figures f;
+
+    start_with(&b, &f, slowly);
+    assert_string_equal(figures_of(&f, name), "manual:///test,, 2");
+    b.service_config = of_calls;
+    channel_bench_resolve(&b, "a b");
+    assert_string_equal(figures_of(&f, name), "manual:///test,, 0");
+    b.service_config = slowly;
+    channel_bench_resolve(&b, "a b");
+    assert_string_equal(figures_of(&f, name), "manual:///test,, 2");
+    channel_bench_fini(&b);
+    figures_fini(&f);
+}
+
 /* ---- Labels -------------------------------------------------------------------------- */
 
 static char labels[256];
@@ -389,6 +433,8 @@ int main(void)
         cmocka_unit_test(the_mean_that_stands_for_a_newcomers_weight_grows),
         cmocka_unit_test(without_any_weights_a_newcomer_has_its_factor_alone),
         cmocka_unit_test(who_was_ill_is_new_when_it_is_well),
+        cmocka_unit_test(the_slowest_start_is_no_mean),
+        cmocka_unit_test(without_a_slow_start_the_gauge_tells_of_nobody),
         cmocka_unit_test(calls_go_where_the_reports_of_calls_say),
         cmocka_unit_test(a_pick_tells_of_weights_and_whom_they_passed_over),
         cmocka_unit_test(what_it_counts_is_recorded_with_the_names_of_grpc),
