@@ -34,9 +34,31 @@ TEST(a_copy_goes_on_by_itself)
     assert_true(grebe__hash64_end(&key) == UINT64_C(0xd24ec4f1a98c6e5b));
 }
 
+/* The public reference values. */
+static const struct {
+    const char *text;
+    uint64_t seed, hash;
+} references[] = {
+    {"", 0, 0xef46db3751d8e999},
+    {"a", 0, 0xd24ec4f1a98c6e5b},
+    {"abc", 0, 0x44bc2cf5ad770999},
+    {"0123456789abcdef0123456789abcdef0123456789", 0, 0xa76190c3acf08a1c},
+    {"0123456789abcdef0123456789abcdef0123456789", 1, 0x2b8d7720869b31a6},
+    {"Call me Ishmael. Some years ago--never mind how long precisely-", 0,
+     0x02a2e85470d6fd96},
+};
+
+TEST(hashes_are_those_of_the_reference)
+{
+    for (size_t i = 0; i < sizeof references / sizeof references[0]; i++)
+        assert_true(grebe__hash64(references[i].text, strlen(references[i].text),
+                                  references[i].seed) == references[i].hash);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes_are_those_of_the_reference),
         cmocka_unit_test(pieces_have_the_hash_of_the_whole),
         cmocka_unit_test(a_copy_goes_on_by_itself),
     };
