@@ -146,10 +146,6 @@ static void fill(struct ring *ring, const struct entry *entries)
 
 static struct grebe__hash_table *new_table(const struct grebe_mem *mem,
                                            const struct grebe__hash_members *members,
-                                           const struct grebe__hash_config *config);
-
-static struct grebe__hash_table *new_table(const struct grebe_mem *mem,
-                                           const struct grebe__hash_members *members,
                                            const struct grebe__hash_config *config)
 {
     uint32_t n = lay_out(members, config, NULL);
