@@ -24,14 +24,11 @@ static struct grebe__hash_seats *of(struct grebe_picker *base)
 /* ---- Choosing ------------------------------------------------------------------------- */
 
 /* All in TRANSIENT_FAILURE: the first one's error is as good as any. */
-static struct grebe__hash_place find_for_hash(const struct grebe__hash_seats *seats,
-                                              uint64_t hash)
+static void find_for_hash(const struct grebe__hash_seats *seats, uint64_t hash,
+                          struct grebe__hash_place *place)
 {
-    struct grebe__hash_place place = {0};
-
-    if (!grebe__hash_seats_find(seats, hash, IS_READY | IS_IDLE | IS_CONNECTING, &place))
-        (void)grebe__hash_seats_find(seats, hash, (unsigned)IS_ANYTHING, &place);
-    return place;
+    if (!grebe__hash_seats_find(seats, hash, IS_READY | IS_IDLE | IS_CONNECTING, place))
+        (void)grebe__hash_seats_find(seats, hash, (unsigned)IS_ANYTHING, place);
 }
 
 /* A connection that is being made will do, for endpoints are alike to this call: none is
@@ -71,14 +68,14 @@ static bool choose(const struct grebe__hash_seats *seats, enum grebe__hash_sourc
 {
     if (source == GREBE__HASH_OF_CHANCE)
         return find_for_chance(seats, hash, args, out, place);
-    *place = find_for_hash(seats, hash);
+    find_for_hash(seats, hash, place);
     return true;
 }
 
 /* Sends the call to `member`, or, if that is full, to another; returns which. */
-static uint32_t hand_over(const struct grebe__hash_seats *seats, uint64_t hash,
-                          uint32_t member, const struct grebe_pick_args *args,
-                          struct grebe_pick *out)
+static inline uint32_t hand_over(const struct grebe__hash_seats *seats, uint64_t hash,
+                                 uint32_t member, const struct grebe_pick_args *args,
+                                 struct grebe_pick *out)
 {
     const struct grebe__hash_seat *seat = &seats->list[member];
 
@@ -131,7 +128,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                  struct grebe_pick *out)
 {
     const struct grebe__hash_seats *seats = of(base);
-    struct grebe__hash_place place;
+    struct grebe__hash_place place = {0};
     enum grebe__hash_source source;
     uint64_t hash;
 

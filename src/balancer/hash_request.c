@@ -22,14 +22,10 @@ static bool hash_header(const char *name, const struct grebe_metadata *metadata,
     return true;
 }
 
-enum grebe__hash_source grebe__hash_of_call(const struct grebe__hash_header *header,
-                                            const struct grebe_pick_args *args,
-                                            uint64_t *out)
+enum grebe__hash_source grebe__hash_of_header(const struct grebe__hash_header *header,
+                                              const struct grebe_pick_args *args,
+                                              uint64_t *out)
 {
-    if (args->hash != NULL) {
-        *out = *args->hash;
-        return GREBE__HASH_OF_CALL;
-    }
     if (header->name == NULL)
         return GREBE__HASH_MISSING;
     if (hash_header(header->name, args->metadata, out))

@@ -25,9 +25,20 @@ enum grebe__hash_source {
     GREBE__HASH_MISSING, /* there is nothing to make one of */
 };
 
+/* Of a call that did not bring one.  Writes the hash, unless it is missing. */
+enum grebe__hash_source grebe__hash_of_header(const struct grebe__hash_header *header,
+                                              const struct grebe_pick_args *args,
+                                              uint64_t *out);
+
 /* Writes the hash, unless it is missing. */
-enum grebe__hash_source grebe__hash_of_call(const struct grebe__hash_header *header,
-                                            const struct grebe_pick_args *args,
-                                            uint64_t *out);
+static inline enum grebe__hash_source
+grebe__hash_of_call(const struct grebe__hash_header *header,
+                    const struct grebe_pick_args *args, uint64_t *out)
+{
+    if (args->hash == NULL)
+        return grebe__hash_of_header(header, args, out);
+    *out = *args->hash;
+    return GREBE__HASH_OF_CALL;
+}
 
 #endif
