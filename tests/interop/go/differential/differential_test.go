@@ -42,7 +42,7 @@ var nTold int
 // tell has those who count see how a test ended, in TAP.
 func tell(t *testing.T, p policy, n int64) {
 	nTold++
-	line := fmt.Sprintf("ok %d - %s does what grpc-go's does in %d random scripts", nTold, p.name, n)
+	line := fmt.Sprintf("ok %d - %s%s does what grpc-go's does in %d random scripts", nTold, p.told, p.name, n)
 	switch {
 	case t.Failed():
 		line = "not " + line

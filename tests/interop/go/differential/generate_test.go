@@ -15,15 +15,18 @@ import (
 // policy is what the generator has to know of one, and how its picks are compared.
 type policy struct {
 	name       string // in service configs
+	told       string // how it is driven, ends with ", "; or ""
 	config     func(r *rand.Rand) string
 	nSteps     int
 	nEndpoints int // at least
 	steps      []weighted
 	outcome    func(r *rand.Rand, address string) codes.Code // how calls to it end; nil: well
 	advances   []time.Duration
-	keys       int  // of calls, how many there are
-	losesNone  bool // connections that are READY stay so
-	dropsNone  bool // endpoints stay listed
+	keys       int              // of calls, how many there are
+	children   int              // endpoints have the path "p0", "p1"..., so many of them; 0: none
+	setUp      func(*generator) // after the first update; or nil
+	losesNone  bool             // connections that are READY stay so
+	dropsNone  bool             // endpoints stay listed
 	isSame     func(step) error
 	forgive    func(theirs, ours *seen) // makes the same what may be different; or nil
 }
@@ -50,19 +53,35 @@ type generator struct {
 	world     *world
 	script    script
 	pool      []endpoint // that updates choose from
+	listed    []endpoint // by the last one
 	hasConfig bool
 	config    string
 	open      []int          // calls, by id
 	backend   map[int]string // of these
 }
 
+// childOf tells which child the i-th endpoint of the pool is for: each has one at least.
+func (g *generator) childOf(i int) int {
+	if n := g.policy.children; n > 0 && i >= n {
+		return g.Intn(n)
+	}
+	return i
+}
+
 // An update chooses from these: addresses are never shared, for a script names subconns by
-// theirs.
+// theirs.  Where there are children, the second number is the child's.
 func (g *generator) fillPool() {
 	for i := range g.policy.nEndpoints + g.Intn(10) {
-		e := endpoint{addresses: []string{fmt.Sprintf("10.0.0.%d:80", i+1)}}
+		var e endpoint
+		network := "10.0"
+		if g.policy.children > 0 {
+			child := g.childOf(i)
+			network = fmt.Sprintf("10.%d", child)
+			e.path = []string{fmt.Sprintf("p%d", child)}
+		}
+		e.addresses = append(e.addresses, fmt.Sprintf("%s.0.%d:80", network, i+1))
 		if g.Intn(4) == 0 {
-			e.addresses = append(e.addresses, fmt.Sprintf("10.0.1.%d:80", i+1))
+			e.addresses = append(e.addresses, fmt.Sprintf("%s.1.%d:80", network, i+1))
 		}
 		if g.Intn(2) == 0 {
 			e.weight = uint32(1 + g.Intn(20))
@@ -82,6 +101,9 @@ func (e endpoint) forLab() map[string]any {
 	if e.hashKey != "" {
 		made["hash_key"] = e.hashKey
 	}
+	if e.path != nil {
+		made["path"] = e.path
+	}
 	return made
 }
 
@@ -89,7 +111,8 @@ func (g *generator) update() {
 	chosen := []endpoint{}
 	lab := []map[string]any{}
 	for _, i := range g.Perm(len(g.pool)) {
-		if g.hasConfig && !g.policy.dropsNone && g.Intn(4) == 0 {
+		isFirst := i < g.policy.children // of a child, which is never without
+		if g.hasConfig && !g.policy.dropsNone && !isFirst && g.Intn(4) == 0 {
 			continue
 		}
 		if g.hasConfig && g.Intn(10) == 0 {
@@ -98,6 +121,7 @@ func (g *generator) update() {
 		chosen = append(chosen, g.pool[i])
 		lab = append(lab, g.pool[i].forLab())
 	}
+	g.listed = chosen
 	list, _ := json.Marshal(lab)
 	config := ""
 	if !g.hasConfig {
@@ -123,9 +147,16 @@ func (g *generator) pick() {
 	}
 	line := g.script.say(`{"do": "pick", "metadata": {"key": "%s"}, "status": %d}`, key, code)
 	if address != "" {
-		g.world.done(id, code)
+		g.world.done(id, code, nil)
 	}
 	g.did(line, 0)
+}
+
+// pickUsable is a pick where somebody can be used.
+func (g *generator) pickUsable() {
+	if g.world.state == connectivity.Ready || g.world.state == connectivity.Idle {
+		g.pick()
+	}
 }
 
 // hold is a call that stays open if it goes somewhere.
@@ -161,19 +192,25 @@ func (g *generator) ready() []string {
 	return ready
 }
 
+// closeOne chooses one of the calls that are open, which is not any more.
+func (g *generator) closeOne() int {
+	i := g.Intn(len(g.open))
+	id := g.open[i]
+	g.open = append(g.open[:i:i], g.open[i+1:]...)
+	return id
+}
+
 func (g *generator) done() {
 	if len(g.open) == 0 {
 		return
 	}
-	i := g.Intn(len(g.open))
-	id := g.open[i]
-	g.open = append(g.open[:i:i], g.open[i+1:]...)
+	id := g.closeOne()
 	code := codes.OK
 	if g.policy.outcome != nil {
 		code = g.policy.outcome(g.Rand, g.backend[id])
 	}
 	line := g.script.say(`{"do": "done", "id": %d, "status": %d}`, id, code)
-	g.world.done(id, code)
+	g.world.done(id, code, nil)
 	g.did(line, 0)
 }
 
@@ -209,11 +246,15 @@ func (g *generator) move() {
 		if !mayGo {
 			continue
 		}
-		line := g.script.say(`{"do": "subconn", "address": "%s", "state": "%s"}`, sc.address, labNames[state])
-		g.world.set(sc, state)
-		g.did(line, 0)
+		g.set(sc, state)
 		return
 	}
+}
+
+func (g *generator) set(sc *subConn, state connectivity.State) {
+	line := g.script.say(`{"do": "subconn", "address": "%s", "state": "%s"}`, sc.address, labNames[state])
+	g.world.set(sc, state)
+	g.did(line, 0)
 }
 
 func (g *generator) advance() {
@@ -263,6 +304,9 @@ func generate(p policy, seed int64) (*script, error) {
 	defer world.close()
 	g.script.say(`{"do": "start", "seed": %d}`, seed)
 	g.update()
+	if p.setUp != nil {
+		p.setUp(g)
+	}
 	for range p.nSteps {
 		g.step()
 	}

@@ -5,6 +5,7 @@ package differential
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -59,14 +60,15 @@ type event struct {
 
 func (e event) at() time.Duration { return time.Duration(math.Round(e.T*1000)) * time.Microsecond }
 
-// runLab gives the lines to grebe lab.
+// runLab gives the lines to grebe lab, which may refuse one: then the events are those before it.
 func runLab(lines []string) ([]event, error) {
 	var out, complaint bytes.Buffer
 	lab := exec.Command(os.Getenv("GREBE_TOOL"), "lab")
 	lab.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	lab.Stdout, lab.Stderr = &out, &complaint
-	if err := lab.Run(); err != nil {
-		return nil, fmt.Errorf("grebe lab: %v: %s", err, complaint.String())
+	refusal := lab.Run()
+	if refusal != nil {
+		refusal = fmt.Errorf("grebe lab: %v: %s", refusal, complaint.String())
 	}
 	var events []event
 	decoder := json.NewDecoder(&out)
@@ -77,7 +79,7 @@ func runLab(lines []string) ([]event, error) {
 		}
 		events = append(events, e)
 	}
-	return events, nil
+	return events, refusal
 }
 
 // mirror keeps of the lab's events what world keeps of grpc-go's.
@@ -155,10 +157,7 @@ func (s *script) differs(i int) error {
 // compare runs the script on our side; the error tells the first step that differs, in what
 // has to be the same always or in what the policy's isSame looks at.
 func (s *script) compare(p policy) error {
-	events, err := runLab(s.lines)
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.upTo(len(s.steps)))
-	}
+	events, refusal := runLab(s.lines)
 	m := mirror{address: map[int]string{}, isAsked: map[int]bool{}}
 	for i := range s.steps {
 		step := &s.steps[i]
@@ -174,13 +173,13 @@ func (s *script) compare(p policy) error {
 			p.forgive(&theirs, &ours)
 		}
 		if theirs.String() != ours.String() {
-			return s.differs(i)
+			return errors.Join(refusal, s.differs(i))
 		}
 		if err := p.isSame(*step); err != nil {
 			return fmt.Errorf("%w\n%s", err, s.differs(i))
 		}
 	}
-	return nil
+	return refusal
 }
 
 // upTo are the lines that do the first n steps again.

@@ -26,6 +26,8 @@ import (
 	"google.golang.org/grpc/serviceconfig"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"grebe.test/interop/hierarchy"
 )
 
 // world is what grebe lab is for grpc-go: one balancer, a client conn that only writes down
@@ -252,6 +254,7 @@ type endpoint struct {
 	addresses []string
 	weight    uint32
 	hashKey   string
+	path      []string // to the child that it is for
 }
 
 func (e endpoint) forGo() resolver.Endpoint {
@@ -261,6 +264,9 @@ func (e endpoint) forGo() resolver.Endpoint {
 	}
 	if e.weight > 0 {
 		made = weight.Set(made, weight.EndpointInfo{Weight: e.weight})
+	}
+	if e.path != nil {
+		made = hierarchy.Set(made, e.path)
 	}
 	return ringhash.SetHashKey(made, e.hashKey)
 }
@@ -304,7 +310,8 @@ func (w *world) set(sc *subConn, state connectivity.State) {
 	w.deliver(func() { sc.listener(told) })
 }
 
-// ask gives one call with the key that ring_hash looks at to the newest picker.
+// ask gives one call to the newest picker, with the key that ring_hash looks at unless that is
+// "".
 func (w *world) ask(key string) (result balancer.PickResult, answer string) {
 	w.mu.Lock()
 	picker := w.picker
@@ -312,7 +319,10 @@ func (w *world) ask(key string) (result balancer.PickResult, answer string) {
 	if picker == nil {
 		return result, "queue"
 	}
-	ctx := metadata.AppendToOutgoingContext(context.Background(), "key", key)
+	ctx := context.Background()
+	if key != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "key", key)
+	}
 	result, err := picker.Pick(balancer.PickInfo{FullMethodName: "/lab.Lab/Call", Ctx: ctx})
 	switch {
 	case err == nil:
@@ -369,8 +379,8 @@ func addressOf(sc balancer.SubConn) string {
 	return fmt.Sprint(sc)
 }
 
-// done ends a call that stayed open.
-func (w *world) done(id int, code codes.Code) {
+// done ends a call that stayed open; its backend reports `load` with it, unless that is nil.
+func (w *world) done(id int, code codes.Code, load *v3orcapb.OrcaLoadReport) {
 	result := w.held[id]
 	delete(w.held, id)
 	if result.Done == nil {
@@ -379,6 +389,9 @@ func (w *world) done(id int, code codes.Code) {
 	info := balancer.DoneInfo{BytesSent: true, BytesReceived: true}
 	if code != codes.OK {
 		info.Err = status.Error(code, "a failure of the script")
+	}
+	if load != nil {
+		info.ServerLoad = load
 	}
 	result.Done(info)
 	synctest.Wait()
