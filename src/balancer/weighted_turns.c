@@ -18,7 +18,7 @@ static struct grebe__weighted_turns *of(struct grebe_picker *base)
 static uint32_t next_turn(struct grebe__weighted_turns *picker)
 {
     if (picker->order != NULL)
-        return picker->order[grebe__rotation_next(&picker->rotation)];
+        return picker->order[grebe__shared_rotation_next(&picker->rotation)];
     return grebe__stride_next(&picker->stride);
 }
 
@@ -26,13 +26,13 @@ static uint32_t next_turn(struct grebe__weighted_turns *picker)
 static uint32_t counted_turn(struct grebe__weighted_turns *picker, uint32_t *n_passed)
 {
     struct grebe__stride *stride = &picker->stride;
+    struct grebe__lane *lane = grebe__lanes_mine(&stride->lanes);
     uint32_t index;
 
     *n_passed = 0;
     if (stride->n == 1 || picker->order != NULL)
         return next_turn(picker);
-    while (!grebe__stride_try(
-        stride, __atomic_add_fetch(&stride->at, 1, __ATOMIC_RELAXED), &index))
+    while (!grebe__stride_try(stride, (uint32_t)grebe__lane_next(lane, 1), &index))
         ++*n_passed;
     return index;
 }
@@ -182,8 +182,8 @@ bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
         picker->order = grebe_mem_alloc(picker->mem, period * sizeof(uint16_t));
     if (picker->order != NULL) {
         grebe__smooth_fill(weights, n, credits, picker->order, period);
-        grebe__rotation_init(&picker->rotation, period,
-                             grebe_client_conn_random_below(cc, period));
+        grebe__shared_rotation_init(&picker->rotation, period,
+                                    grebe_client_conn_random_below(cc, period));
     }
     grebe_mem_free(picker->mem, credits);
     return picker->order != NULL;

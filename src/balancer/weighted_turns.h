@@ -37,7 +37,7 @@ struct grebe__weighted_turns {
     bool hears_calls; /* the load reports of calls go to `weight` */
     struct grebe__stride stride;
     uint16_t *order; /* owned: whose turn it is, by `rotation`; NULL: stride decides */
-    struct grebe__rotation rotation;
+    struct grebe__shared_rotation rotation;
     double *weights; /* one for each child, atomic; 0: not known */
     uint32_t n;
     struct grebe__weighted_turn children[];

@@ -10,9 +10,9 @@ void grebe__stride_init(struct grebe__stride *stride, uint32_t n, uint32_t first
     *stride = (struct grebe__stride){
         .inverse = UINT64_MAX / n + 1,
         .n = n,
-        .at = first - 1,
         .shares = shares,
     };
+    grebe__lanes_init(&stride->lanes, first, UINT32_MAX / (GREBE__LANES_OWN + 1));
     for (uint32_t i = 0; i < n; i++)
         shares[i] = GREBE__STRIDE_FULL;
 }

@@ -23,16 +23,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lanes.h"
+
 enum { GREBE__STRIDE_FULL = 65535 }; /* the share of one that is never passed over */
 
 struct grebe__stride {
     uint64_t inverse; /* 2^64 / n, rounded up; not for n = 1 */
     uint32_t n;
-    uint32_t at;      /* atomic: the last number of the sequence that was drawn */
-    uint16_t *shares; /* n, atomic */
+    uint16_t *shares;          /* n, atomic */
+    struct grebe__lanes lanes; /* numbers of the sequence, of which 32 bits count */
 };
 
-/* The sequence begins with `first`.  `shares` has room for n > 0, is borrowed, and filled
+/* The sequence begins with `first`, for the first thread that draws; others begin elsewhere
+ * in it.  `shares` has room for n > 0, is borrowed, and filled
  * with plain turns. */
 void grebe__stride_init(struct grebe__stride *stride, uint32_t n, uint32_t first,
                         uint16_t *shares);
@@ -59,13 +62,14 @@ static inline bool grebe__stride_try(const struct grebe__stride *stride, uint32_
 /* Threading: any. */
 static inline uint32_t grebe__stride_next(struct grebe__stride *stride)
 {
-    uint32_t index, number;
+    struct grebe__lane *lane;
+    uint32_t index;
 
     if (stride->n == 1)
         return 0;
-    do
-        number = __atomic_add_fetch(&stride->at, 1, __ATOMIC_RELAXED);
-    while (!grebe__stride_try(stride, number, &index));
+    lane = grebe__lanes_mine(&stride->lanes);
+    while (!grebe__stride_try(stride, (uint32_t)grebe__lane_next(lane, 1), &index))
+        continue;
     return index;
 }
 

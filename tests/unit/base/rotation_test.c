@@ -7,10 +7,14 @@
 static void expect_turns(uint32_t n, uint32_t first, uint32_t turns)
 {
     struct grebe__rotation rotation;
+    struct grebe__shared_rotation shared;
 
     grebe__rotation_init(&rotation, n, first);
-    for (uint32_t i = 0; i < turns; i++)
+    grebe__shared_rotation_init(&shared, n, first);
+    for (uint32_t i = 0; i < turns; i++) {
         assert_int_equal(grebe__rotation_next(&rotation), ((uint64_t)first + i) % n);
+        assert_int_equal(grebe__shared_rotation_next(&shared), ((uint64_t)first + i) % n);
+    }
 }
 
 TEST(every_index_has_its_turn_in_order_from_wherever_it_starts)
@@ -39,12 +43,12 @@ TEST(order_is_exact_after_a_trillion_turns)
     const uint64_t turns = UINT64_C(1) << 40;
 
     for (size_t i = 0; i < sizeof ns / sizeof ns[0]; i++) {
-        struct grebe__rotation rotation;
+        struct grebe__shared_rotation rotation;
 
-        grebe__rotation_init(&rotation, ns[i], 0);
-        rotation.at += rotation.step * turns;
+        grebe__shared_rotation_init(&rotation, ns[i], 0);
+        rotation.at += rotation.circle.step * turns;
         for (uint32_t k = 0; k < 2 * ns[i]; k++)
-            assert_int_equal(grebe__rotation_next(&rotation), (turns + k) % ns[i]);
+            assert_int_equal(grebe__shared_rotation_next(&rotation), (turns + k) % ns[i]);
     }
 }
 

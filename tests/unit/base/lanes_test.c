@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers drawn by threads, and whose lanes they are on. */
+#include "support/test.h"
+
+#include <pthread.h>
+
+#include "base/assert.h"
+#include "base/lanes.h"
+
+enum { THREADS = GREBE__LANES_OWN + 4, NUMBERS = 50000 };
+
+#define APART (UINT64_C(1) << 32)
+
+TEST(one_thread_draws_one_sequence)
+{
+    struct grebe__lanes lanes;
+
+    grebe__lanes_init(&lanes, 7, APART);
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(grebe__lane_next(grebe__lanes_mine(&lanes), 3), 7 + 3 * i);
+}
+
+TEST(a_sequence_goes_on_where_its_numbers_end)
+{
+    struct grebe__lanes lanes;
+
+    grebe__lanes_init(&lanes, UINT64_MAX, APART);
+    assert_int_equal(grebe__lane_next(grebe__lanes_mine(&lanes), 2), UINT64_MAX);
+    assert_int_equal(grebe__lane_next(grebe__lanes_mine(&lanes), 2), 1);
+}
+
+/* Thread pointers are never 0, so any other number stands for one. */
+TEST(a_thread_keeps_its_lane_and_the_last_one_is_for_everybody)
+{
+    struct grebe__lanes lanes;
+
+    grebe__lanes_init(&lanes, 0, APART);
+    for (uintptr_t round = 0; round < 2; round++)
+        for (uintptr_t thread = 1; thread <= GREBE__LANES_OWN + 3; thread++) {
+            size_t i = thread <= GREBE__LANES_OWN ? thread - 1 : GREBE__LANES_OWN;
+
+            assert_ptr_equal(grebe__lanes_claim(&lanes, thread), &lanes.lanes[i]);
+        }
+    assert_int_equal(lanes.lanes[GREBE__LANES_OWN].owner, 0);
+}
+
+TEST(lanes_do_not_meet_in_a_cache_line)
+{
+    struct grebe__lanes lanes;
+
+    for (size_t i = 0; i < GREBE__LANES_OWN; i++) {
+        uintptr_t end = (uintptr_t)&lanes.lanes[i].at + sizeof lanes.lanes[i].at - 1;
+
+        assert_true(end / GREBE__LANES_LINE <
+                    (uintptr_t)&lanes.lanes[i + 1] / GREBE__LANES_LINE);
+        assert_int_equal((uintptr_t)&lanes.lanes[i].owner / GREBE__LANES_LINE,
+                         end / GREBE__LANES_LINE);
+    }
+}
+
+/* ---- Threads ------------------------------------------------------------------------- */
+
+struct drawer {
+    pthread_t thread;
+    pthread_barrier_t *all_there;
+    struct grebe__lanes *lanes;
+    struct grebe__lane *lane;
+    uint64_t numbers[NUMBERS];
+};
+
+static void *draw(void *arg)
+{
+    struct drawer *drawer = arg;
+
+    pthread_barrier_wait(drawer->all_there); /* no two of them have a pointer in turn */
+    drawer->lane = grebe__lanes_mine(drawer->lanes);
+    for (size_t i = 0; i < NUMBERS; i++)
+        drawer->numbers[i] = grebe__lane_next(grebe__lanes_mine(drawer->lanes), 1);
+    pthread_barrier_wait(drawer->all_there);
+    return NULL;
+}
+
+static void draw_at_once(struct grebe__lanes *lanes, struct drawer *drawers)
+{
+    pthread_barrier_t all_there;
+
+    assert_int_equal(pthread_barrier_init(&all_there, NULL, THREADS), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        drawers[i].all_there = &all_there;
+        drawers[i].lanes = lanes;
+        assert_int_equal(pthread_create(&drawers[i].thread, NULL, draw, &drawers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(drawers[i].thread, NULL);
+    pthread_barrier_destroy(&all_there);
+}
+
+/* Whoever owns a lane draws without a gap; the others draw each number of theirs once. */
+TEST(no_number_is_lost_or_drawn_twice)
+{
+    static struct drawer drawers[THREADS];
+    static uint8_t n_drawn[(THREADS - GREBE__LANES_OWN) * NUMBERS];
+    struct grebe__lanes lanes;
+    size_t n_owners = 0;
+
+    grebe__lanes_init(&lanes, 0, APART);
+    draw_at_once(&lanes, drawers);
+    for (size_t k = 0; k < THREADS; k++) {
+        const struct drawer *drawer = &drawers[k];
+        uint64_t begin = APART * (uint64_t)(drawer->lane - lanes.lanes);
+
+        n_owners += drawer->lane->owner != 0;
+        for (size_t i = 0; i < NUMBERS; i++)
+            if (drawer->lane->owner != 0)
+                assert_int_equal(drawer->numbers[i], begin + i);
+            else
+                n_drawn[drawer->numbers[i] - begin]++;
+    }
+    assert_int_equal(n_owners, GREBE__LANES_OWN);
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(n_drawn); i++)
+        assert_int_equal(n_drawn[i], 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_thread_draws_one_sequence),
+        cmocka_unit_test(a_sequence_goes_on_where_its_numbers_end),
+        cmocka_unit_test(a_thread_keeps_its_lane_and_the_last_one_is_for_everybody),
+        cmocka_unit_test(lanes_do_not_meet_in_a_cache_line),
+        cmocka_unit_test(no_number_is_lost_or_drawn_twice),
+    };
+
+    return cmocka_run_group_tests_name("lanes", tests, NULL, NULL);
+}
