@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/endpoint_load.h"
 
+#include "base/endpoint.h"
+
 static const uint64_t one_owner = UINT64_C(1) << 32;
 
 static struct grebe__endpoint_load *own(struct grebe__endpoint_load *load)
@@ -79,14 +81,6 @@ static void forget_the_others(struct grebe__load_book *book)
     }
 }
 
-static uint32_t weight_of(const struct grebe_endpoint *endpoint)
-{
-    uint32_t weight = (uint32_t)(uintptr_t)grebe_attributes_get(
-        grebe_endpoint_attributes(endpoint), &GREBE_ATTRIBUTE_WEIGHT);
-
-    return weight == 0 ? 1 : weight;
-}
-
 /* False: out of memory, and what `out` has is the caller's to release. */
 static bool enter_all(const struct grebe__load_book *book,
                       const struct grebe_sharding_child *children, size_t n,
@@ -106,7 +100,7 @@ static bool enter_all(const struct grebe__load_book *book,
             out[(*n_out)++] = (struct grebe__loaded){
                 .picker = grebe_picker_ref(children[i].picker),
                 .load = own(load),
-                .weight = weight_of(children[i].endpoint),
+                .weight = grebe__endpoint_weight(children[i].endpoint),
             };
     }
     return true;

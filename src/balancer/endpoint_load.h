@@ -73,7 +73,7 @@ void grebe__load_book_fini(struct grebe__load_book *book);
 struct grebe__loaded {
     struct grebe_picker *picker;
     struct grebe__endpoint_load *load;
-    uint32_t weight; /* GREBE_ATTRIBUTE_WEIGHT, at least 1 */
+    uint32_t weight; /* as base/endpoint.h has it: its own, or of its addresses */
 };
 
 /* The children as they are now: `out`, which has room for n, gets those that are READY,
