@@ -24,6 +24,7 @@ PICKS = {
     "weighted_round_robin, hearing calls": {"weighted_round_robin": {}},
     "static_weighted_round_robin, stride": {"static_weighted_round_robin": {}},
     "static_weighted_round_robin, smooth": {"static_weighted_round_robin": {"mode": "smooth"}},
+    "static_weighted_round_robin, edf": {"static_weighted_round_robin": {"mode": "edf"}},
     "least_request": {"least_request": {}},
     "p2c_ewma": {"p2c_ewma": {}},
     "ring_hash": {"ring_hash": {}},

@@ -3,9 +3,10 @@
  * weighs.
  *
  * Weights are the resolver's: those of a file, of SRV records, of a program's own.  There
- * are two orders of turns.  "stride" is that of weighted_round_robin, for any number of
+ * are three orders of turns.  "stride" is that of weighted_round_robin, for any number of
  * endpoints and any weights, but for its limits.  "smooth" is exact and as even as can be,
- * and takes a table to be O(1); where that were too much, turns are strides as well.
+ * and takes a table to be O(1); where that were too much, turns are strides as well.  "edf"
+ * is exact for any weights, and takes a queue: threads that meet there draw strides.
  *
  * A new list of endpoints, or another of them READY, makes a new picker, which begins
  * anywhere: nothing is kept of where the last one was.
@@ -16,16 +17,23 @@
 
 #include "balancer/petiole.h"
 #include "balancer/weighted_turns.h"
+#include "base/assert.h"
 #include "base/diag.h"
 #include "base/endpoint.h"
 
+enum mode {
+    STRIDE,
+    SMOOTH,
+    EDF,
+};
+
 struct config {
-    bool is_smooth;
+    enum mode mode;
 };
 
 struct static_wrr {
     struct grebe__petiole petiole;
-    bool is_smooth;
+    enum mode mode;
 };
 
 static struct static_wrr *of(struct grebe__petiole *petiole)
@@ -63,6 +71,17 @@ static struct grebe__weighted_turns *turns_of(struct grebe_client_conn *cc,
     return picker;
 }
 
+/* Without memory for what a mode takes, turns are strides. */
+static void put_in_order(struct grebe__weighted_turns *picker, enum mode mode,
+                         struct grebe_client_conn *cc)
+{
+    if (mode == SMOOTH && grebe__weighted_turns_smooth(picker, cc))
+        return;
+    grebe__weighted_turns_settle(picker);
+    if (mode == EDF)
+        (void)grebe__weighted_turns_queue(picker, cc);
+}
+
 static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
                                        enum grebe_connectivity state,
                                        const struct grebe_sharding_child *children,
@@ -75,8 +94,7 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
     picker = turns_of(petiole->cc, children, n);
     if (picker == NULL)
         return NULL;
-    if (!of(petiole)->is_smooth || !grebe__weighted_turns_smooth(picker, petiole->cc))
-        grebe__weighted_turns_settle(picker);
+    put_in_order(picker, of(petiole)->mode, petiole->cc);
     return &picker->base;
 }
 
@@ -95,7 +113,7 @@ static int static_update(struct grebe_balancer *base,
     int result = grebe__petiole_update(&wrr->petiole, update, NULL);
 
     if (result != GREBE_ERR_NOMEM) /* else all stays as it was */
-        wrr->is_smooth = config != NULL && config->is_smooth;
+        wrr->mode = config == NULL ? STRIDE : config->mode;
     return result;
 }
 
@@ -138,18 +156,22 @@ static int static_build(struct grebe_client_conn *cc,
 /* ---- Configuration ----------------------------------------------------------------------- */
 
 static int read_mode(const struct grebe_json *json, struct grebe_diag *diag,
-                     bool *is_smooth)
+                     enum mode *out)
 {
-    const char *mode = "stride";
+    static const char *const names[] = {
+        [STRIDE] = "stride", [SMOOTH] = "smooth", [EDF] = "edf"};
+    const char *name = names[STRIDE];
 
     if (grebe_json_type(json) != GREBE_JSON_NULL &&
-        grebe_json_get_string(json, "mode", &mode, diag) != GREBE_OK)
+        grebe_json_get_string(json, "mode", &name, diag) != GREBE_OK)
         return GREBE_ERR_CONFIG;
-    *is_smooth = strcmp(mode, "smooth") == 0;
-    if (*is_smooth || strcmp(mode, "stride") == 0)
-        return GREBE_OK;
-    grebe__diag_quote(diag, mode, strlen(mode),
-                      "mode: neither \"stride\" nor \"smooth\"");
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum mode)i;
+            return GREBE_OK;
+        }
+    grebe__diag_quote(diag, name, strlen(name),
+                      "mode: none of \"stride\", \"smooth\" and \"edf\"");
     return GREBE_ERR_CONFIG;
 }
 
@@ -157,15 +179,15 @@ static int parse_config(const struct grebe_json *json, struct grebe_diag *diag,
                         void **out)
 {
     struct config *config;
-    bool is_smooth;
-    int result = read_mode(json, diag, &is_smooth);
+    enum mode mode = STRIDE;
+    int result = read_mode(json, diag, &mode);
 
     if (result != GREBE_OK)
         return result;
     config = grebe_mem_alloc(NULL, sizeof *config);
     if (config == NULL)
         return GREBE_ERR_NOMEM;
-    config->is_smooth = is_smooth;
+    config->mode = mode;
     *out = config;
     return GREBE_OK;
 }

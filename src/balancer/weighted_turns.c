@@ -17,9 +17,18 @@ static struct grebe__weighted_turns *of(struct grebe_picker *base)
 
 static uint32_t next_turn(struct grebe__weighted_turns *picker)
 {
+    uint32_t index;
+
     if (picker->order != NULL)
         return picker->order[grebe__shared_rotation_next(&picker->rotation)];
+    if (picker->deadlines != NULL && grebe__edf_turns_next(picker->deadlines, &index))
+        return index;
     return grebe__stride_next(&picker->stride);
+}
+
+static bool has_strides(const struct grebe__weighted_turns *picker)
+{
+    return picker->order == NULL && picker->deadlines == NULL;
 }
 
 /* The same, and how many were passed over on the way to it. */
@@ -30,7 +39,7 @@ static uint32_t counted_turn(struct grebe__weighted_turns *picker, uint32_t *n_p
     uint32_t index;
 
     *n_passed = 0;
-    if (stride->n == 1 || picker->order != NULL)
+    if (stride->n == 1 || !has_strides(picker))
         return next_turn(picker);
     while (!grebe__stride_try(stride, (uint32_t)grebe__lane_next(lane, 1), &index))
         ++*n_passed;
@@ -66,7 +75,7 @@ static uint32_t explained_turn(struct grebe__weighted_turns *picker,
     grebe_explain_begin(args->explanation, picker->policy->name, picker->policy->rule);
     for (uint32_t i = 0; i < picker->n; i++)
         tell_candidate(picker, (next + i) % picker->n, i == 0, args);
-    if (picker->order == NULL)
+    if (has_strides(picker))
         grebe_explain_note(args->explanation, "%u passed over for their weights",
                            n_passed);
     grebe_explain_end(args->explanation);
@@ -109,6 +118,7 @@ static void destroy(struct grebe_picker *base)
         grebe__wrr_weight_unref(picker->children[i].weight);
     }
     grebe_mem_free(picker->mem, picker->order);
+    grebe_mem_free(picker->mem, picker->deadlines);
     grebe_mem_free(picker->mem, picker);
 }
 
@@ -187,4 +197,19 @@ bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
     }
     grebe_mem_free(picker->mem, credits);
     return picker->order != NULL;
+}
+
+bool grebe__weighted_turns_queue(struct grebe__weighted_turns *picker,
+                                 struct grebe_client_conn *cc)
+{
+    struct grebe__edf_turns *deadlines = grebe_mem_alloc(
+        picker->mem, sizeof *deadlines + grebe__edf_turns_size(picker->n));
+
+    if (deadlines == NULL)
+        return false;
+    grebe__edf_turns_init(deadlines, picker->weights, picker->n,
+                          grebe_client_conn_random_below(cc, 1 << 20) * 0x1p-20,
+                          deadlines + 1);
+    picker->deadlines = deadlines;
+    return true;
 }

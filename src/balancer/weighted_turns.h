@@ -4,7 +4,8 @@
  * Which child is next is base/stride.h's business.  The owner may change weights while the
  * picker is in use: they are numbers that are read and written whole, so that nothing need
  * be published for it, nothing allocated, and nobody waits.  Weights that do not change may
- * be taken from a table instead, base/smooth.h.
+ * be taken from a table instead, base/smooth.h, or from a queue of deadlines,
+ * base/edf_turns.h; who finds the queue in use draws a stride and goes on.
  *
  * Made by the loop: new, add for each child, weigh each, settle, publish.  Later: weigh and
  * settle again, by an owner that kept a reference.
@@ -15,6 +16,7 @@
 #include <grebe/balancer.h>
 
 #include "balancer/wrr_weight.h"
+#include "base/edf_turns.h"
 #include "base/rotation.h"
 #include "base/stride.h"
 
@@ -36,9 +38,10 @@ struct grebe__weighted_turns {
     const struct grebe__weighted_policy *policy;
     bool hears_calls; /* the load reports of calls go to `weight` */
     struct grebe__stride stride;
-    uint16_t *order; /* owned: whose turn it is, by `rotation`; NULL: stride decides */
+    uint16_t *order; /* owned: whose turn it is, by `rotation`; NULL: there is no table */
     struct grebe__shared_rotation rotation;
-    double *weights; /* one for each child, atomic; 0: not known */
+    struct grebe__edf_turns *deadlines; /* owned; NULL: there is no queue */
+    double *weights;                    /* one for each child, atomic; 0: not known */
     uint32_t n;
     struct grebe__weighted_turn children[];
 };
@@ -63,5 +66,9 @@ bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker);
  * instead. */
 bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
                                   struct grebe_client_conn *cc);
+/* Once it is settled, and before it is published: weights of 32 bits, known, are exact for
+ * ever.  False: there is no memory, and turns stay strides. */
+bool grebe__weighted_turns_queue(struct grebe__weighted_turns *picker,
+                                 struct grebe_client_conn *cc);
 
 #endif

@@ -24,7 +24,7 @@ static const struct {
     {"least_request_full", "{\"weighted\": false}"},
     {"p2c_ewma", P2C},
     {"p2c", P2C},
-    {"static_weighted_round_robin", "{\"mode\": \"smooth\"}"},
+    {"static_weighted_round_robin", "{\"mode\": \"edf\"}"},
     {"weighted_round_robin",
      "{\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\", "
      "\"blackoutPeriod\": \"1s\", \"weightExpirationPeriod\": \"180s\", "

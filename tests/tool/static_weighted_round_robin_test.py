@@ -35,6 +35,9 @@ class StaticWeightedRoundRobin(Case):
     def test_weights_of_a_file_make_exact_shares(self):
         self.check({"mode": "smooth"})
 
+    def test_weights_of_a_file_make_shares_by_deadlines(self):
+        self.check({"mode": "edf"})
+
 
 if __name__ == "__main__":
     main()

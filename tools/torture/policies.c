@@ -59,7 +59,7 @@ const struct policy policies[] = {
                "'failurePenalty':<0-3000ms>(,'probeOnce':true|)}",
      .weight = 4},
     {.name = "static_weighted_round_robin",
-     .config = "{'mode':'(stride|smooth)'}",
+     .config = "{'mode':'(stride|smooth|edf)'}",
      .weight = 3},
     {.name = "slow_start",
      .config = "{'slowStartWindow':<0-5000ms>,'minWeightPercent':<0-100>,"

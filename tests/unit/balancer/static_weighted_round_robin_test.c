@@ -16,10 +16,11 @@
 /* ---- Out of memory ------------------------------------------------------------------- */
 
 static const char smooth[] = "{\"mode\":\"smooth\"}";
+static const char edf[] = "{\"mode\":\"edf\"}";
 
-static int update_smooth(struct lb_bench *b, const char *endpoints)
+static int update_with(struct lb_bench *b, const char *mode, const char *endpoints)
 {
-    assert_int_equal(lb_bench_config(b, smooth), GREBE_OK);
+    assert_int_equal(lb_bench_config(b, mode), GREBE_OK);
     return lb_bench_update(b, endpoints, NULL);
 }
 
@@ -30,6 +31,7 @@ static void live_a_life(struct lb_bench *b)
     assert_true(lb_bench_config(b, smooth) == GREBE_OK || b->mem.has_failed);
     lb_bench_update(b, "a*3 b*2 c", NULL);
     lb_bench_pick(b);
+    assert_true(lb_bench_config(b, edf) == GREBE_OK || b->mem.has_failed);
     lb_bench_update(b, "b*2 c*7 d", NULL);
     lb_bench_resolver_error(b, "gone");
     lb_bench_update(b, "", NULL);
@@ -41,38 +43,89 @@ TEST(out_of_memory_anywhere_is_survived)
     lb_bench_sweep(&grebe__static_weighted_round_robin, live_a_life);
 }
 
-/* The table is 20 kB; what would take its place, nothing. */
-TEST(without_memory_for_a_table_turns_are_strides)
+/* The table is 20 kB, the queue is small; what would take their place, nothing.  How often
+ * it was so is returned. */
+static uint32_t count_strides(const char *mode)
 {
+    uint32_t n_strides = 0;
+
     for (uint32_t fail = 1; fail < 100; fail++) {
         struct lb_bench b;
 
         assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
         lb_bench_set(&b, "a=R b=R");
         b.mem.fail_at = b.mem.n_allocs + fail;
-        if (update_smooth(&b, "a*9999 b*1") == GREBE_OK) {
+        if (update_with(&b, mode, "a*9999 b*1") == GREBE_OK) {
             uint32_t n = lb_bench_count(&b, 10000, "b");
 
-            /* Smooth turns are exact; strides let none count for less than a hundredth
-             * of the mean, which is half of the larger one. */
+            /* Exact, or strides, which let none count for less than a hundredth of the
+             * mean, which is half of the larger one. */
             assert_true(n == 1 || (b.mem.has_failed && (n == 50 || n == 5000)));
+            n_strides += n == 50;
         }
         fail = b.mem.has_failed ? fail : 100;
         lb_bench_fini(&b);
     }
+    return n_strides;
+}
+
+TEST(without_memory_for_a_table_turns_are_strides)
+{
+    assert_int_equal(count_strides(smooth), 2); /* for the table, and to make it */
+}
+
+TEST(without_memory_for_a_queue_turns_are_strides)
+{
+    assert_int_equal(count_strides(edf), 1);
 }
 
 TEST(picking_takes_no_memory)
 {
+    for (int is_queue = 0; is_queue < 2; is_queue++) {
+        struct lb_bench b;
+        uint32_t n_allocs;
+
+        assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+        lb_bench_set(&b, "a=R b=R");
+        update_with(&b, is_queue ? edf : smooth, "a*3 b*2");
+        n_allocs = b.mem.n_allocs;
+        assert_int_equal(lb_bench_count(&b, 1000, "a"), 600);
+        assert_int_equal(b.mem.n_allocs, n_allocs);
+        lb_bench_fini(&b);
+    }
+}
+
+/* ---- Deadlines ----------------------------------------------------------------------- */
+
+/* C-27: the order of 1, 2, 3 is c b c and then all three, who are due at the same time, in the
+ * order of the list, which begins anywhere.  "smooth" has another one. */
+TEST(turns_are_those_of_the_earliest_deadline)
+{
+    static const char abc[] = "a b c c b c", bca[] = "a c b c b c", cab[] = "a b c b c c";
     struct lb_bench b;
-    uint32_t n_allocs;
+
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, seed));
+        lb_bench_set(&b, "a=R b=R c=R");
+        update_with(&b, edf, "a b*2 c*3");
+        assert_int_equal(lb_bench_count(&b, 6, "c"), 3);
+        lb_bench_cycle(&b);
+        assert_true(strcmp(b.text, abc) == 0 || strcmp(b.text, bca) == 0 ||
+                    strcmp(b.text, cab) == 0);
+        lb_bench_fini(&b);
+    }
+}
+
+/* More than a table is made for, and more than strides can tell apart. */
+TEST(large_weights_are_exact_without_a_table)
+{
+    struct lb_bench b;
 
     assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
     lb_bench_set(&b, "a=R b=R");
-    update_smooth(&b, "a*3 b*2");
-    n_allocs = b.mem.n_allocs;
-    assert_int_equal(lb_bench_count(&b, 1000, "a"), 600);
-    assert_int_equal(b.mem.n_allocs, n_allocs);
+    update_with(&b, edf, "a*100000 b*1");
+    assert_int_equal(lb_bench_count(&b, 100001, "b"), 1);
+    assert_int_equal(lb_bench_count(&b, 100001, "b"), 1);
     lb_bench_fini(&b);
 }
 
@@ -105,17 +158,16 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Z-3: whoever picks, a period is a period. */
-TEST(threads_share_one_order)
+/* What all of them together had; the weights are 5, 1, 1. */
+static void work_all(const char *mode, uint32_t *counts)
 {
     struct worker workers[THREADS];
     pthread_t threads[THREADS];
-    uint32_t counts[3] = {0};
     struct lb_bench b;
 
     assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
     lb_bench_set(&b, "a=R b=R c=R");
-    update_smooth(&b, "a*5 b*1 c*1");
+    update_with(&b, mode, "a*5 b*1 c*1");
     for (size_t i = 0; i < THREADS; i++) {
         workers[i] = (struct worker){.picker = b.lab.picker};
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
@@ -125,23 +177,45 @@ TEST(threads_share_one_order)
         for (size_t k = 0; k < 3; k++)
             counts[k] += workers[i].counts[k];
     }
+    lb_bench_fini(&b);
+}
+
+/* Z-3: whoever picks, a period is a period. */
+TEST(threads_share_one_order)
+{
+    uint32_t counts[3] = {0};
+
+    work_all(smooth, counts);
     assert_int_equal(counts[0], THREADS * PICKS / 7 * 5);
     assert_int_equal(counts[1], THREADS * PICKS / 7);
     assert_int_equal(counts[2], THREADS * PICKS / 7);
-    lb_bench_fini(&b);
+}
+
+/* Several orders, of the queue and of each thread that found it in use; all of them end in
+ * the middle of a period. */
+TEST(threads_that_meet_at_the_queue_share_as_well)
+{
+    uint32_t counts[3] = {0};
+
+    work_all(edf, counts);
+    assert_in_range(counts[0], THREADS * PICKS / 7 * 5 - 20,
+                    THREADS * PICKS / 7 * 5 + 20);
+    assert_in_range(counts[1], THREADS * PICKS / 7 - 20, THREADS * PICKS / 7 + 20);
+    assert_int_equal(counts[0] + counts[1] + counts[2], THREADS * PICKS);
 }
 
 /* ---- In a channel -------------------------------------------------------------------- */
 
-TEST(a_pick_tells_of_weights)
+static void expect_told(const char *mode)
 {
     struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
     struct channel_bench b;
     struct grebe_call *call;
-    char text[2048];
+    char config[128], text[2048];
 
-    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"static_weighted_round_robin\":"
-                            "{\"mode\":\"smooth\"}}]}");
+    snprintf(config, sizeof config,
+             "{\"loadBalancingConfig\":[{\"static_weighted_round_robin\":%s}]}", mode);
+    channel_bench_start(&b, config);
     b.resolves_to = "a*5 b*1";
     channel_bench_servers(&b, "a b");
     channel_bench_connect(&b);
@@ -158,13 +232,23 @@ TEST(a_pick_tells_of_weights)
     channel_bench_fini(&b);
 }
 
+TEST(a_pick_tells_of_weights)
+{
+    expect_told(smooth);
+    expect_told(edf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
         cmocka_unit_test(without_memory_for_a_table_turns_are_strides),
+        cmocka_unit_test(without_memory_for_a_queue_turns_are_strides),
         cmocka_unit_test(picking_takes_no_memory),
+        cmocka_unit_test(turns_are_those_of_the_earliest_deadline),
+        cmocka_unit_test(large_weights_are_exact_without_a_table),
         cmocka_unit_test(threads_share_one_order),
+        cmocka_unit_test(threads_that_meet_at_the_queue_share_as_well),
         cmocka_unit_test(a_pick_tells_of_weights),
     };
 
