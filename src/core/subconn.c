@@ -404,17 +404,22 @@ static void end_backoff(struct grebe__subconn *subconn)
 static void slow_keepalive(struct grebe_channel *channel)
 {
     uint64_t *time_ns = &channel->transport_options.keepalive_time_ns;
+    uint64_t before_ns = *time_ns;
 
-    grebe__channel_log(
-        channel, GREBE_LOG_ERROR,
-        "GOAWAY \"too_many_pings\": the server wants fewer keepalive pings "
-        "than one in %llu s; from now on one in %llu s",
-        (unsigned long long)(*time_ns / 1000000000),
-        (unsigned long long)(*time_ns / 500000000));
-    if (*time_ns <= keepalive_ceiling_ns / 2)
-        *time_ns *= 2;
-    else if (*time_ns < keepalive_ceiling_ns)
+    if (before_ns <= keepalive_ceiling_ns / 2)
+        *time_ns = before_ns * 2;
+    else if (before_ns < keepalive_ceiling_ns)
         *time_ns = keepalive_ceiling_ns;
+    if (before_ns == UINT64_MAX)
+        grebe__channel_log(channel, GREBE_LOG_ERROR,
+                           "GOAWAY \"too_many_pings\", but there are no keepalive pings");
+    else
+        grebe__channel_log(
+            channel, GREBE_LOG_ERROR,
+            "GOAWAY \"too_many_pings\": the server wants fewer keepalive pings "
+            "than one in %llu s; from now on one in %llu s",
+            (unsigned long long)(before_ns / 1000000000),
+            (unsigned long long)(*time_ns / 1000000000));
 }
 
 static void lose(struct grebe__subconn *subconn, const struct lost *lost)

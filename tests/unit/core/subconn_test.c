@@ -279,6 +279,39 @@ TEST(new_addresses_keep_the_connection_if_it_is_still_listed)
     }
 }
 
+#define ONE_BACKEND "one_subconn: one backend for all calls\n"
+
+TEST(new_addresses_are_what_a_subconn_is_known_by)
+{
+    struct channel_bench b;
+
+    connect_one(&b, "a b", "a");
+    expect_explanation(&b, ONE_BACKEND "  > a  READY  takes all calls\n");
+    channel_bench_resolve(&b, "b");
+    expect_explanation(&b, ONE_BACKEND "  > b  READY  takes all calls\n");
+    channel_bench_fini(&b);
+}
+
+TEST(a_failure_names_the_address_that_is_being_dialled)
+{
+    struct grebe_call_options options = timeout_ms(1000);
+    const struct grebe_failure *failure;
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    start_one(&b, "b", "a b");
+    sim_server_find(&b.sim, "b")->behaviour = SIM_HANGS;
+    call = channel_bench_call(&b, &options);
+    channel_bench_advance_ms(&b, 1000);
+    failure = grebe_call_status(call)->failure;
+    assert_int_equal(grebe_failure_n_addresses(failure, NULL), 1);
+    assert_string_equal(grebe_failure_address(failure, 0)->address, "b");
+    assert_string_equal(grebe_failure_address(failure, 0)->last_error,
+                        "connection error: a: connect: connection refused");
+    expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "");
+    channel_bench_fini(&b);
+}
+
 /* SC-18 */
 TEST(a_connection_to_an_address_that_is_gone_may_finish_its_calls)
 {
@@ -488,7 +521,7 @@ TEST(too_many_pings_halves_the_rate_of_pings_for_the_channel)
         assert_int_equal(b.channel->transport_options.keepalive_time_ns / SECOND,
                          expected);
     }
-    assert_true(channel_bench_logged(&b, "too_many_pings"));
+    assert_true(channel_bench_logged(&b, "than one in 10 s; from now on one in 20 s"));
     assert_false(channel_bench_logged(&b, "keepalive time below 10 s")); /* it was 10 s */
     for (int i = 0; i < 3; i++) {
         channel_bench_connect(&b);
@@ -496,6 +529,24 @@ TEST(too_many_pings_halves_the_rate_of_pings_for_the_channel)
         channel_bench_advance_ms(&b, 200000);
     }
     assert_int_equal(b.channel->transport_options.keepalive_time_ns / SECOND, 7200);
+    assert_true(channel_bench_logged(&b, "one in 5120 s; from now on one in 7200 s"));
+    assert_true(channel_bench_logged(&b, "one in 7200 s; from now on one in 7200 s"));
+    channel_bench_fini(&b);
+}
+
+TEST(too_many_pings_where_there_are_none_changes_nothing)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    b.resolves_to = "a";
+    channel_bench_servers(&b, "a");
+    channel_bench_connect(&b);
+    sim_server_goaway(sim_server_find(&b.sim, "a"), 0, true);
+    sim_settle(&b.sim);
+    assert_true(b.channel->transport_options.keepalive_time_ns == UINT64_MAX);
+    assert_true(channel_bench_logged(
+        &b, "GOAWAY \"too_many_pings\", but there are no keepalive pings\n"));
     channel_bench_fini(&b);
 }
 
@@ -725,6 +776,8 @@ int main(void)
         cmocka_unit_test(subconn_stays_idle_after_its_backoff_until_it_is_asked),
         cmocka_unit_test(connect_is_not_remembered_in_transient_failure),
         cmocka_unit_test(new_addresses_keep_the_connection_if_it_is_still_listed),
+        cmocka_unit_test(new_addresses_are_what_a_subconn_is_known_by),
+        cmocka_unit_test(a_failure_names_the_address_that_is_being_dialled),
         cmocka_unit_test(a_connection_to_an_address_that_is_gone_may_finish_its_calls),
         cmocka_unit_test(new_addresses_in_backoff_are_used_by_the_next_round),
         cmocka_unit_test(new_addresses_while_connecting_start_from_the_top),
@@ -734,6 +787,7 @@ int main(void)
         cmocka_unit_test(goaway_lets_calls_finish_while_new_ones_use_a_new_connection),
         cmocka_unit_test(connection_that_drains_before_it_is_ready_leads_to_idle),
         cmocka_unit_test(too_many_pings_halves_the_rate_of_pings_for_the_channel),
+        cmocka_unit_test(too_many_pings_where_there_are_none_changes_nothing),
         cmocka_unit_test(keepalive_below_10_s_is_10_s_with_a_warning),
         cmocka_unit_test(connections_that_never_answer_anything_end_in_backoff),
         cmocka_unit_test(slow_churn_is_no_failure),
