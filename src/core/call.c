@@ -673,7 +673,7 @@ static void apply_config(struct grebe_call *call)
         return;
     if (call->wait_for_ready == GREBE_DEFAULT && config->has_wait_for_ready)
         call->wait_for_ready = config->wait_for_ready ? GREBE_YES : GREBE_NO;
-    if (config->has_timeout && config->timeout_ns >= 0) {
+    if (config->has_timeout) {
         uint64_t deadline_ns = (uint64_t)config->timeout_ns + call->times.started_ns;
 
         if (deadline_ns < call->deadline_ns)
