@@ -17,9 +17,7 @@ struct custom {
     struct grebe_balancer base; /* first: the library knows us by it */
     struct grebe_client_conn *cc;
     struct grebe_subconn *subconn; /* NULL before the first address */
-    struct grebe_picker
-        *picker; /* of that subconn, a reference: made when there is memory,
-                                    * to be published when it is READY */
+    struct grebe_picker *picker;   /* for when that is READY; a reference */
 };
 
 /* Tell the channel our state, and give it the picker that goes with it. */
@@ -104,7 +102,7 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
 {
     struct custom *custom = (struct custom *)base;
     struct grebe_address **addresses;
-    size_t n = 0;
+    size_t n = 0, n_taken = 0;
     int result;
 
     for (size_t i = 0; i < update->n_endpoints; i++)
@@ -114,10 +112,9 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
     addresses = malloc(n * sizeof *addresses);
     if (addresses == NULL)
         return GREBE_ERR_NOMEM; /* what we have goes on serving */
-    n = 0;
     for (size_t i = 0; i < update->n_endpoints; i++)
         for (size_t j = 0; j < grebe_endpoint_n_addresses(update->endpoints[i]); j++)
-            addresses[n++] = grebe_endpoint_address(update->endpoints[i], j);
+            addresses[n_taken++] = grebe_endpoint_address(update->endpoints[i], j);
     result = connect_to(custom, addresses, n);
     free(addresses);
     return result;

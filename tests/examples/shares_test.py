@@ -9,6 +9,7 @@ import subprocess
 from harness import Backend, Case, main
 
 PROGRAMS = pathlib.Path(os.environ["GREBE_BINARY_DIR"]) / "bin"
+SOURCES = pathlib.Path(__file__).parents[2] / "examples" / "balancers"
 
 
 def shares(program, *words):
@@ -67,6 +68,19 @@ class Shares(Case):
             self.assertEqual(found, {address: 500 for address in backend.addresses})
             found = shares("logging_parent", backend.target, 100, "pick_first")
             self.assertEqual(found, {backend.addresses[0]: 100})
+
+    def test_a_policy_fits_on_a_few_screens(self):
+        for program, limit in (
+            ("custom_balancer", 150),
+            ("least_request_picker", 150),
+            ("load_aware_picker", 150),
+            ("round_robin_picker", 150),
+            ("weighted_round_robin_picker", 150),
+            ("logging_parent", 200),
+            ("reported_load_picker", 200),
+        ):
+            n = len((SOURCES / f"{program}.c").read_text().splitlines())
+            self.assertLess(n, limit, program)
 
     def test_wrong_words_are_explained(self):
         for program in ("custom_balancer", "weighted_round_robin_picker"):
