@@ -60,7 +60,7 @@ TEST(five_backends_take_equal_shares_of_all_calls)
 TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
 {
     struct world *world = world_open(config);
-    unsigned counts[26];
+    unsigned counts[26], n_dials;
 
     world_server(world, "a", 0);
     world_server(world, "b", 0);
@@ -68,13 +68,18 @@ TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
     world_resolve(world, "a b c");
     world_connect(world);
     until_in_rotation(world, 3);
+    assert_int_equal(world_n_dials(world, "b"), 1);
     world_kill(world, "b");
     world_run_ms(world, 50); /* the loss is noticed */
     make_calls(world, 30, counts);
     assert_int_equal(counts[0], 15);
     assert_int_equal(counts[1], 0);
     assert_int_equal(counts[2], 15);
-    world_run_ms(world, 500); /* it is dialled again and again, in vain */
+    /* It is dialled in vain, at once and after 100, 260 and 516 ms, more or less. */
+    world_run_ms(world, 500);
+    n_dials = world_n_dials(world, "b") - 1;
+    if (n_dials < 2 || n_dials > 8)
+        fail_msg("it was dialled %u times", n_dials);
     assert_int_equal(world_state(world), GREBE_READY);
     make_calls(world, 30, counts);
     assert_int_equal(counts[1], 0);
@@ -83,6 +88,7 @@ TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
     make_calls(world, 30, counts);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(counts[i], 10);
+    assert_int_equal(world_n_dials(world, "a") + world_n_dials(world, "c"), 2);
     world_close(world);
 }
 

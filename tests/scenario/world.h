@@ -46,6 +46,8 @@ enum grebe_connectivity world_state(struct world *world);
 void world_until_state(struct world *world, enum grebe_connectivity state);
 /* Run what is due, for so long. */
 void world_run_ms(struct world *world, uint64_t ms);
+/* How often the channel has dialled a server, by its own account. */
+unsigned world_n_dials(const struct world *world, const char *name);
 
 /* A call of "/s/m".  It goes on while the world runs; the caller's reference. */
 struct grebe_call *world_call(struct world *world, bool waits_for_ready);

@@ -94,6 +94,14 @@ void world_run_ms(struct world *world, uint64_t ms)
     channel_bench_advance_ms(&world->bench, ms);
 }
 
+unsigned world_n_dials(const struct world *world, const char *name)
+{
+    char line[64];
+
+    snprintf(line, sizeof line, "picks a new address \"%s\"", name);
+    return channel_bench_n_logged(&world->bench, line);
+}
+
 enum grebe_connectivity world_state(struct world *world)
 {
     return grebe__channel_get_state(world->bench.channel);

@@ -19,6 +19,7 @@ struct world {
     char endpoints[128];
     bool has_endpoints;
     struct process servers[MAX_SERVERS];
+    unsigned n_dials[MAX_SERVERS];
 };
 
 static struct world only;
@@ -84,6 +85,26 @@ static const struct grebe_resolver_builder builder = {
     .api = GREBE_RESOLVER_API, .scheme = "manual", .build = build};
 static const struct grebe_resolver_builder *const resolvers[] = {&builder};
 
+/* ---- The log -------------------------------------------------------------------------------- */
+
+static void on_log(void *arg, enum grebe_log_level level, const char *message)
+{
+    static const char picks[] = "picks a new address \"";
+    const char *address = strstr(message, picks);
+
+    (void)arg, (void)level;
+    if (address == NULL)
+        return;
+    address += sizeof picks - 1;
+    for (size_t i = 0; i < MAX_SERVERS; i++) {
+        size_t length = strlen(only.servers[i].address);
+
+        if (length > 0 && strncmp(address, only.servers[i].address, length) == 0 &&
+            address[length] == '"')
+            only.n_dials[i]++;
+    }
+}
+
 /* ---- The world ------------------------------------------------------------------------------ */
 
 struct world *world_open(const char *service_config)
@@ -100,6 +121,7 @@ struct world *world_open(const char *service_config)
     options.backoff_base_ns = 100 * MS;
     options.resolvers = resolvers;
     options.n_resolvers = 1;
+    options.on_log = on_log;
     if (grebe_channel_new("manual:///test", &options, &diag, &only.channel) != GREBE_OK)
         fail_msg("%s", diag.text);
     return &only;
@@ -201,6 +223,11 @@ void world_run_ms(struct world *world, uint64_t ms)
 
     while (grebe_now_ns() < end_ns)
         grebe_loop_turn(world->loop, 1);
+}
+
+unsigned world_n_dials(const struct world *world, const char *name)
+{
+    return world->n_dials[name[0] - 'a'];
 }
 
 enum grebe_connectivity world_state(struct world *world)
