@@ -43,6 +43,7 @@
 #include "balancer/zone_aware.h"
 #include "core/client_conn.h"
 #include "core/subconn_stream.h"
+#include "registry/registry.h"
 #include "sim/sim.h"
 #include "support/endpoint_word.h"
 
@@ -910,6 +911,7 @@ static const struct {
      "\"west\": {\"weight\": 1, " CHILD "}}}"},
     {&grebe__weighted_round_robin, config_of_weights, NULL},
     {&grebe__static_weighted_round_robin, config_of_text, "{\"mode\": \"smooth\"}"},
+    {&grebe__static_weighted_round_robin, config_of_text, "{\"mode\": \"stride\"}"},
     {&grebe__slow_start, config_of_text,
      "{\"slowStartWindow\": \"5s\", \"aggression\": 2, " CHILD "}"},
     {&grebe__outlier_detection, config_of_text,
@@ -920,6 +922,15 @@ static const struct {
      "{\"localZone\": \"east\", \"localCounts\": {\"east\": 3, \"west\": 1}, "
      "\"minClusterSize\": 2, " CHILD "}"},
 };
+
+/* Itself, or under its other name. */
+static bool is_subject(const struct grebe_balancer_builder *builder)
+{
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
+        if (subjects[i].builder->build == builder->build)
+            return true;
+    return false;
+}
 
 static void live(config_fn config)
 {
@@ -993,6 +1004,13 @@ TEST(pickers_serve_threads_while_policies_replace_them_and_channels_close)
         grebe_lb_config_unref(weights_configs[i]);
     grebe_lb_config_unref(switch_configs[0]);
     grebe_lb_config_unref(switch_configs[1]);
+}
+
+TEST(every_policy_that_is_built_in_is_a_subject)
+{
+    for (size_t i = 0; grebe__builtin_balancers[i] != NULL; i++)
+        if (!is_subject(grebe__builtin_balancers[i]))
+            fail_msg("%s is not among the subjects", grebe__builtin_balancers[i]->name);
 }
 
 /* ---- The picker of IDLE ----------------------------------------------------------------------------- */
@@ -1151,6 +1169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             pickers_serve_threads_while_policies_replace_them_and_channels_close),
+        cmocka_unit_test(every_policy_that_is_built_in_is_a_subject),
         cmocka_unit_test(ten_threads_wake_an_idle_policy_once),
         cmocka_unit_test(ten_threads_have_a_lazy_child_built_once),
     };
