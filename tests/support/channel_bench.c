@@ -47,8 +47,8 @@ static int manual_build(const struct grebe_target *target,
     struct manual *manual;
 
     (void)target;
-    (void)options;
     bench->n_builds++;
+    bench->is_told_of_no_config = options->ignores_service_config;
     if (bench->build_error != NULL) {
         grebe_diag_set(diag, "%s", bench->build_error);
         return GREBE_ERR_TARGET;

@@ -31,9 +31,10 @@ struct channel_bench {
     /* The manual resolver. */
     struct grebe_resolver_conn *conn; /* NULL: not built */
     uint32_t n_builds, n_resolve_now;
-    const char *build_error; /* build() fails with it */
-    const char *resolves_to; /* given inline by build(); NULL: nothing */
-    int inline_result;       /* of that update */
+    bool is_told_of_no_config; /* by the options of the last build() */
+    const char *build_error;   /* build() fails with it */
+    const char *resolves_to;   /* given inline by build(); NULL: nothing */
+    int inline_result;         /* of that update */
     void (*on_resolve_now)(struct channel_bench *bench); /* may be NULL */
     const char *service_config, *service_config_error;   /* with every update */
     const struct grebe_attributes *address_attributes;   /* of every address, borrowed */

@@ -377,6 +377,42 @@ TEST(without_memory_for_a_picker_the_last_one_serves)
     lb_bench_fini(&b);
 }
 
+TEST(a_picker_that_memory_was_short_for_is_built_a_second_later)
+{
+    struct lb_bench b;
+
+    start(&b, "a=C");
+    has_no_memory = true;
+    lb_bench_subconn(&b, "a", GREBE_READY, NULL);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    has_no_memory = false;
+    lb_bench_advance_ms(&b, 999);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_advance_ms(&b, 1);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    assert_string_equal(lb_bench_pick(&b), "a");
+    lb_bench_advance_ms(&b, 10000);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
+/* Another one was built in the meantime: there is nothing left to do. */
+TEST(a_picker_that_was_built_since_is_not_built_again)
+{
+    struct lb_bench b;
+
+    start(&b, "a=R b=R");
+    has_no_memory = true;
+    lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+    has_no_memory = false;
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_log(&b);
+    lb_bench_advance_ms(&b, 10000);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
 TEST(an_address_that_gets_no_subconn_is_left_out)
 {
     struct lb_bench b;
@@ -461,6 +497,8 @@ int main(void)
         cmocka_unit_test(
             every_change_is_published_and_pickers_are_built_only_when_ready_ones_change),
         cmocka_unit_test(without_memory_for_a_picker_the_last_one_serves),
+        cmocka_unit_test(a_picker_that_memory_was_short_for_is_built_a_second_later),
+        cmocka_unit_test(a_picker_that_was_built_since_is_not_built_again),
         cmocka_unit_test(an_address_that_gets_no_subconn_is_left_out),
         cmocka_unit_test(survives_each_allocation_failing),
         cmocka_unit_test(a_picker_builder_is_required),

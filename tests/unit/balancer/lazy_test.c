@@ -125,12 +125,16 @@ TEST(an_update_makes_an_earlier_error_a_thing_of_the_past)
 
 TEST(an_error_alone_reaches_the_child)
 {
+    const struct grebe_status no_access =
+        grebe_status_of(GREBE_STATUS_PERMISSION_DENIED, "no access");
     struct lb_bench b;
 
     start(&b);
-    lb_bench_resolver_error(&b, "no such host");
+    lab_resolver_error(&b.lab, &no_access);
     lb_bench_exit_idle(&b);
     assert_string_equal(stub_log(), "x.build, x.error");
+    assert_string_equal(stub_at(0)->error, "no access");
+    assert_int_equal(stub_at(0)->error_code, GREBE_STATUS_PERMISSION_DENIED);
     lb_bench_fini(&b);
 }
 

@@ -278,6 +278,45 @@ TEST(out_of_memory_keeps_the_last_picker)
     lb_bench_fini(&b);
 }
 
+/* b comes back, and there is no memory for a picker with it in the rotation; false: it was
+ * for something else. */
+static bool lacks_a_picker(struct lb_bench *b, uint64_t nth)
+{
+    assert_true(lb_bench_init(b, &grebe__round_robin, 1));
+    lb_bench_set(b, "a=R b=C");
+    lb_bench_subconn(b, "b", GREBE_READY, NULL);
+    lab_fail_allocation(&b->lab, nth);
+    lb_bench_health(b, "b", GREBE_READY, NULL);
+    assert_true(b->lab.mem.has_failed);
+    return strcmp(lb_bench_cycle(b), "a") == 0;
+}
+
+TEST(picker_that_memory_was_short_for_is_made_a_second_later)
+{
+    struct lb_bench b;
+    uint64_t nth = 0;
+
+    while (!lacks_a_picker(&b, ++nth))
+        lb_bench_fini(&b);
+    lb_bench_log(&b);
+    lb_bench_advance_ms(&b, 999);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_advance_ms(&b, 1);
+    assert_string_equal(lb_bench_log(&b), "READY");
+    assert_string_equal(lb_bench_cycle(&b), "a b");
+    lb_bench_advance_ms(&b, 10000);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+
+    /* One that was made since is enough. */
+    assert_true(lacks_a_picker(&b, nth));
+    lb_bench_set(&b, "a=R b=R c=R");
+    lb_bench_log(&b);
+    lb_bench_advance_ms(&b, 10000);
+    assert_string_equal(lb_bench_log(&b), "");
+    lb_bench_fini(&b);
+}
+
 static void live_a_life(struct lb_bench *b)
 {
     lb_bench_set(b, "a=R b=T c=C");
@@ -313,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_resolver_error_is_what_failing_children_say),
         cmocka_unit_test(without_children_the_resolver_error_is_told),
         cmocka_unit_test(out_of_memory_keeps_the_last_picker),
+        cmocka_unit_test(picker_that_memory_was_short_for_is_made_a_second_later),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };
 

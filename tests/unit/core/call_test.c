@@ -74,6 +74,8 @@ TEST(deadline_that_has_passed_fails_without_a_pick)
 
     scripted_start(&b, GREBE_PICK_COMPLETE);
     expect_status(channel_bench_call(&b, &options), GREBE_STATUS_DEADLINE_EXCEEDED, "");
+    options.timeout_ns = INT64_MIN;
+    expect_status(channel_bench_call(&b, &options), GREBE_STATUS_DEADLINE_EXCEEDED, "");
     assert_int_equal(script.n_picks, 0);
     channel_bench_fini(&b);
 }
@@ -95,6 +97,25 @@ TEST(configured_timeout_counts_from_the_start)
     expect_pending(call);
     channel_bench_advance_ms(&b, 1);
     expect_status(call, GREBE_STATUS_DEADLINE_EXCEEDED, "");
+    channel_bench_fini(&b);
+}
+
+TEST(negative_configured_timeout_is_none)
+{
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b,
+                        "{\"methodConfig\":[{\"name\":[{}],\"timeout\":\"-0.001s\"}]}");
+    b.resolves_to = "a";
+    sim_server_new(&b.sim, "a");
+    channel_bench_advance_ms(&b, 10);
+    call = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 60000);
+    expect_pending(call);
+    sim_answer(sim_server_request(sim_server_find(&b.sim, "a")), "ping", 4);
+    sim_settle(&b.sim);
+    expect_echo(call, "a");
     channel_bench_fini(&b);
 }
 
@@ -717,6 +738,31 @@ TEST(a_good_result_makes_the_resolvers_error_a_thing_of_the_past)
     channel_bench_fini(&b);
 }
 
+/* As resolvers say it that look again by themselves. */
+TEST(failure_tells_when_the_resolver_looks_again)
+{
+    struct grebe_resolver_state found = GREBE_RESOLVER_STATE_INIT;
+    const struct grebe_failure_resolver *resolver;
+    struct channel_bench b;
+    struct grebe_call *call;
+
+    channel_bench_start(&b, NULL);
+    channel_bench_connect(&b);
+    for (int i = 0; i < 2; i++) {
+        found.next_refresh_ns = i == 0 ? sim_now(&b.sim) + 30 * SECOND : 0;
+        assert_int_equal(grebe_resolver_conn_update(b.conn, &found),
+                         GREBE_ERR_BAD_RESOLVER_STATE);
+        sim_settle(&b.sim);
+        channel_bench_advance_ms(&b, 10000);
+        call = channel_bench_call(&b, NULL);
+        resolver = grebe_failure_resolver(grebe_call_status(call)->failure);
+        assert_int_equal(resolver->has_next_attempt, i == 0);
+        assert_int_equal(resolver->next_attempt_ns, i == 0 ? 20 * SECOND : 0);
+        expect_status(call, GREBE_STATUS_UNAVAILABLE, "");
+    }
+    channel_bench_fini(&b);
+}
+
 TEST(failure_outlives_the_channel)
 {
     struct channel_bench b;
@@ -814,6 +860,7 @@ int main(void)
         cmocka_unit_test(deadline_says_where_the_time_went),
         cmocka_unit_test(deadline_that_has_passed_fails_without_a_pick),
         cmocka_unit_test(configured_timeout_counts_from_the_start),
+        cmocka_unit_test(negative_configured_timeout_is_none),
         cmocka_unit_test(earlier_of_deadline_and_configured_timeout_counts),
         cmocka_unit_test(cancel_works_anywhere_and_only_once),
         cmocka_unit_test(a_call_that_is_cancelled_at_once_is_done_once),
@@ -837,6 +884,7 @@ int main(void)
         cmocka_unit_test(failure_tells_resolver_addresses_errors_and_next_attempts),
         cmocka_unit_test(interrupted_call_tells_what_is_known_of_the_backends),
         cmocka_unit_test(a_good_result_makes_the_resolvers_error_a_thing_of_the_past),
+        cmocka_unit_test(failure_tells_when_the_resolver_looks_again),
         cmocka_unit_test(failure_outlives_the_channel),
         cmocka_unit_test(long_lists_of_addresses_are_cut_at_64),
         cmocka_unit_test(call_from_the_server_with_an_error_has_no_failure_report),

@@ -235,6 +235,7 @@ TEST(config_of_the_resolver_wins_and_stays_when_it_stops_coming)
     channel_bench_start(&b, "{}");
     channel_bench_servers(&b, "a b");
     channel_bench_connect(&b);
+    assert_false(b.is_told_of_no_config);
     b.service_config = round_robin;
     channel_bench_resolve(&b, "a b");
     b.service_config = NULL;
@@ -358,6 +359,7 @@ TEST(config_of_the_resolver_can_be_ignored)
     assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
     channel_bench_servers(&b, "a b");
     channel_bench_connect(&b);
+    assert_true(b.is_told_of_no_config); /* it need not look for one */
     b.service_config = round_robin;
     channel_bench_resolve(&b, "a b");
     for (int i = 0; i < 4; i++)

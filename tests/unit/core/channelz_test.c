@@ -144,6 +144,34 @@ TEST(attempts_count_below_and_calls_above)
     finish(&b);
 }
 
+/* It waited for a stream when the connection went, and had a new one. */
+TEST(attempt_that_never_had_a_stream_is_no_success)
+{
+    struct grebe_call *calls[2];
+    struct channel_bench b;
+    struct sim_server *server;
+
+    connect_to(&b, "pick_first", "a");
+    server = sim_server_find(&b.sim, "a");
+    server->echoes = false;
+    sim_server_set_max_streams(server, 1);
+    for (size_t i = 0; i < 2; i++)
+        calls[i] = channel_bench_call(&b, NULL);
+    sim_server_goaway(server, 0, false);
+    sim_settle(&b.sim);
+    for (size_t i = 0; i < 2; i++) {
+        sim_answer(sim_server_request(server), "ping", 4);
+        sim_settle(&b.sim);
+    }
+    for (size_t i = 0; i < 2; i++)
+        expect_echo(calls[i], "a");
+    assert_string_equal(look_channel(&b.sim.book, CHANNEL, 1),
+                        "manual:///test READY: 2 started, 2 succeeded, 0 failed");
+    assert_string_equal(look_channel(&b.sim.book, SUBCHANNEL, subchannel(&b, 0)),
+                        "a READY: 3 started, 2 succeeded, 1 failed");
+    finish(&b);
+}
+
 TEST(moments_and_latencies_are_exact)
 {
     struct channel_bench b;
@@ -379,6 +407,27 @@ TEST(resolver_is_heard_when_it_has_news)
     finish(&b);
 }
 
+/* What was known before idle mode is news again. */
+TEST(resolver_that_was_built_anew_is_heard_from_the_beginning)
+{
+    struct channel_bench b;
+
+    connect_to(&b, NULL, "a");
+    b.service_config = "{}";
+    channel_bench_resolve(&b, "a");
+    b.resolves_to = "a";
+    grebe__env_enter(&b.sim.env);
+    assert_true(grebe__channel_enter_idle(b.channel));
+    grebe__env_leave(&b.sim.env);
+    channel_bench_connect(&b);
+    assert_string_equal(
+        resolver_events(&b),
+        " 1 endpoint (resolver returned new addresses) "
+        " 1 endpoint (service config updated) "
+        " 1 endpoint (service config updated; resolver returned new addresses) ");
+    finish(&b);
+}
+
 TEST(warnings_and_errors_have_their_severity)
 {
     struct channel_bench b;
@@ -494,6 +543,7 @@ int main(void)
         cmocka_unit_test(address_that_is_gone_takes_its_subchannel_and_its_socket_along),
         cmocka_unit_test(calls_are_counted_on_both_levels),
         cmocka_unit_test(attempts_count_below_and_calls_above),
+        cmocka_unit_test(attempt_that_never_had_a_stream_is_no_success),
         cmocka_unit_test(moments_and_latencies_are_exact),
         cmocka_unit_test(number_of_connections_allowed_is_visible),
         cmocka_unit_test(subchannel_stays_while_its_connection_drains),
@@ -502,6 +552,7 @@ int main(void)
         cmocka_unit_test(life_of_a_subchannel_is_told_in_order),
         cmocka_unit_test(life_of_a_channel_is_told_in_order),
         cmocka_unit_test(resolver_is_heard_when_it_has_news),
+        cmocka_unit_test(resolver_that_was_built_anew_is_heard_from_the_beginning),
         cmocka_unit_test(warnings_and_errors_have_their_severity),
         cmocka_unit_test(log_says_what_the_trace_says),
         cmocka_unit_test(channel_without_a_trace_counts_its_events),

@@ -226,6 +226,21 @@ TEST(every_subconn_forgets_its_backoff)
     channel_bench_fini(&b);
 }
 
+/* As grebe_channel_reset_backoff() asks for it. */
+TEST(any_thread_may_have_the_backoff_forgotten)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    b.resolves_to = "a";
+    channel_bench_connect(&b);
+    assert_int_equal(b.sim.n_dials, 1);
+    grebe__channel_submit(b.channel, GREBE__REQUEST_RESET_BACKOFF);
+    sim_settle(&b.sim);
+    assert_int_equal(b.sim.n_dials, 2);
+    channel_bench_fini(&b);
+}
+
 /* Nothing of an attempt that is over wakes anybody up later. */
 TEST(a_timer_runs_only_while_something_is_waited_for)
 {
@@ -417,6 +432,7 @@ int main(void)
         cmocka_unit_test(backoff_is_drawn_once_for_each_round),
         cmocka_unit_test(an_endless_backoff_ends_when_it_is_reset_and_not_before),
         cmocka_unit_test(every_subconn_forgets_its_backoff),
+        cmocka_unit_test(any_thread_may_have_the_backoff_forgotten),
         cmocka_unit_test(a_timer_runs_only_while_something_is_waited_for),
         cmocka_unit_test(a_maximum_of_zero_is_taken_at_its_word),
         cmocka_unit_test(a_longer_connect_timeout_is_used),

@@ -149,6 +149,24 @@ TEST(falling_idle_under_a_resolver_that_never_rests)
     channel_bench_fini(&b);
 }
 
+/* A wish of the epoch that is over does not reach the resolver of the next. */
+TEST(a_wish_to_resolve_ends_with_the_resolver_it_was_for)
+{
+    struct channel_bench b;
+
+    open_idle_after(&b, 0);
+    channel_bench_connect(&b);
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_resolve_now(b.channel);
+    assert_true(grebe__channel_enter_idle(b.channel));
+    grebe__channel_connect(b.channel);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_int_equal(b.n_builds, 2);
+    assert_int_equal(b.n_resolve_now, 0);
+    channel_bench_fini(&b);
+}
+
 /* CH-29 */
 TEST(what_a_policy_publishes_while_the_channel_falls_idle_is_not_heard)
 {
@@ -265,6 +283,7 @@ int main(void)
         cmocka_unit_test(short_calls_keep_the_channel_awake),
         cmocka_unit_test(calls_around_the_moment_of_falling_idle_all_succeed),
         cmocka_unit_test(falling_idle_under_a_resolver_that_never_rests),
+        cmocka_unit_test(a_wish_to_resolve_ends_with_the_resolver_it_was_for),
         cmocka_unit_test(
             what_a_policy_publishes_while_the_channel_falls_idle_is_not_heard),
         cmocka_unit_test(a_subconn_made_while_the_channel_falls_idle_is_shut_down),

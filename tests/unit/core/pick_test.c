@@ -514,6 +514,27 @@ TEST(done_comes_for_a_cancelled_call)
     channel_bench_fini(&b);
 }
 
+TEST(done_knows_that_the_answer_of_a_cancelled_call_had_begun)
+{
+    struct channel_bench b;
+    struct grebe__stream *stream;
+    struct grebe_call *call;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
+    call = channel_bench_call(&b, NULL);
+    stream = sim_server_request(scripted_server(&b))->stream;
+    assert_int_equal(grebe__metadata_append(stream->headers, "k", 1, "v", 1), GREBE_OK);
+    grebe__env_enter(&b.sim.env);
+    stream->listener->on_headers(stream);
+    grebe__env_leave(&b.sim.env);
+    channel_bench_cancel(&b, call);
+    assert_int_equal(script.done_code, GREBE_STATUS_CANCELLED);
+    assert_true(script.done_sent && script.done_received);
+    expect_status(call, GREBE_STATUS_CANCELLED, "context canceled");
+    channel_bench_fini(&b);
+}
+
 /* The subconn was READY and had no stream to spare: nothing was sent. */
 TEST(done_comes_for_a_call_that_got_no_stream)
 {
@@ -533,6 +554,60 @@ TEST(done_comes_for_a_call_that_got_no_stream)
     expect_status(second, GREBE_STATUS_CANCELLED, "waiting for a stream");
     channel_bench_cancel(&b, first);
     grebe_call_unref(first);
+    channel_bench_fini(&b);
+}
+
+/* It waits for a stream when the connection goes: the pick comes to nothing, and the call
+ * goes to whom the next picker says. */
+TEST(done_comes_for_a_call_whose_connection_is_lost_before_it_has_a_stream)
+{
+    struct grebe_call *first, *second;
+    struct channel_bench b;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
+    sim_server_set_max_streams(scripted_server(&b), 1);
+    first = channel_bench_call(&b, NULL);
+    second = channel_bench_call(&b, NULL);
+    sim_server_goaway(scripted_server(&b), 0, false);
+    sim_settle(&b.sim);
+    assert_int_equal(script.n_done, 1);
+    assert_int_equal(script.done_code, GREBE_STATUS_OK);
+    assert_false(script.done_sent || script.done_received);
+    assert_true(script.done_discarded);
+    expect_pending(first);
+    expect_pending(second);
+    for (int i = 0; i < 2; i++) {
+        struct grebe_call *call = i == 0 ? first : second;
+
+        channel_bench_cancel(&b, call);
+        grebe_call_unref(call);
+    }
+    channel_bench_fini(&b);
+}
+
+/* PK-11: who was asked for already is not asked for again because of another call. */
+TEST(a_call_that_lost_its_connection_has_no_other_call_picked_again)
+{
+    struct grebe_call *calls[3];
+    struct channel_bench b;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
+    sim_server_set_max_streams(scripted_server(&b), 1);
+    calls[0] = channel_bench_call(&b, NULL);
+    calls[1] = channel_bench_call(&b, NULL); /* waits for a stream */
+    script.kind = GREBE_PICK_QUEUE;
+    scripted_publish(&b, GREBE_READY);
+    calls[2] = channel_bench_call(&b, NULL); /* waits for a picker */
+    assert_int_equal(script.n_picks, 3);
+    sim_server_goaway(scripted_server(&b), 0, false);
+    sim_settle(&b.sim);
+    assert_int_equal(script.n_picks, 4); /* the second call's */
+    for (size_t i = 0; i < 3; i++) {
+        channel_bench_cancel(&b, calls[i]);
+        grebe_call_unref(calls[i]);
+    }
     channel_bench_fini(&b);
 }
 
@@ -727,7 +802,11 @@ int main(void)
         cmocka_unit_test(done_comes_once_with_the_attempts_end),
         cmocka_unit_test(done_has_the_trailers_there_were),
         cmocka_unit_test(done_comes_for_a_cancelled_call),
+        cmocka_unit_test(done_knows_that_the_answer_of_a_cancelled_call_had_begun),
         cmocka_unit_test(done_comes_for_a_call_that_got_no_stream),
+        cmocka_unit_test(
+            done_comes_for_a_call_whose_connection_is_lost_before_it_has_a_stream),
+        cmocka_unit_test(a_call_that_lost_its_connection_has_no_other_call_picked_again),
         cmocka_unit_test(parents_hear_after_the_policy_from_the_innermost_out),
         cmocka_unit_test(a_policy_that_does_not_listen_leaves_its_place_to_a_parent),
         cmocka_unit_test(nobody_listens_to_a_pick_that_sends_the_call_nowhere),

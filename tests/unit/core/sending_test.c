@@ -238,6 +238,27 @@ TEST(a_message_over_the_limit_ends_a_call_that_runs)
     }
 }
 
+/* Until the first config is there nobody knows what is too large. */
+TEST(a_message_may_come_before_the_name_is_resolved)
+{
+    struct channel_bench b;
+
+    memset(&user, 0, sizeof user);
+    channel_bench_start(&b, NULL);
+    sim_server_new(&b.sim, "a");
+    assert_int_equal(
+        grebe__call_new(b.channel, "/s/m", NULL, sim_now(&b.sim), &handler, &user.call),
+        GREBE_OK);
+    grebe__env_enter(&b.sim.env);
+    grebe__call_start(user.call);
+    grebe__env_leave(&b.sim.env);
+    send_message(&b, 0, 10);
+    assert_int_equal(user.n_statuses, 0);
+    channel_bench_resolve(&b, "a");
+    assert_int_equal(request(&b)->n_messages, 1);
+    finish(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +268,7 @@ int main(void)
         cmocka_unit_test(what_is_too_much_to_keep_is_given_back_once_sent),
         cmocka_unit_test(repeating_does_not_use_up_what_may_be_kept),
         cmocka_unit_test(a_message_over_the_limit_ends_a_call_that_runs),
+        cmocka_unit_test(a_message_may_come_before_the_name_is_resolved),
     };
 
     scripted_register();

@@ -187,6 +187,29 @@ TEST(a_watcher_may_leave_when_the_log_says_that_it_missed_a_state)
     channel_bench_fini(&b);
 }
 
+/* READY is missed, and CONNECTING, merged into its report, was told before. */
+TEST(a_missed_state_does_not_have_the_last_one_told_twice)
+{
+    struct listener listener = {0};
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    watch(&b, &listener);
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_set_state(b.channel, GREBE_CONNECTING);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    grebe__env_enter(&b.sim.env);
+    grebe__channel_set_state(b.channel, GREBE_READY);
+    b.mem.fail_at = b.mem.n_allocs + 2; /* the bench watches, too, and is the first */
+    grebe__channel_set_state(b.channel, GREBE_CONNECTING);
+    grebe__env_leave(&b.sim.env);
+    sim_settle(&b.sim);
+    assert_true(channel_bench_logged(&b, "a state watcher misses READY"));
+    assert_string_equal(listener.heard, "CONNECTING");
+    channel_bench_fini(&b);
+}
+
 TEST(without_memory_there_is_no_watcher)
 {
     struct listener listener = {0};
@@ -210,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_watcher_that_left_hears_nothing),
         cmocka_unit_test(a_channel_that_is_being_closed_has_no_new_watchers),
         cmocka_unit_test(a_watcher_may_leave_when_the_log_says_that_it_missed_a_state),
+        cmocka_unit_test(a_missed_state_does_not_have_the_last_one_told_twice),
         cmocka_unit_test(without_memory_there_is_no_watcher),
     };
 

@@ -4,6 +4,7 @@
 
 #include "lab/lab.h"
 
+#include <grebe/load_report.h>
 #include <grebe/registry.h>
 
 #include "base/assert.h"
@@ -286,7 +287,7 @@ static struct {
     uint32_t n;
     int code;
     uint64_t latency_ns;
-    bool bytes_received;
+    bool bytes_received, had_load;
 } done;
 
 static void on_done(void *arg, const struct grebe_done_info *info)
@@ -296,6 +297,7 @@ static void on_done(void *arg, const struct grebe_done_info *info)
     done.code = info->status->code;
     done.latency_ns = info->latency_ns;
     done.bytes_received = info->bytes_received;
+    done.had_load = info->server_load != NULL;
     assert_true(info->bytes_sent);
 }
 
@@ -313,6 +315,7 @@ static void choose(struct grebe_picker *picker, const struct grebe_pick_args *ar
     out->kind = GREBE_PICK_COMPLETE;
     out->subconn = chosen;
     out->on_done = on_done;
+    out->wants_load_report = true;
 }
 
 static void destroy_chooser(struct grebe_picker *picker)
@@ -322,11 +325,11 @@ static void destroy_chooser(struct grebe_picker *picker)
 
 static const struct grebe_picker_ops chooser_ops = {choose, destroy_chooser};
 
+static struct grebe_picker chooser;
+
 /* A lab whose picker chooses `chosen`, a READY subconn. */
 static void start_choosing(struct notes *notes)
 {
-    static struct grebe_picker chooser;
-
     memset(&done, 0, sizeof done);
     start(notes, "pick_first");
     update(notes, "a", NULL);
@@ -375,6 +378,24 @@ TEST(calls_that_are_open_at_the_end_are_cancelled)
     assert_string_equal(end(&n), "close, shutdown 0");
     assert_int_equal(done.n, 2);
     assert_int_equal(done.code, GREBE_STATUS_CANCELLED);
+}
+
+/* Where it would say so, a picker of API 1 left what was there. */
+TEST(load_is_for_pickers_that_know_that_they_may_want_it)
+{
+    const struct grebe_load_report load = {.cpu_utilization = 0.5};
+    const struct lab_outcome loaded = {.status = grebe_status_of(GREBE_STATUS_OK, ""),
+                                       .load = &load};
+    struct notes n;
+
+    for (uint32_t api = 1; api <= 2; api++) {
+        start_choosing(&n);
+        chooser.api = api;
+        assert_int_equal(lab_pick(&n.lab, &any_call, 1, &loaded), GREBE_OK);
+        assert_int_equal(done.n, 1);
+        assert_int_equal(done.had_load, api == 2);
+        end(&n);
+    }
 }
 
 TEST(a_call_may_come_with_the_hash_of_its_request)
@@ -559,6 +580,7 @@ int main(void)
         cmocka_unit_test(the_clock_may_be_stopped),
         cmocka_unit_test(calls_end_at_once_or_when_they_are_told_to),
         cmocka_unit_test(calls_that_are_open_at_the_end_are_cancelled),
+        cmocka_unit_test(load_is_for_pickers_that_know_that_they_may_want_it),
         cmocka_unit_test(a_call_may_come_with_the_hash_of_its_request),
         cmocka_unit_test(without_a_picker_calls_wait),
         cmocka_unit_test(each_broken_rule_is_told),
