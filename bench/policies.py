@@ -27,6 +27,7 @@ PICKS = {
     "static_weighted_round_robin, edf": {"static_weighted_round_robin": {"mode": "edf"}},
     "least_request": {"least_request": {}},
     "p2c_ewma": {"p2c_ewma": {}},
+    "load_aware": {"load_aware": {}},
     "ring_hash": {"ring_hash": {}},
     "bounded_load_ring_hash": {"bounded_load_ring_hash": {}},
     "maglev": {"maglev": {}},
@@ -108,6 +109,7 @@ SPREADING = {
         "oobReportingPeriod": "0.5s"}},
     "least_request": {"least_request": {}},
     "p2c_ewma": {"p2c_ewma": {}},
+    "load_aware": {"load_aware": {}},
 }
 
 

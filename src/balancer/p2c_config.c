@@ -14,6 +14,7 @@ const struct grebe__p2c_config grebe__p2c_defaults = {
     .default_rtt_ns = 30 * MS,
     .penalty_cap_ns = 300 * SECOND,
     .expiration_ns = 180 * SECOND,
+    .floor = GREBE__P2C_FLOOR,
 };
 
 static int read_metric(const struct grebe_json *json, struct grebe_diag *diag,
@@ -72,19 +73,25 @@ static int read(const struct grebe_json *json, struct grebe__p2c_config *config,
     return GREBE_OK;
 }
 
+int grebe__p2c_config_keep(const struct grebe__p2c_config *config, void **out)
+{
+    struct grebe__p2c_config *kept = grebe_mem_alloc(NULL, sizeof *kept);
+
+    if (kept == NULL)
+        return GREBE_ERR_NOMEM;
+    *kept = *config;
+    *out = kept;
+    return GREBE_OK;
+}
+
 int grebe__p2c_config_parse(const struct grebe_json *json, struct grebe_diag *diag,
                             void **out)
 {
-    struct grebe__p2c_config *config, read_so_far = grebe__p2c_defaults;
+    struct grebe__p2c_config config = grebe__p2c_defaults;
 
-    if (read(json, &read_so_far, diag) != GREBE_OK)
+    if (read(json, &config, diag) != GREBE_OK)
         return GREBE_ERR_CONFIG;
-    config = grebe_mem_alloc(NULL, sizeof *config);
-    if (config == NULL)
-        return GREBE_ERR_NOMEM;
-    *config = read_so_far;
-    *out = config;
-    return GREBE_OK;
+    return grebe__p2c_config_keep(&config, out);
 }
 
 void grebe__p2c_config_free(void *config)

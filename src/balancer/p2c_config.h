@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* balancer/p2c_config.h -- the configuration of p2c_ewma.
+/* balancer/p2c_config.h -- the configuration of p2c_ewma, and of load_aware, which has its own
+ * words for what it needs of it.
  *
  *   loadMetric              "peakEwma", "pending" or "orcaUtilization"       peakEwma
  *   decay                   how fast an estimate fades, at least 1ms         10s
@@ -28,7 +29,13 @@ struct grebe__p2c_config {
     enum grebe__p2c_metric metric;
     int64_t decay_ns, default_rtt_ns, failure_penalty_ns, penalty_cap_ns, expiration_ns;
     bool probes_once;
+    double floor; /* utilization of who says it has nothing to do: calls count there */
+    bool is_out_of_band; /* utilization comes on a stream, not with calls */
+    uint64_t oob_period_ns;
 };
+
+/* The floor, unless it is configured. */
+#define GREBE__P2C_FLOOR 0.01
 
 extern const struct grebe__p2c_config grebe__p2c_defaults;
 
@@ -36,5 +43,9 @@ extern const struct grebe__p2c_config grebe__p2c_defaults;
 int grebe__p2c_config_parse(const struct grebe_json *json, struct grebe_diag *diag,
                             void **out) GREBE_MUST_CHECK;
 void grebe__p2c_config_free(void *config);
+
+/* What a parse_config() returns: a copy of `config`.  GREBE_ERR_NOMEM. */
+int grebe__p2c_config_keep(const struct grebe__p2c_config *config,
+                           void **out) GREBE_MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@
  *
  * With orcaUtilization an endpoint that has not reported is taken for an average one.  The
  * average is that of the reports there are, counted once a second, in the picker that is in
- * use.
+ * use.  load_aware is this policy with that metric, and can ask for reports out of band.
  *
  * Sources: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"; tower
  * and linkerd2-proxy, Finagle.
@@ -17,8 +17,8 @@
 
 #include <grebe/explain.h>
 
+#include "balancer/load_watches.h"
 #include "balancer/p2c_load.h"
-#include "balancer/petiole.h"
 #include "base/rng.h"
 
 /* ---- Picker -------------------------------------------------------------------------- */
@@ -26,6 +26,7 @@
 struct p2c_picker {
     struct grebe_picker base;
     const struct grebe_mem *mem;
+    const char *policy;
     struct grebe__p2c_config config;
     uint64_t mean; /* utilization, the bits of a double; atomic */
     uint32_t n;
@@ -100,7 +101,7 @@ static void mention(const struct p2c_picker *picker, uint32_t i, const char *rea
 static void explain(const struct p2c_picker *picker, const struct grebe_pick_args *args,
                     struct two two, uint32_t chosen)
 {
-    grebe_explain_begin(args->explanation, "p2c_ewma",
+    grebe_explain_begin(args->explanation, picker->policy,
                         "the one that costs less, of two drawn at random");
     mention(picker, chosen, "costs less", true, args);
     for (uint32_t i = 0; i < picker->n; i++)
@@ -126,7 +127,7 @@ static void p2c_pick(struct grebe_picker *base, const struct grebe_pick_args *ar
         return;
     grebe__endpoint_load_begin(endpoint->load);
     if (picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
-        out->wants_load_report = true;
+        out->wants_load_report |= !picker->config.is_out_of_band;
 }
 
 static void p2c_picker_destroy(struct grebe_picker *base)
@@ -149,9 +150,11 @@ static const uint64_t mean_period_ns = UINT64_C(1000000000);
 struct p2c {
     struct grebe__petiole petiole;
     struct grebe__load_book book;
+    const struct grebe__p2c_config *defaults;
     struct grebe__p2c_config config;
-    struct p2c_picker *picker; /* as published: a reference; NULL: not READY */
-    struct grebe_timer *timer; /* until the mean is counted again */
+    struct p2c_picker *picker;           /* as published: a reference; NULL: not READY */
+    struct grebe__load_watches *watches; /* of its endpoints; NULL: none */
+    struct grebe_timer *timer;           /* until the mean is counted again */
 };
 
 static struct p2c *of(struct grebe__petiole *petiole)
@@ -201,9 +204,26 @@ static void on_timer(void *arg)
 static void forget_picker(struct p2c *p2c)
 {
     grebe_timer_cancel(p2c->timer);
+    grebe__load_watches_free(p2c->watches);
+    p2c->watches = NULL;
     if (p2c->picker != NULL)
         grebe_picker_unref(&p2c->picker->base);
     p2c->picker = NULL;
+}
+
+/* Takes over the reference. */
+static void use_picker(struct p2c *p2c, struct p2c_picker *picker)
+{
+    struct grebe__load_watches *watches = NULL;
+
+    if (p2c->config.is_out_of_band)
+        watches = grebe__load_watches_new(
+            p2c->petiole.cc, picker->policy, picker->endpoints, picker->n,
+            p2c->config.oob_period_ns, grebe__p2c_load_report);
+    forget_picker(p2c);
+    p2c->watches = watches;
+    p2c->picker = picker;
+    renew_mean(p2c);
 }
 
 /* n > 0 children, one of them READY at least. */
@@ -219,6 +239,7 @@ static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
         return NULL;
     grebe_picker_init(&picker->base, &p2c_picker_ops);
     picker->mem = mem;
+    picker->policy = p2c->petiole.ops->policy;
     picker->config = p2c->config;
     picker->mean = 0;
     if (grebe__load_book_take(&p2c->book, children, n, picker->endpoints, &picker->n) !=
@@ -234,10 +255,10 @@ static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
 
 /* What is known of an endpoint stays while it is listed, READY or not: one that failed is
  * no better for having been away. */
-static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
-                                       enum grebe_connectivity state,
-                                       const struct grebe_sharding_child *children,
-                                       size_t n)
+struct grebe_picker *grebe__p2c_new_picker(struct grebe__petiole *petiole,
+                                           enum grebe_connectivity state,
+                                           const struct grebe_sharding_child *children,
+                                           size_t n)
 {
     struct p2c *p2c = of(petiole);
     struct grebe_picker *turns;
@@ -247,9 +268,7 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
 
         if (picker == NULL)
             return NULL;
-        forget_picker(p2c);
-        p2c->picker = picker;
-        renew_mean(p2c);
+        use_picker(p2c, picker);
         return grebe_picker_ref(&picker->base);
     }
     if (grebe__load_book_keep(&p2c->book, children, n) != GREBE_OK)
@@ -262,7 +281,7 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
 
 static const struct grebe__petiole_ops petiole_ops = {
     .policy = "p2c_ewma",
-    .new_picker = new_picker,
+    .new_picker = grebe__p2c_new_picker,
 };
 
 static int p2c_update(struct grebe_balancer *base,
@@ -273,7 +292,7 @@ static int p2c_update(struct grebe_balancer *base,
     int result;
 
     p2c->config = update->config == NULL
-                      ? grebe__p2c_defaults
+                      ? *p2c->defaults
                       : *(const struct grebe__p2c_config *)update->config;
     result = grebe__petiole_update(&p2c->petiole, update, NULL);
     if (result == GREBE_ERR_NOMEM)
@@ -300,15 +319,14 @@ static const struct grebe_balancer_ops p2c_ops = {
     .destroy = p2c_destroy,
 };
 
-static int p2c_build(struct grebe_client_conn *cc,
-                     const struct grebe_build_options *options,
+int grebe__p2c_build(struct grebe_client_conn *cc, const struct grebe__petiole_ops *ops,
+                     const struct grebe__p2c_config *defaults,
                      struct grebe_balancer **out)
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
     struct p2c *p2c = grebe_mem_zalloc(mem, sizeof *p2c);
     int result;
 
-    (void)options;
     if (p2c == NULL)
         return GREBE_ERR_NOMEM;
     p2c->book = (struct grebe__load_book){
@@ -317,10 +335,11 @@ static int p2c_build(struct grebe_client_conn *cc,
         .init = init_load,
         .arg = p2c,
     };
-    p2c->config = grebe__p2c_defaults;
+    p2c->defaults = defaults;
+    p2c->config = *defaults;
     result = grebe_timer_new(cc, on_timer, p2c, &p2c->timer);
     if (result == GREBE_OK)
-        result = grebe__petiole_init(&p2c->petiole, cc, &p2c_ops, &petiole_ops);
+        result = grebe__petiole_init(&p2c->petiole, cc, &p2c_ops, ops);
     if (result != GREBE_OK) {
         grebe_timer_destroy(p2c->timer);
         grebe_mem_free(mem, p2c);
@@ -328,6 +347,14 @@ static int p2c_build(struct grebe_client_conn *cc,
     }
     *out = &p2c->petiole.base;
     return GREBE_OK;
+}
+
+static int p2c_build(struct grebe_client_conn *cc,
+                     const struct grebe_build_options *options,
+                     struct grebe_balancer **out)
+{
+    (void)options;
+    return grebe__p2c_build(cc, &petiole_ops, &grebe__p2c_defaults, out);
 }
 
 const struct grebe_balancer_builder grebe__p2c_ewma = {

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/p2c_load.h"
 
-#include <grebe/load_report.h>
-
-/* Of an endpoint that says it has nothing to do: calls there still count for something. */
-static const double least_utilization = 0.01;
-
 /* Finagle: what an endpoint costs that has calls and never answered any. */
 static const double unproven = 140737488355327; /* 2^47 - 1 */
 
@@ -22,6 +17,7 @@ void grebe__p2c_load_configure(struct grebe__p2c_load *load,
     set(&load->decay_ns, config->decay_ns);
     set(&load->failure_penalty_ns, config->failure_penalty_ns);
     set(&load->penalty_cap_ns, config->penalty_cap_ns);
+    __atomic_store_n(&load->is_out_of_band, config->is_out_of_band, __ATOMIC_RELAXED);
 }
 
 void grebe__p2c_load_init(struct grebe__p2c_load *load,
@@ -64,8 +60,8 @@ static double cost_by_utilization(const struct grebe__p2c_load *load,
 
     if (!grebe__p2c_load_utilization(load, config->expiration_ns, now_ns, &utilization))
         utilization = mean;
-    if (utilization < least_utilization)
-        utilization = least_utilization;
+    if (utilization < config->floor)
+        utilization = config->floor;
     return utilization * (pending + 1.0);
 }
 
@@ -141,16 +137,16 @@ static void observe_rtt(struct grebe__p2c_load *load, const struct grebe_done_in
 }
 
 /* As gRFC A51 has it for weights: what the application says comes first. */
-static void observe_report(struct grebe__p2c_load *load,
-                           const struct grebe_done_info *info)
+void grebe__p2c_load_report(struct grebe__endpoint_load *base,
+                            const struct grebe_load_report *report, uint64_t now_ns)
 {
-    const struct grebe_load_report *report = info->server_load;
+    struct grebe__p2c_load *load = grebe__p2c_load_of(base);
     double utilization = report->application_utilization > 0
                              ? report->application_utilization
                              : report->cpu_utilization;
 
     if (utilization > 0 && grebe__stamped_take(&load->utilization))
-        grebe__stamped_write(&load->utilization, utilization, info->now_ns);
+        grebe__stamped_write(&load->utilization, utilization, now_ns);
 }
 
 /* A call that was cancelled by its caller, or lost to another attempt, tells how long
@@ -161,7 +157,8 @@ void grebe__p2c_load_done(void *arg, const struct grebe_done_info *info)
 
     if (!info->is_discarded && info->status->code != GREBE_STATUS_CANCELLED)
         observe_rtt(load, info);
-    if (info->server_load != NULL)
-        observe_report(load, info);
+    if (info->server_load != NULL &&
+        !__atomic_load_n(&load->is_out_of_band, __ATOMIC_RELAXED))
+        grebe__p2c_load_report(&load->base, info->server_load, info->now_ns);
     grebe__endpoint_load_end(&load->base);
 }

@@ -24,6 +24,8 @@ static const struct {
     {"least_request_full", "{\"weighted\": false}"},
     {"p2c_ewma", P2C},
     {"p2c", P2C},
+    {"load_aware", "{\"weightExpirationPeriod\": \"180s\", \"floor\": 0.01, "
+                   "\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\"}"},
     {"static_weighted_round_robin", "{\"mode\": \"edf\"}"},
     {"weighted_round_robin",
      "{\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\", "

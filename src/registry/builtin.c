@@ -4,6 +4,7 @@
 
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/least_request.h"
+#include "balancer/load_aware.h"
 #include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/p2c_ewma.h"
@@ -31,6 +32,7 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__least_request,
     &grebe__least_request_experimental,
     &grebe__least_request_full,
+    &grebe__load_aware,
     &grebe__maglev,
     &grebe__maglev_experimental,
     &grebe__outlier_detection,

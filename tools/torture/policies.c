@@ -58,6 +58,10 @@ const struct policy policies[] = {
      .config = "{'loadMetric':'(peakEwma|pending|orcaUtilization)','decay':<1-9000ms>,"
                "'failurePenalty':<0-3000ms>(,'probeOnce':true|)}",
      .weight = 4},
+    {.name = "load_aware",
+     .config = "{('enableOobLoadReport':true,'oobReportingPeriod':<1000-5000ms>,|)"
+               "'weightExpirationPeriod':<1000-9000ms>(,'floor':0.2|)}",
+     .weight = 3},
     {.name = "static_weighted_round_robin",
      .config = "{'mode':'(stride|smooth|edf)'}",
      .weight = 3},
