@@ -8,8 +8,8 @@
  * as its backoff ends, until one is READY: a parent must never take "I am trying again"
  * for "worth trying" (gRFC A62).
  *
- *   list   what to try, in order; `at` is the next, or the one in use
- *   tries  a subconn for each address that was tried in this pass
+ *   list      what to try, in order; `at` is the next, or the one in use
+ *   attempts  a subconn for each address that was tried in this pass
  *
  * Losing the connection leads to IDLE: the next call, or exit_idle, starts a new pass.  Only
  * a subconn that may have several connections goes from READY to CONNECTING or
@@ -37,8 +37,7 @@ struct config {
 };
 
 /* One address being tried. */
-struct
-try {
+struct attempt {
     struct grebe__list link;
     struct grebe_address *address; /* a reference */
     struct grebe_subconn *subconn; /* ours until we shut it down */
@@ -59,7 +58,7 @@ struct pick_first {
     bool is_short;       /* of memory: an address could not be tried in this pass */
     bool wants_health;   /* READY waits for the health listener */
     uint32_t n_failures; /* after the first pass: since the last report */
-    struct grebe__list tries;
+    struct grebe__list attempts;
     struct grebe_picker *error; /* fails with the latest error; NULL if there was none */
     struct grebe_timer *timer;  /* of the next address, or of the next pass if is_short */
     uint64_t delay_ns;          /* until the next address gets its chance too */
@@ -72,12 +71,12 @@ static struct pick_first *of(struct grebe_balancer *base)
     return grebe_container_of(base, struct pick_first, base);
 }
 
-static struct try *try_of(struct grebe__list *link)
+static struct attempt *attempt_of(struct grebe__list *link)
 {
-    return grebe_container_of(link, struct try, link);
+    return grebe_container_of(link, struct attempt, link);
 }
 
-/* ---- Publishing ------------------------------------------------------------------------- */
+/* ---- Publishing ------------------------------------------------------------------- */
 
 static void force_publish(struct pick_first *pf, enum grebe_connectivity state,
                           struct grebe_picker *picker)
@@ -104,19 +103,19 @@ static void note_error(struct pick_first *pf, const struct grebe_status *error)
 }
 
 /* Found failed already: its error is news again. */
-static void note_failed(struct pick_first *pf, struct try *try)
+static void note_failed(struct pick_first *pf, struct attempt *attempt)
 {
-    try->has_failed = true;
+    attempt->has_failed = true;
     grebe_picker_unref(pf->error);
-    pf->error = grebe_picker_ref(try->error);
+    pf->error = grebe_picker_ref(attempt->error);
 }
 
-static void note_failure(struct pick_first *pf, struct try *try,
+static void note_failure(struct pick_first *pf, struct attempt *attempt,
                          const struct grebe_status *error)
 {
-    grebe_picker_unref(try->error);
-    try->error = grebe_picker_failing(pf->mem, error);
-    note_failed(pf, try);
+    grebe_picker_unref(attempt->error);
+    attempt->error = grebe_picker_failing(pf->mem, error);
+    note_failed(pf, attempt);
 }
 
 static void note_text(struct pick_first *pf, const char *prefix, const char *text)
@@ -139,12 +138,12 @@ static void publish_error(struct pick_first *pf)
     publish(pf, GREBE_TRANSIENT_FAILURE, grebe_picker_ref(pf->error));
 }
 
-static void publish_ready(struct pick_first *pf, struct try *winner)
+static void publish_ready(struct pick_first *pf, struct attempt *winner)
 {
     publish(pf, GREBE_READY, grebe_picker_ref(winner->picker));
 }
 
-/* ---- The picker of IDLE ------------------------------------------------------------------ */
+/* ---- The picker of IDLE ----------------------------------------------------------- */
 
 /* Queues calls; the first of them wakes the policy. */
 struct idle_picker {
@@ -197,79 +196,79 @@ static void publish_idle(struct pick_first *pf)
     publish(pf, GREBE_IDLE, &picker->base);
 }
 
-/* ---- Tries -------------------------------------------------------------------------------- */
+/* ---- Attempts --------------------------------------------------------------------- */
 
-static struct try *find_by_address(struct pick_first *pf,
-                                   const struct grebe_address *address)
+static struct attempt *find_by_address(struct pick_first *pf,
+                                       const struct grebe_address *address)
 {
-    grebe__list_foreach (link, &pf->tries) {
-        if (grebe_address_equal(try_of(link)->address, address))
-            return try_of(link);
+    grebe__list_foreach (link, &pf->attempts) {
+        if (grebe_address_equal(attempt_of(link)->address, address))
+            return attempt_of(link);
     }
     return NULL;
 }
 
-static struct try *find_by_subconn(struct pick_first *pf,
-                                   const struct grebe_subconn *subconn)
+static struct attempt *find_by_subconn(struct pick_first *pf,
+                                       const struct grebe_subconn *subconn)
 {
-    grebe__list_foreach (link, &pf->tries) {
-        if (try_of(link)->subconn == subconn)
-            return try_of(link);
+    grebe__list_foreach (link, &pf->attempts) {
+        if (attempt_of(link)->subconn == subconn)
+            return attempt_of(link);
     }
     return NULL;
 }
 
 /* Forgets it too: what its subconn still has to say is no longer ours to hear. */
-static void drop_try(struct pick_first *pf, struct try *try)
+static void drop_attempt(struct pick_first *pf, struct attempt *attempt)
 {
-    grebe__list_remove(&try->link);
-    grebe_subconn_shutdown(try->subconn);
-    grebe_address_unref(try->address);
-    grebe_picker_unref(try->picker);
-    grebe_picker_unref(try->error);
-    grebe_mem_free(pf->mem, try);
+    grebe__list_remove(&attempt->link);
+    grebe_subconn_shutdown(attempt->subconn);
+    grebe_address_unref(attempt->address);
+    grebe_picker_unref(attempt->picker);
+    grebe_picker_unref(attempt->error);
+    grebe_mem_free(pf->mem, attempt);
 }
 
 /* All but `kept`, which may be NULL. */
-static void drop_others(struct pick_first *pf, const struct try *kept)
+static void drop_others(struct pick_first *pf, const struct attempt *kept)
 {
-    grebe__list_foreach_safe (link, &pf->tries) {
-        if (try_of(link) != kept)
-            drop_try(pf, try_of(link));
+    grebe__list_foreach_safe (link, &pf->attempts) {
+        if (attempt_of(link) != kept)
+            drop_attempt(pf, attempt_of(link));
     }
 }
 
 static void on_state(void *arg, struct grebe_subconn *subconn,
                      enum grebe_connectivity state, const struct grebe_status *error);
 
-static struct try *new_try(struct pick_first *pf, struct grebe_address *address)
+static struct attempt *new_attempt(struct pick_first *pf, struct grebe_address *address)
 {
     struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
-    struct try *try = grebe_mem_alloc(pf->mem, sizeof *try);
+    struct attempt *attempt = grebe_mem_alloc(pf->mem, sizeof *attempt);
 
-    if (try == NULL)
+    if (attempt == NULL)
         return NULL;
     options.addresses = &address;
     options.n_addresses = 1;
     options.on_state = on_state;
     options.arg = pf;
-    *try = (struct try){.state = GREBE_IDLE};
-    grebe__list_init(&try->link);
-    if (grebe_client_conn_new_subconn(pf->cc, &options, &try->subconn) != GREBE_OK) {
-        grebe_mem_free(pf->mem, try);
+    *attempt = (struct attempt){.state = GREBE_IDLE};
+    grebe__list_init(&attempt->link);
+    if (grebe_client_conn_new_subconn(pf->cc, &options, &attempt->subconn) != GREBE_OK) {
+        grebe_mem_free(pf->mem, attempt);
         return NULL;
     }
-    try->address = grebe_address_ref(address);
-    grebe__list_append(&pf->tries, &try->link);
-    try->picker = grebe_picker_fixed(pf->mem, try->subconn);
-    if (try->picker == NULL) {
-        drop_try(pf, try);
+    attempt->address = grebe_address_ref(address);
+    grebe__list_append(&pf->attempts, &attempt->link);
+    attempt->picker = grebe_picker_fixed(pf->mem, attempt->subconn);
+    if (attempt->picker == NULL) {
+        drop_attempt(pf, attempt);
         return NULL;
     }
-    return try;
+    return attempt;
 }
 
-/* ---- A pass --------------------------------------------------------------------------------- */
+/* ---- A pass ----------------------------------------------------------------------- */
 
 static void start_timer(struct pick_first *pf)
 {
@@ -283,15 +282,15 @@ static void try_to_end_pass(struct pick_first *pf)
 {
     if (pf->at < pf->list.n)
         return;
-    grebe__list_foreach (link, &pf->tries) {
-        if (!try_of(link)->has_failed)
+    grebe__list_foreach (link, &pf->attempts) {
+        if (!attempt_of(link)->has_failed)
             return;
     }
     pf->is_first_pass = false;
     publish_error(pf);
-    grebe__list_foreach (link, &pf->tries) {
-        if (try_of(link)->state == GREBE_IDLE)
-            grebe_subconn_connect(try_of(link)->subconn);
+    grebe__list_foreach (link, &pf->attempts) {
+        if (attempt_of(link)->state == GREBE_IDLE)
+            grebe_subconn_connect(attempt_of(link)->subconn);
     }
     if (pf->is_short)
         grebe_timer_start(pf->timer, grebe_client_conn_now_ns(pf->cc) + short_delay_ns);
@@ -302,23 +301,23 @@ static void request_connection(struct pick_first *pf)
 {
     for (; pf->at < pf->list.n; pf->at++) {
         struct grebe_address *address = pf->list.addresses[pf->at];
-        struct try *try = find_by_address(pf, address);
+        struct attempt *attempt = find_by_address(pf, address);
 
-        if (try == NULL)
-            try = new_try(pf, address);
-        if (try == NULL) {
+        if (attempt == NULL)
+            attempt = new_attempt(pf, address);
+        if (attempt == NULL) {
             note_text(pf, "", "out of memory");
             grebe_client_conn_resolve_now(pf->cc); /* its answer may be sooner */
             pf->is_short = true;
             continue;
         }
-        if (try->state != GREBE_TRANSIENT_FAILURE) {
-            if (try->state == GREBE_IDLE)
-                grebe_subconn_connect(try->subconn);
+        if (attempt->state != GREBE_TRANSIENT_FAILURE) {
+            if (attempt->state == GREBE_IDLE)
+                grebe_subconn_connect(attempt->subconn);
             start_timer(pf);
             return;
         }
-        note_failed(pf, try);
+        note_failed(pf, attempt);
     }
     try_to_end_pass(pf);
 }
@@ -328,8 +327,8 @@ static void start_pass(struct pick_first *pf)
     pf->is_first_pass = true;
     pf->is_short = false;
     pf->n_failures = 0;
-    grebe__list_foreach (link, &pf->tries) {
-        try_of(link)->has_failed = false;
+    grebe__list_foreach (link, &pf->attempts) {
+        attempt_of(link)->has_failed = false;
     }
     request_connection(pf);
 }
@@ -347,18 +346,18 @@ static void on_timer(void *arg)
     request_connection(pf);
 }
 
-/* ---- What subconns say ------------------------------------------------------------------------ */
+/* ---- What subconns say ------------------------------------------------------------ */
 
 static void on_health(void *arg, struct grebe_subconn *subconn,
                       enum grebe_connectivity state, const struct grebe_status *error)
 {
     struct pick_first *pf = arg;
-    struct try *try = find_by_subconn(pf, subconn);
+    struct attempt *attempt = find_by_subconn(pf, subconn);
 
-    if (try == NULL)
+    if (attempt == NULL)
         return; /* one we gave up */
     if (state == GREBE_READY) {
-        publish_ready(pf, try);
+        publish_ready(pf, attempt);
     } else if (state == GREBE_TRANSIENT_FAILURE) {
         note_text(pf, "pickfirst: health check failure: ", error->message);
         publish_error(pf);
@@ -367,7 +366,7 @@ static void on_health(void *arg, struct grebe_subconn *subconn,
     }
 }
 
-static void win(struct pick_first *pf, struct try *winner)
+static void win(struct pick_first *pf, struct attempt *winner)
 {
     grebe_timer_cancel(pf->timer);
     drop_others(pf, winner);
@@ -380,7 +379,7 @@ static void win(struct pick_first *pf, struct try *winner)
     grebe_client_conn_watch_health(pf->cc, winner->subconn, on_health, pf);
 }
 
-static void lose(struct pick_first *pf, struct try *loser)
+static void lose(struct pick_first *pf, struct attempt *loser)
 {
     grebe_timer_cancel(pf->timer);
     drop_others(pf, loser);
@@ -398,10 +397,10 @@ static void reconnect(struct pick_first *pf)
     start_pass(pf);
 }
 
-static void fail_in_first_pass(struct pick_first *pf, struct try *try)
+static void fail_in_first_pass(struct pick_first *pf, struct attempt *attempt)
 {
     bool is_current = pf->at < pf->list.n &&
-                      grebe_address_equal(pf->list.addresses[pf->at], try->address);
+                      grebe_address_equal(pf->list.addresses[pf->at], attempt->address);
 
     if (is_current) {
         grebe_timer_cancel(pf->timer);
@@ -417,7 +416,7 @@ static void fail_after_first_pass(struct pick_first *pf)
 {
     uint32_t n = 0;
 
-    grebe__list_foreach (link, &pf->tries) {
+    grebe__list_foreach (link, &pf->attempts) {
         n++;
     }
     pf->n_failures = (pf->n_failures + 1) % n;
@@ -429,28 +428,28 @@ static void on_state(void *arg, struct grebe_subconn *subconn,
                      enum grebe_connectivity state, const struct grebe_status *error)
 {
     struct pick_first *pf = arg;
-    struct try *try = find_by_subconn(pf, subconn);
+    struct attempt *attempt = find_by_subconn(pf, subconn);
     enum grebe_connectivity before;
 
-    if (try == NULL)
+    if (attempt == NULL)
         return; /* one we gave up */
-    before = try->state;
-    try->state = state;
+    before = attempt->state;
+    attempt->state = state;
     if (state == GREBE_TRANSIENT_FAILURE)
-        note_failure(pf, try, error);
+        note_failure(pf, attempt, error);
 
     if (state == GREBE_READY) {
-        win(pf, try);
+        win(pf, attempt);
     } else if (before == GREBE_READY && state != GREBE_IDLE) {
         reconnect(pf);
     } else if (before == GREBE_READY ||
                (before == GREBE_CONNECTING && state == GREBE_IDLE)) {
-        lose(pf, try);
+        lose(pf, attempt);
     } else if (pf->is_first_pass) {
         if (state == GREBE_CONNECTING && pf->state != GREBE_TRANSIENT_FAILURE)
             publish(pf, GREBE_CONNECTING, grebe_picker_queueing());
         else if (state == GREBE_TRANSIENT_FAILURE)
-            fail_in_first_pass(pf, try);
+            fail_in_first_pass(pf, attempt);
     } else if (state == GREBE_TRANSIENT_FAILURE) {
         fail_after_first_pass(pf);
     } else if (state == GREBE_IDLE) {
@@ -458,7 +457,7 @@ static void on_state(void *arg, struct grebe_subconn *subconn,
     }
 }
 
-/* ---- Updates ------------------------------------------------------------------------------------ */
+/* ---- Updates ---------------------------------------------------------------------- */
 
 static uint64_t random_bits(void *arg)
 {
@@ -479,22 +478,20 @@ static void fail_for_no_addresses(struct pick_first *pf,
 }
 
 /* The one in use, if it is connected. */
-static struct try *connected(struct pick_first *pf)
+static struct attempt *connected(struct pick_first *pf)
 {
-    struct try *try = NULL;
+    struct attempt *attempt = NULL;
 
     if (pf->at < pf->list.n)
-        try = find_by_address(pf, pf->list.addresses[pf->at]);
-    return try != NULL && try->state == GREBE_READY ?
-    try : NULL
-        ;
+        attempt = find_by_address(pf, pf->list.addresses[pf->at]);
+    return attempt != NULL && attempt->state == GREBE_READY ? attempt : NULL;
 }
 
 static void drop_unlisted(struct pick_first *pf)
 {
-    grebe__list_foreach_safe (link, &pf->tries) {
-        if (grebe__address_list_find(&pf->list, try_of(link)->address) == pf->list.n)
-            drop_try(pf, try_of(link));
+    grebe__list_foreach_safe (link, &pf->attempts) {
+        if (grebe__address_list_find(&pf->list, attempt_of(link)->address) == pf->list.n)
+            drop_attempt(pf, attempt_of(link));
     }
 }
 
@@ -504,7 +501,7 @@ static int pf_update(struct grebe_balancer *base,
     struct pick_first *pf = of(base);
     const struct config *config = update->config;
     bool wants_shuffling = config != NULL && config->shuffles_address_list;
-    struct try *in_use = connected(pf);
+    struct attempt *in_use = connected(pf);
     uint32_t n_before = pf->list.n;
     struct grebe__address_list list;
 
@@ -561,7 +558,7 @@ static void pf_exit_idle(struct grebe_balancer *base)
     start_pass(pf);
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------- */
 
 static void pf_destroy(struct grebe_balancer *base)
 {
@@ -609,7 +606,7 @@ static int pf_build(struct grebe_client_conn *cc,
         .delay_ns = delay_of(options),
     };
     grebe_balancer_init(&pf->base, &pf_ops);
-    grebe__list_init(&pf->tries);
+    grebe__list_init(&pf->attempts);
     result = grebe_timer_new(cc, on_timer, pf, &pf->timer);
     if (result != GREBE_OK) {
         grebe_mem_free(mem, pf);
@@ -619,7 +616,7 @@ static int pf_build(struct grebe_client_conn *cc,
     return GREBE_OK;
 }
 
-/* ---- Configuration ---------------------------------------------------------------------------------- */
+/* ---- Configuration ---------------------------------------------------------------- */
 
 static int refuse(struct grebe_diag *diag, const char *why)
 {
