@@ -27,6 +27,7 @@
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/hash_config.h"
 #include "balancer/least_request.h"
+#include "balancer/load_aware.h"
 #include "balancer/maglev.h"
 #include "balancer/outlier_detection.h"
 #include "balancer/p2c_ewma.h"
@@ -889,6 +890,8 @@ static const struct {
     {&grebe__bounded_load_ring_hash, NULL, NULL},
     {&grebe__least_request, config_of_text, "{\"choiceCount\": 3}"},
     {&grebe__least_request_full, NULL, NULL},
+    {&grebe__load_aware, NULL, NULL},
+    {&grebe__load_aware, config_of_text, "{\"enableOobLoadReport\": true}"},
     {&grebe__maglev, config_of_hash, NULL},
     {&grebe__p2c_ewma, NULL, NULL},
     {&grebe__p2c_ewma, config_of_text, "{\"loadMetric\": \"orcaUtilization\"}"},
@@ -911,6 +914,7 @@ static const struct {
      "\"west\": {\"weight\": 1, " CHILD "}}}"},
     {&grebe__weighted_round_robin, config_of_weights, NULL},
     {&grebe__static_weighted_round_robin, config_of_text, "{\"mode\": \"smooth\"}"},
+    {&grebe__static_weighted_round_robin, config_of_text, "{\"mode\": \"edf\"}"},
     {&grebe__static_weighted_round_robin, config_of_text, "{\"mode\": \"stride\"}"},
     {&grebe__slow_start, config_of_text,
      "{\"slowStartWindow\": \"5s\", \"aggression\": 2, " CHILD "}"},
