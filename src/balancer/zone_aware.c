@@ -4,7 +4,7 @@
  * The endpoints of each zone (GREBE_ATTRIBUTE_LOCALITY; those without one are a zone, too)
  * have a child of their own.  How much stays, and where the rest goes, zone_routing.h works
  * out of the numbers of clients, which are configured, and of endpoints that are healthy,
- * which zone_health.c counts.  Where it does not apply calls are spread over all endpoints
+ * which child_health.c counts.  Where it does not apply calls are spread over all endpoints
  * alike: a zone gets as many as it has healthy endpoints.
  *
  * Source: Envoy, zone aware routing.  Healthy is here who is READY and was not ejected.
@@ -19,51 +19,26 @@
 #include <grebe/state_evaluator.h>
 
 #include "balancer/child_policy.h"
+#include "balancer/counted_children.h"
 #include "balancer/groups.h"
 #include "balancer/weighted_picker.h"
 #include "balancer/zone_config.h"
-#include "balancer/zone_health.h"
 #include "balancer/zone_picker.h"
 
 static const char policy_name[] = "zone_aware";
-static const uint64_t retry_ns = UINT64_C(1000000000);
 enum { PANIC_PERCENT = 50 }; /* as many must be healthy, or zones do not matter */
-
-struct zone_aware;
-
-struct zone {
-    struct zone_aware *owner;
-    struct grebe_client_conn *cc; /* whose balancer is a graceful switch */
-    struct grebe__zone_health health;
-    uint32_t n_endpoints;
-    enum grebe_connectivity state;
-    struct grebe_picker *picker; /* a reference */
-    bool is_listed, is_new;      /* for the update being applied */
-    char name[];
-};
 
 struct zone_aware {
     struct grebe_balancer base;
     struct grebe_client_conn *cc;
     const struct grebe_mem *mem;
     const struct grebe__zone_config *config; /* of the last update; NULL before it */
-    struct grebe__map zones;                 /* name -> struct zone */
-    struct grebe_timer *retry;               /* of publishing, when memory was short */
-    bool is_settling;                        /* reports are noted only */
-    bool has_news;                           /* since something was published */
-    bool has_losses;                         /* likewise: zones */
+    struct grebe__counted_children zones;    /* by the names of their zones */
 };
 
 static struct zone_aware *of(struct grebe_balancer *base)
 {
     return grebe_container_of(base, struct zone_aware, base);
-}
-
-static struct zone *next_zone(const struct zone_aware *za,
-                              struct grebe__map_entry **entry)
-{
-    *entry = grebe__map_next(&za->zones, *entry);
-    return *entry == NULL ? NULL : (*entry)->value;
 }
 
 /* ---- Publishing ------------------------------------------------------------------------- */
@@ -74,21 +49,16 @@ struct summary {
     size_t n_endpoints, n_healthy;
 };
 
-static uint32_t n_healthy(const struct zone *zone)
-{
-    return zone->state == GREBE_READY ? zone->health.n_healthy : 0;
-}
-
 static struct summary sum_up(const struct zone_aware *za)
 {
     struct summary summary = {.n_endpoints = 0};
     struct grebe__map_entry *entry = NULL;
-    const struct zone *zone;
+    const struct grebe__counted_child *zone;
 
-    while ((zone = next_zone(za, &entry)) != NULL) {
+    while ((zone = grebe__counted_children_next(&za->zones, &entry)) != NULL) {
         grebe_state_evaluator_record(&summary.states, GREBE_SHUTDOWN, zone->state);
         summary.n_endpoints += zone->n_endpoints;
-        summary.n_healthy += n_healthy(zone);
+        summary.n_healthy += grebe__counted_child_n_healthy(zone);
     }
     return summary;
 }
@@ -106,32 +76,32 @@ static size_t n_zones_with_clients(const struct grebe__zone_config *config)
 static const char *why_spread(const struct zone_aware *za, const struct summary *summary)
 {
     const struct grebe__zone_config *config = za->config;
-    const struct zone *own;
+    const struct grebe__counted_child *own;
 
     if (config->local_zone == NULL)
         return "the own zone is not known";
     if (n_zones_with_clients(config) < 2)
         return "fewer than two zones have clients";
-    if (za->zones.n < 2)
+    if (za->zones.by_name.n < 2)
         return "fewer than two zones have endpoints";
     if (summary->n_healthy < config->min_cluster_size)
         return "too few endpoints are healthy";
     if (100 * summary->n_healthy < PANIC_PERCENT * summary->n_endpoints)
         return "less than half of the endpoints are healthy";
-    own = grebe__map_get(&za->zones, config->local_zone);
-    if ((own == NULL || n_healthy(own) == 0) &&
+    own = grebe__counted_children_find(&za->zones, config->local_zone);
+    if ((own == NULL || grebe__counted_child_n_healthy(own) == 0) &&
         grebe__zone_config_clients(config, config->local_zone) == 0)
         return "nobody is known in the own zone";
     return NULL;
 }
 
 static struct grebe__zone_view view_of(const struct zone_aware *za, const char *name,
-                                       const struct zone *zone)
+                                       const struct grebe__counted_child *zone)
 {
     return (struct grebe__zone_view){
         .name = name,
         .picker = zone != NULL && zone->state == GREBE_READY ? zone->picker : NULL,
-        .n_healthy = zone == NULL ? 0 : n_healthy(zone),
+        .n_healthy = zone == NULL ? 0 : grebe__counted_child_n_healthy(zone),
         .n_clients = grebe__zone_config_clients(za->config, name),
     };
 }
@@ -143,18 +113,18 @@ static size_t view_all(const struct zone_aware *za, struct grebe__zone_view *vie
     const struct grebe__zone_config *config = za->config;
     const char *own = config->local_zone;
     struct grebe__map_entry *entry = NULL;
-    const struct zone *zone;
+    const struct grebe__counted_child *zone;
     size_t n = 0;
 
     if (own != NULL)
-        views[n++] = view_of(za, own, grebe__map_get(&za->zones, own));
-    while ((zone = next_zone(za, &entry)) != NULL)
+        views[n++] = view_of(za, own, grebe__counted_children_find(&za->zones, own));
+    while ((zone = grebe__counted_children_next(&za->zones, &entry)) != NULL)
         if (own == NULL || strcmp(zone->name, own) != 0)
             views[n++] = view_of(za, zone->name, zone);
     for (size_t i = 0; i < config->n_zones; i++) {
         const char *name = config->clients[i].zone;
 
-        if (grebe__map_find(&za->zones, name) == NULL &&
+        if (grebe__counted_children_find(&za->zones, name) == NULL &&
             (own == NULL || strcmp(name, own) != 0))
             views[n++] = view_of(za, name, NULL);
     }
@@ -164,7 +134,7 @@ static size_t view_all(const struct zone_aware *za, struct grebe__zone_view *vie
 static struct grebe_picker *ready_picker(const struct zone_aware *za,
                                          const struct summary *summary)
 {
-    size_t room = 1 + za->zones.n + za->config->n_zones;
+    size_t room = 1 + za->zones.by_name.n + za->config->n_zones;
     struct grebe__zone_view *views = grebe_mem_alloc(za->mem, room * sizeof *views);
     struct grebe_picker *picker;
 
@@ -181,15 +151,15 @@ static struct grebe_picker *other_picker(const struct zone_aware *za,
                                          enum grebe_connectivity state)
 {
     struct grebe__weighted_child *children =
-        grebe_mem_alloc(za->mem, za->zones.n * sizeof *children);
+        grebe_mem_alloc(za->mem, za->zones.by_name.n * sizeof *children);
     struct grebe__map_entry *entry = NULL;
     struct grebe_picker *picker;
-    const struct zone *zone;
+    const struct grebe__counted_child *zone;
     size_t n = 0;
 
     if (children == NULL)
         return NULL;
-    while ((zone = next_zone(za, &entry)) != NULL)
+    while ((zone = grebe__counted_children_next(&za->zones, &entry)) != NULL)
         children[n++] = (struct grebe__weighted_child){
             .name = zone->name,
             .picker = zone->picker,
@@ -219,7 +189,7 @@ static struct grebe_picker *new_picker(const struct zone_aware *za,
                                        enum grebe_connectivity state,
                                        const struct summary *summary)
 {
-    if (za->zones.n == 0)
+    if (za->zones.by_name.n == 0)
         return failing_picker(za, NULL);
     if (state == GREBE_READY)
         return ready_picker(za, summary);
@@ -228,127 +198,17 @@ static struct grebe_picker *new_picker(const struct zone_aware *za,
     return other_picker(za, state);
 }
 
-/* The last picker stays, if all zones that it knows do; else calls wait. */
-static void bear_shortness(struct zone_aware *za)
+static bool publish(void *arg)
 {
-    grebe_client_conn_log(za->cc, GREBE_LOG_ERROR,
-                          "zone_aware: out of memory, no new picker yet");
-    grebe_timer_start(za->retry, grebe_client_conn_now_ns(za->cc) + retry_ns);
-    if (za->has_losses)
-        grebe_client_conn_update_state(za->cc, GREBE_CONNECTING, NULL);
-}
-
-static void publish(struct zone_aware *za)
-{
+    const struct zone_aware *za = arg;
     struct summary summary = sum_up(za);
     enum grebe_connectivity state = grebe_state_evaluator_state(&summary.states);
     struct grebe_picker *picker = new_picker(za, state, &summary);
 
-    if (picker == NULL) {
-        bear_shortness(za);
-        return;
-    }
-    grebe_timer_cancel(za->retry);
-    za->has_news = za->has_losses = false;
+    if (picker == NULL)
+        return false;
     grebe_client_conn_update_state(za->cc, state, picker);
-}
-
-static void on_retry(void *arg)
-{
-    publish(arg);
-}
-
-/* ---- Zones ------------------------------------------------------------------------------ */
-
-static void on_news(struct zone_aware *za)
-{
-    za->has_news = true;
-    if (!za->is_settling)
-        publish(za);
-}
-
-static void on_loss(void *arg)
-{
-    const struct zone *zone = arg;
-
-    on_news(zone->owner);
-}
-
-static void on_update_state(void *arg, enum grebe_connectivity state,
-                            struct grebe_picker *picker)
-{
-    struct zone *zone = arg;
-
-    grebe_picker_unref(zone->picker);
-    zone->picker = picker;
-    zone->state = state;
-    on_news(zone->owner);
-}
-
-static int on_new_subconn(void *arg, const struct grebe_subconn_options *options,
-                          struct grebe_subconn **out)
-{
-    struct zone *zone = arg;
-
-    return grebe__zone_health_new_subconn(&zone->health, options, out);
-}
-
-static void on_watch_health(void *arg, struct grebe_subconn *subconn,
-                            grebe_subconn_state_fn on_health, void *health_arg)
-{
-    struct zone *zone = arg;
-
-    grebe__zone_health_listen(&zone->health, subconn, on_health, health_arg);
-}
-
-static const struct grebe_client_conn_ops zone_ops = {
-    .update_state = on_update_state,
-    .new_subconn = on_new_subconn,
-    .watch_health = on_watch_health,
-};
-
-static void free_zone(struct zone *zone)
-{
-    const struct grebe_mem *mem = zone->owner->mem;
-
-    grebe_client_conn_close(zone->cc);
-    grebe__zone_health_fini(&zone->health);
-    grebe_picker_unref(zone->picker);
-    grebe_mem_free(mem, zone);
-}
-
-static void drop_zone(struct zone *zone)
-{
-    grebe__map_remove(&zone->owner->zones, zone->name);
-    zone->owner->has_news = zone->owner->has_losses = true;
-    free_zone(zone);
-}
-
-static int add_zone(struct zone_aware *za, const char *name)
-{
-    size_t size = strlen(name) + 1;
-    struct zone *zone = grebe_mem_zalloc(za->mem, sizeof *zone + size);
-    int result;
-
-    if (zone == NULL)
-        return GREBE_ERR_NOMEM;
-    zone->owner = za;
-    zone->state = GREBE_CONNECTING;
-    zone->picker = grebe_picker_queueing();
-    zone->is_new = true;
-    memcpy(zone->name, name, size);
-    grebe__zone_health_init(&zone->health, za->cc, on_loss, zone);
-    result = grebe_client_conn_new_child(za->cc, &zone_ops, zone, &zone->cc);
-    if (result == GREBE_OK)
-        result = grebe_client_conn_build(zone->cc, &grebe_graceful_switch);
-    if (result == GREBE_OK)
-        result = grebe__map_put(&za->zones, zone->name, zone);
-    if (result != GREBE_OK) {
-        free_zone(zone);
-        return result;
-    }
-    za->has_news = true;
-    return GREBE_OK;
+    return true;
 }
 
 /* ---- Updates ---------------------------------------------------------------------------- */
@@ -380,67 +240,33 @@ static int group_by_zone(struct grebe__groups *groups, const struct grebe_mem *m
     return GREBE_OK;
 }
 
-/* When memory is short, those that were added go again. */
-static int add_zones(struct zone_aware *za, const struct grebe__groups *groups)
-{
-    struct grebe__map_entry *entry = NULL;
-    struct zone *zone;
-    int result = GREBE_OK;
-
-    while (result == GREBE_OK &&
-           (entry = grebe__map_next(&groups->by_name, entry)) != NULL)
-        if (grebe__map_find(&za->zones, entry->key) == NULL)
-            result = add_zone(za, entry->key);
-    entry = NULL;
-    while (result != GREBE_OK && (zone = next_zone(za, &entry)) != NULL)
-        if (zone->is_new)
-            drop_zone(zone);
-    return result;
-}
-
-static int tell_zone(struct zone *zone, const struct grebe_balancer_update *update,
-                     const struct grebe__group *group)
-{
-    struct grebe_balancer_update for_zone = *update;
-
-    zone->n_endpoints = (uint32_t)group->n;
-    zone->is_listed = true;
-    zone->is_new = false;
-    for_zone.endpoints = group->endpoints;
-    for_zone.n_endpoints = group->n;
-    for_zone.config = zone->owner->config->child;
-    return grebe_client_conn_update(zone->cc, &for_zone);
-}
-
-static void drop_unlisted(struct zone_aware *za)
-{
-    struct grebe__map_entry *entry = NULL;
-    struct zone *zone;
-
-    while ((zone = next_zone(za, &entry)) != NULL) {
-        if (!zone->is_listed)
-            drop_zone(zone);
-        else
-            zone->is_listed = false;
-    }
-}
-
 /* All zones hear of it; of their errors the first is returned. */
 static int tell_zones(struct zone_aware *za, const struct grebe_balancer_update *update,
                       const struct grebe__groups *groups)
 {
+    size_t n = groups->by_name.n, at = 0;
+    struct grebe__counted_wish *wishes =
+        grebe_mem_alloc(za->mem, (n + 1) * sizeof *wishes);
     struct grebe__map_entry *entry = NULL;
-    int result = groups->by_name.n == 0 ? GREBE_ERR_BAD_RESOLVER_STATE : GREBE_OK;
+    int result;
 
+    if (wishes == NULL)
+        return GREBE_ERR_NOMEM;
     while ((entry = grebe__map_next(&groups->by_name, entry)) != NULL) {
-        int of_zone =
-            tell_zone(grebe__map_get(&za->zones, entry->key), update, entry->value);
+        const struct grebe__group *group = entry->value;
 
-        if (result == GREBE_OK)
-            result = of_zone;
+        wishes[at++] = (struct grebe__counted_wish){
+            .name = entry->key,
+            .policy = za->config->child,
+            .endpoints = group->endpoints,
+            .n = group->n,
+        };
     }
-    drop_unlisted(za);
-    return result;
+    result = grebe__counted_children_apply(&za->zones, wishes, n, update);
+    for (size_t i = 0; i < n && result == GREBE_OK; i++)
+        result = wishes[i].result;
+    grebe_mem_free(za->mem, wishes);
+    return n == 0 && result == GREBE_OK ? GREBE_ERR_BAD_RESOLVER_STATE : result;
 }
 
 static int za_update(struct grebe_balancer *base,
@@ -453,13 +279,11 @@ static int za_update(struct grebe_balancer *base,
     if (update->config == NULL)
         return grebe__child_policy_missing(za->cc, policy_name);
     za->config = update->config;
-    za->is_settling = za->has_news = true;
+    grebe__counted_children_begin(&za->zones);
     result = group_by_zone(&groups, za->mem, update);
     if (result != GREBE_OK)
         return result;
-    result = add_zones(za, &groups);
-    if (result == GREBE_OK)
-        result = tell_zones(za, update, &groups);
+    result = tell_zones(za, update, &groups);
     grebe__groups_fini(&groups);
     return result;
 }
@@ -468,32 +292,21 @@ static void za_resolver_error(struct grebe_balancer *base,
                               const struct grebe_status *status)
 {
     struct zone_aware *za = of(base);
-    struct grebe__map_entry *entry = NULL;
-    const struct zone *zone;
 
-    if (za->zones.n == 0)
+    if (za->zones.by_name.n == 0)
         grebe_client_conn_update_state(za->cc, GREBE_TRANSIENT_FAILURE,
                                        failing_picker(za, status->message));
-    while ((zone = next_zone(za, &entry)) != NULL)
-        grebe_client_conn_resolver_error(zone->cc, status);
+    grebe__counted_children_resolver_error(&za->zones, status);
 }
 
 static void za_exit_idle(struct grebe_balancer *base)
 {
-    struct grebe__map_entry *entry = NULL;
-    const struct zone *zone;
-
-    while ((zone = next_zone(of(base), &entry)) != NULL)
-        grebe_client_conn_exit_idle(zone->cc);
+    grebe__counted_children_exit_idle(&of(base)->zones);
 }
 
 static void za_settled(struct grebe_balancer *base)
 {
-    struct zone_aware *za = of(base);
-
-    za->is_settling = false;
-    if (za->has_news && za->config != NULL)
-        publish(za);
+    grebe__counted_children_settled(&of(base)->zones);
 }
 
 /* ---- Life ------------------------------------------------------------------------------- */
@@ -501,13 +314,8 @@ static void za_settled(struct grebe_balancer *base)
 static void za_destroy(struct grebe_balancer *base)
 {
     struct zone_aware *za = of(base);
-    struct grebe__map_entry *entry = NULL;
-    struct zone *zone;
 
-    while ((zone = next_zone(za, &entry)) != NULL)
-        free_zone(zone);
-    grebe__map_fini(&za->zones);
-    grebe_timer_destroy(za->retry);
+    grebe__counted_children_fini(&za->zones);
     grebe_mem_free(za->mem, za);
 }
 
@@ -532,8 +340,7 @@ static int build(struct grebe_client_conn *cc, const struct grebe_build_options 
     grebe_balancer_init(&za->base, &za_ops);
     za->cc = cc;
     za->mem = mem;
-    grebe__map_init(&za->zones, mem, &grebe__by_text);
-    result = grebe_timer_new(cc, on_retry, za, &za->retry);
+    result = grebe__counted_children_init(&za->zones, cc, policy_name, publish, za);
     if (result != GREBE_OK) {
         za_destroy(&za->base);
         return result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "balancer/zone_health.h"
+#include "balancer/child_health.h"
 
 #include <grebe/parent.h>
 
@@ -7,8 +7,8 @@
 struct watch {
     struct grebe_subconn_tag tag;
     const struct grebe_mem *mem;
-    struct grebe__zone_health *owner; /* NULL: SHUTDOWN, or nobody counts any more */
-    struct grebe__list link;          /* on the owner's watches */
+    struct grebe__child_health *owner; /* NULL: SHUTDOWN, or nobody counts any more */
+    struct grebe__list link;           /* on the owner's watches */
     enum grebe_connectivity state;
     enum grebe_connectivity health; /* as it was told last, CONNECTING before that */
     bool hears_health;              /* the child listens to it */
@@ -54,7 +54,7 @@ static void forget(struct watch *watch)
 static void shut_down(struct grebe_subconn_tag *tag)
 {
     struct watch *watch = of(tag);
-    struct grebe__zone_health *owner = watch->owner;
+    struct grebe__child_health *owner = watch->owner;
     bool was_counted = watch->is_counted;
 
     if (owner == NULL)
@@ -78,9 +78,9 @@ static const struct grebe_subconn_tag_ops tag_ops = {
     .release = release,
 };
 
-int grebe__zone_health_new_subconn(struct grebe__zone_health *health,
-                                   const struct grebe_subconn_options *options,
-                                   struct grebe_subconn **out)
+int grebe__child_health_new_subconn(struct grebe__child_health *health,
+                                    const struct grebe_subconn_options *options,
+                                    struct grebe_subconn **out)
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(health->cc);
     struct watch *watch = grebe_mem_zalloc(mem, sizeof *watch);
@@ -102,9 +102,9 @@ int grebe__zone_health_new_subconn(struct grebe__zone_health *health,
     return GREBE_OK;
 }
 
-void grebe__zone_health_listen(struct grebe__zone_health *health,
-                               struct grebe_subconn *subconn,
-                               grebe_subconn_state_fn on_childs_health, void *arg)
+void grebe__child_health_listen(struct grebe__child_health *health,
+                                struct grebe_subconn *subconn,
+                                grebe_subconn_state_fn on_childs_health, void *arg)
 {
     struct watch *watch = of(grebe_subconn_tag_of(subconn, health));
 
@@ -114,15 +114,15 @@ void grebe__zone_health_listen(struct grebe__zone_health *health,
     grebe_client_conn_watch_health(health->cc, subconn, on_childs_health, arg);
 }
 
-void grebe__zone_health_init(struct grebe__zone_health *health,
-                             struct grebe_client_conn *cc, void (*on_loss)(void *arg),
-                             void *arg)
+void grebe__child_health_init(struct grebe__child_health *health,
+                              struct grebe_client_conn *cc, void (*on_loss)(void *arg),
+                              void *arg)
 {
-    *health = (struct grebe__zone_health){.cc = cc, .on_loss = on_loss, .arg = arg};
+    *health = (struct grebe__child_health){.cc = cc, .on_loss = on_loss, .arg = arg};
     grebe__list_init(&health->watches);
 }
 
-void grebe__zone_health_fini(struct grebe__zone_health *health)
+void grebe__child_health_fini(struct grebe__child_health *health)
 {
     grebe__list_foreach_safe (link, &health->watches) {
         forget(grebe_container_of(link, struct watch, link));
