@@ -199,15 +199,15 @@ static int add_child(struct priority *priority, const char *name)
 
 /* Nothing else of an update needs memory of ours.  New ones go again when there is none. */
 static int add_children(struct priority *priority,
-                        const struct grebe__priority_config *config)
+                        const struct grebe__priorities *priorities)
 {
     struct grebe__map_entry *entry = NULL;
     struct grebe__priority_child *child;
     int result = GREBE_OK;
 
-    for (size_t i = 0; i < config->children.n && result == GREBE_OK; i++)
-        if (grebe__map_find(&priority->children, config->order[i]->name) == NULL)
-            result = add_child(priority, config->order[i]->name);
+    for (size_t i = 0; i < priorities->children.n && result == GREBE_OK; i++)
+        if (grebe__map_find(&priority->children, priorities->order[i]->name) == NULL)
+            result = add_child(priority, priorities->order[i]->name);
     while (result != GREBE_OK && (child = next_child(priority, &entry)) != NULL)
         if (child->is_new)
             drop_child(priority, child, true);
@@ -259,19 +259,20 @@ static int carry_out(struct priority *priority,
                      const struct grebe_balancer_update *update,
                      struct grebe__groups *groups, struct grebe__priority_child **order)
 {
+    const struct grebe__priorities *priorities = &config->priorities;
     int result = GREBE_OK;
 
     priority->is_settling = true;
-    for (size_t i = 0; i < config->children.n; i++) {
-        order[i] = grebe__map_get(&priority->children, config->order[i]->name);
-        if (apply(priority, order[i], config->order[i], update,
+    for (size_t i = 0; i < priorities->children.n; i++) {
+        order[i] = grebe__map_get(&priority->children, priorities->order[i]->name);
+        if (apply(priority, order[i], priorities->order[i], update,
                   grebe__groups_take(groups, order[i]->name)) == GREBE_ERR_NOMEM)
             result = GREBE_ERR_NOMEM;
     }
     drop_unlisted(priority, config->caches_removed);
     grebe_mem_free(priority->mem, priority->order);
     priority->order = order;
-    priority->n = config->children.n;
+    priority->n = priorities->children.n;
     if (result == GREBE_ERR_NOMEM)
         try_again_soon(priority);
     synchronise(priority);
@@ -283,9 +284,10 @@ static int update_groups(struct priority *priority,
                          const struct grebe_balancer_update *update,
                          struct grebe__groups *groups)
 {
+    const struct grebe__priorities *priorities = &config->priorities;
     struct grebe__priority_child **order =
-        grebe_mem_alloc(priority->mem, (config->children.n + 1) * sizeof *order);
-    int result = order == NULL ? GREBE_ERR_NOMEM : add_children(priority, config);
+        grebe_mem_alloc(priority->mem, (priorities->children.n + 1) * sizeof *order);
+    int result = order == NULL ? GREBE_ERR_NOMEM : add_children(priority, priorities);
 
     if (result == GREBE_OK)
         return carry_out(priority, config, update, groups, order);

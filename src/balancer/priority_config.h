@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* balancer/priority_config.h -- what priority is configured with.
+/* balancer/priority_config.h -- what priority is configured with: its priorities, and
  *
- *   {
- *     "children": {
- *       "primary": {"config": [{"round_robin": {}}], "ignoreReresolutionRequests": false},
- *       "spare": {"config": [{"round_robin": {}}]}
- *     },
- *     "priorities": ["primary", "spare"],        the best first
- *     "cacheRemovedChildren": false              of grebe alone: gRFC A115
- *   }
- *
- * Every child is among the priorities, once, and every priority is a child.
+ *   "cacheRemovedChildren": false              of grebe alone: gRFC A115
  */
 #ifndef GREBE_BALANCER_PRIORITY_CONFIG_H
 #define GREBE_BALANCER_PRIORITY_CONFIG_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "balancer/named_children.h"
+#include "balancer/priorities.h"
 
 struct grebe__priority_config {
-    struct grebe__named_children children;
-    const struct grebe__named_child **order; /* as many, the best first */
+    struct grebe__priorities priorities;
     bool caches_removed;
 };
 
