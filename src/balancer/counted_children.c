@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/endpoint.h"
+
 static const uint64_t retry_ns = UINT64_C(1000000000);
 
 struct grebe__counted_child *grebe__counted_children_next(
@@ -164,13 +166,27 @@ static int add_children(struct grebe__counted_children *children,
     return result;
 }
 
+static int count_distinct(const struct grebe_mem *mem, struct grebe__counted_wish *wish)
+{
+    struct grebe__map seen;
+    int result = GREBE_OK;
+
+    grebe__map_init(&seen, mem, &grebe__by_endpoint);
+    for (size_t i = 0; i < wish->n && result == GREBE_OK; i++)
+        if (grebe_endpoint_n_addresses(wish->endpoints[i]) > 0)
+            result = grebe__map_put(&seen, wish->endpoints[i], NULL);
+    wish->n_distinct = seen.n;
+    grebe__map_fini(&seen);
+    return result;
+}
+
 static int tell_child(struct grebe__counted_child *child,
                       const struct grebe__counted_wish *wish,
                       const struct grebe_balancer_update *update)
 {
     struct grebe_balancer_update for_child = *update;
 
-    child->n_endpoints = (uint32_t)wish->n;
+    child->n_endpoints = wish->n_distinct;
     child->is_listed = true;
     child->is_new = false;
     for_child.endpoints = wish->endpoints;
@@ -196,8 +212,12 @@ int grebe__counted_children_apply(struct grebe__counted_children *children,
                                   struct grebe__counted_wish *wishes, size_t n,
                                   const struct grebe_balancer_update *update)
 {
-    int result = add_children(children, wishes, n);
+    int result = GREBE_OK;
 
+    for (size_t i = 0; i < n && result == GREBE_OK; i++)
+        result = count_distinct(children->mem, &wishes[i]);
+    if (result == GREBE_OK)
+        result = add_children(children, wishes, n);
     if (result != GREBE_OK)
         return result;
     for (size_t i = 0; i < n; i++)

@@ -26,7 +26,7 @@ struct grebe__counted_child {
     struct grebe__counted_children *owner;
     struct grebe_client_conn *cc;
     struct grebe__child_health health;
-    uint32_t n_endpoints;
+    uint32_t n_endpoints;          /* with an address; one that is listed twice is one */
     enum grebe_connectivity state; /* CONNECTING before it said anything */
     struct grebe_picker *picker;   /* a reference */
     bool is_listed, is_new;        /* for the update being applied */
@@ -54,7 +54,8 @@ struct grebe__counted_wish {
     const struct grebe_lb_config *policy;
     struct grebe_endpoint *const *endpoints;
     size_t n;
-    int result; /* out: what the child said */
+    uint32_t n_distinct; /* out: as n_endpoints above */
+    int result;          /* out: what the child said */
 };
 
 /* `policy` is static storage.  GREBE_ERR_NOMEM: it is good for fini() only. */

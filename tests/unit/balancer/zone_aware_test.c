@@ -296,6 +296,20 @@ TEST(half_of_the_endpoints_and_six_are_enough)
     lb_bench_fini(&b);
 }
 
+/* Three that are listed twice, of which one is healthy, and three others: a half. */
+TEST(endpoints_that_are_listed_twice_count_once)
+{
+    struct lb_bench b;
+
+    start(&b,
+          "{\"localZone\": \"a\", \"localCounts\": {\"a\": 1, \"b\": 9}, "
+          "\"minClusterSize\": 1, " ROUND_ROBIN "}",
+          "a1@a a1@a a2@a a2@a a3@a a3@a b1@b b2@b b3@b");
+    connect_all(&b, "a1 b1 b2");
+    expect_share(&b, 1, 'a');
+    lb_bench_fini(&b);
+}
+
 TEST(one_zone_of_endpoints_takes_all_calls)
 {
     struct lb_bench b;
@@ -487,6 +501,7 @@ int main(void)
         cmocka_unit_test(no_call_is_routed_with_0_percent),
         cmocka_unit_test(calls_are_spread_over_all_endpoints_alike),
         cmocka_unit_test(half_of_the_endpoints_and_six_are_enough),
+        cmocka_unit_test(endpoints_that_are_listed_twice_count_once),
         cmocka_unit_test(one_zone_of_endpoints_takes_all_calls),
         cmocka_unit_test(the_best_state_of_a_zone_is_that_of_all),
         cmocka_unit_test(zones_that_failed_tell_why),
