@@ -33,6 +33,10 @@ PICKS = {
     "maglev": {"maglev": {}},
     "rendezvous": {"rendezvous": {}},
     "outlier_detection of round_robin": {"outlier_detection": {"childPolicy": [ROUND_ROBIN]}},
+    "priority_load of round_robin": {"priority_load": {
+        "priorities": ["priority-0", "priority-1"],
+        "children": {"priority-0": {"config": [ROUND_ROBIN]},
+                     "priority-1": {"config": [ROUND_ROBIN]}}}},
     "random_subsetting of round_robin": {"random_subsetting": {
         "subsetSize": 20, "childPolicy": [ROUND_ROBIN]}},
 }

@@ -12,7 +12,12 @@ struct watch {
     enum grebe_connectivity state;
     enum grebe_connectivity health; /* as it was told last, CONNECTING before that */
     bool hears_health;              /* the child listens to it */
+    grebe_subconn_state_fn on_childs_health; /* then */
+    void *childs_arg;
+    enum grebe_connectivity told; /* to it, CONNECTING before that */
+    bool is_news;                 /* that it is counted, or is no longer */
     bool is_counted;
+    bool is_decided; /* it was healthy, or failed */
 };
 
 static struct watch *of(struct grebe_subconn_tag *tag)
@@ -20,15 +25,31 @@ static struct watch *of(struct grebe_subconn_tag *tag)
     return grebe_container_of(tag, struct watch, tag);
 }
 
+static bool is_healthy(const struct watch *watch)
+{
+    return watch->state == GREBE_READY &&
+           (!watch->hears_health || watch->health == GREBE_READY);
+}
+
+static bool has_failed(const struct watch *watch)
+{
+    return watch->state == GREBE_TRANSIENT_FAILURE || watch->state == GREBE_SHUTDOWN ||
+           (watch->hears_health && watch->health == GREBE_TRANSIENT_FAILURE);
+}
+
 static void count(struct watch *watch)
 {
-    bool is_healthy = watch->state == GREBE_READY &&
-                      (!watch->hears_health || watch->health == GREBE_READY);
-
-    if (watch->owner == NULL || is_healthy == watch->is_counted)
+    if (watch->owner == NULL)
         return;
-    watch->is_counted = is_healthy;
-    watch->owner->n_healthy += is_healthy ? 1 : UINT32_MAX; /* that is, -1 */
+    if (!watch->is_decided && (is_healthy(watch) || has_failed(watch))) {
+        watch->is_decided = true;
+        watch->owner->n_undecided--;
+    }
+    if (is_healthy(watch) == watch->is_counted)
+        return;
+    watch->is_counted = !watch->is_counted;
+    watch->is_news = true;
+    watch->owner->n_healthy += watch->is_counted ? 1 : UINT32_MAX; /* that is, -1 */
 }
 
 /* Listening to health ends with every change of the state. */
@@ -42,6 +63,7 @@ static void on_state(struct grebe_subconn_tag *tag, enum grebe_connectivity stat
 static void on_health(struct grebe_subconn_tag *tag, enum grebe_connectivity health)
 {
     of(tag)->health = health;
+    of(tag)->is_news = false;
     count(of(tag));
 }
 
@@ -96,10 +118,30 @@ int grebe__child_health_new_subconn(struct grebe__child_health *health,
     watch->mem = mem;
     watch->owner = health;
     watch->state = GREBE_IDLE;
+    health->n_undecided++;
     grebe__list_append(&health->watches, &watch->link);
     grebe_subconn_tag_init(&watch->tag, &tag_ops, health);
     grebe_subconn_attach(*out, &watch->tag);
     return GREBE_OK;
+}
+
+/* ---- What the child hears --------------------------------------------------------------- */
+
+/* Who is told the same twice may have nothing to report of it. */
+static void relay(void *arg, struct grebe_subconn *subconn,
+                  enum grebe_connectivity health, const struct grebe_status *error)
+{
+    struct watch *watch = arg;
+    const struct grebe__child_health *owner = watch->owner;
+
+    if (health == GREBE_TRANSIENT_FAILURE && owner != NULL && owner->is_in_panic) {
+        health = GREBE_READY;
+        error = NULL;
+    }
+    if (health == watch->told && watch->is_news && owner != NULL)
+        owner->on_unheard(owner->arg);
+    watch->told = health;
+    watch->on_childs_health(watch->childs_arg, subconn, health, error);
 }
 
 void grebe__child_health_listen(struct grebe__child_health *health,
@@ -109,16 +151,37 @@ void grebe__child_health_listen(struct grebe__child_health *health,
     struct watch *watch = of(grebe_subconn_tag_of(subconn, health));
 
     watch->hears_health = on_childs_health != NULL;
+    watch->on_childs_health = on_childs_health;
+    watch->childs_arg = arg;
+    watch->told = GREBE_CONNECTING;
     watch->health = GREBE_CONNECTING;
     count(watch);
-    grebe_client_conn_watch_health(health->cc, subconn, on_childs_health, arg);
+    grebe_client_conn_watch_health(health->cc, subconn,
+                                   on_childs_health == NULL ? NULL : relay, watch);
 }
+
+/* Whoever begins to listen is told all anew. */
+void grebe__child_health_set_panic(struct grebe__child_health *health, bool is_in_panic)
+{
+    if (health->is_in_panic == is_in_panic)
+        return;
+    health->is_in_panic = is_in_panic;
+    grebe__list_foreach (link, &health->watches) {
+        struct watch *watch = grebe_container_of(link, struct watch, link);
+
+        if (watch->hears_health && watch->health == GREBE_TRANSIENT_FAILURE)
+            grebe_client_conn_watch_health(health->cc, watch->tag.subconn, relay, watch);
+    }
+}
+
+/* ---- Life ------------------------------------------------------------------------------- */
 
 void grebe__child_health_init(struct grebe__child_health *health,
                               struct grebe_client_conn *cc, void (*on_loss)(void *arg),
-                              void *arg)
+                              void (*on_unheard)(void *arg), void *arg)
 {
-    *health = (struct grebe__child_health){.cc = cc, .on_loss = on_loss, .arg = arg};
+    *health = (struct grebe__child_health){
+        .cc = cc, .on_loss = on_loss, .on_unheard = on_unheard, .arg = arg};
     grebe__list_init(&health->watches);
 }
 

@@ -27,7 +27,7 @@ static void bear_shortness(struct grebe__counted_children *children)
 {
     grebe_client_conn_log(children->cc, GREBE_LOG_ERROR,
                           "%s: out of memory, no new picker yet", children->policy);
-    grebe_timer_start(children->retry, grebe_client_conn_now_ns(children->cc) + retry_ns);
+    grebe_timer_start(children->timer, grebe_client_conn_now_ns(children->cc) + retry_ns);
     if (children->has_losses)
         grebe_client_conn_update_state(children->cc, GREBE_CONNECTING, NULL);
 }
@@ -38,11 +38,11 @@ static void publish(struct grebe__counted_children *children)
         bear_shortness(children);
         return;
     }
-    grebe_timer_cancel(children->retry);
+    grebe_timer_cancel(children->timer);
     children->has_news = children->has_losses = false;
 }
 
-static void on_retry(void *arg)
+static void on_time(void *arg)
 {
     publish(arg);
 }
@@ -63,15 +63,45 @@ static void on_loss(void *arg)
     on_news(child->owner);
 }
 
+/* Whoever publishes may have to listen to the same subconn anew: not from inside. */
+static void on_unheard(void *arg)
+{
+    const struct grebe__counted_child *child = arg;
+    struct grebe__counted_children *children = child->owner;
+
+    children->has_news = true;
+    grebe_timer_start(children->timer, grebe_client_conn_now_ns(children->cc));
+}
+
 static void on_update_state(void *arg, enum grebe_connectivity state,
                             struct grebe_picker *picker)
 {
     struct grebe__counted_child *child = arg;
+    bool has_fallen_idle = state == GREBE_IDLE && child->state != GREBE_IDLE;
 
     grebe_picker_unref(child->picker);
     child->picker = picker;
     child->state = state;
+    if (has_fallen_idle && child->owner->wakes_idle)
+        grebe_client_conn_request_exit_idle(child->cc);
     on_news(child->owner);
+}
+
+static void on_resolve_now(void *arg)
+{
+    const struct grebe__counted_child *child = arg;
+
+    if (!child->ignores_reresolution)
+        grebe_client_conn_resolve_now(child->owner->cc);
+}
+
+void grebe__counted_child_fail(struct grebe__counted_child *child, int error)
+{
+    struct grebe_status status =
+        grebe_status_of(GREBE_STATUS_UNAVAILABLE, grebe_strerror(error));
+
+    on_update_state(child, GREBE_TRANSIENT_FAILURE,
+                    grebe_picker_failing(child->owner->mem, &status));
 }
 
 static int on_new_subconn(void *arg, const struct grebe_subconn_options *options,
@@ -92,6 +122,7 @@ static void on_watch_health(void *arg, struct grebe_subconn *subconn,
 
 static const struct grebe_client_conn_ops child_ops = {
     .update_state = on_update_state,
+    .resolve_now = on_resolve_now,
     .new_subconn = on_new_subconn,
     .watch_health = on_watch_health,
 };
@@ -127,7 +158,7 @@ static int add_child(struct grebe__counted_children *children, const char *name)
     child->picker = grebe_picker_queueing();
     child->is_new = true;
     memcpy(child->name, name, size);
-    grebe__child_health_init(&child->health, children->cc, on_loss, child);
+    grebe__child_health_init(&child->health, children->cc, on_loss, on_unheard, child);
     result = grebe_client_conn_new_child(children->cc, &child_ops, child, &child->cc);
     if (result == GREBE_OK)
         result = grebe_client_conn_build(child->cc, &grebe_graceful_switch);
@@ -187,6 +218,7 @@ static int tell_child(struct grebe__counted_child *child,
     struct grebe_balancer_update for_child = *update;
 
     child->n_endpoints = wish->n_distinct;
+    child->ignores_reresolution = wish->ignores_reresolution;
     child->is_listed = true;
     child->is_new = false;
     for_child.endpoints = wish->endpoints;
@@ -267,7 +299,7 @@ int grebe__counted_children_init(struct grebe__counted_children *children,
         .arg = arg,
     };
     grebe__map_init(&children->by_name, children->mem, &grebe__by_text);
-    return grebe_timer_new(cc, on_retry, children, &children->retry);
+    return grebe_timer_new(cc, on_time, children, &children->timer);
 }
 
 void grebe__counted_children_fini(struct grebe__counted_children *children)
@@ -278,5 +310,5 @@ void grebe__counted_children_fini(struct grebe__counted_children *children)
     while ((child = grebe__counted_children_next(children, &entry)) != NULL)
         free_child(child);
     grebe__map_fini(&children->by_name);
-    grebe_timer_destroy(children->retry);
+    grebe_timer_destroy(children->timer);
 }

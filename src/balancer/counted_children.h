@@ -29,7 +29,8 @@ struct grebe__counted_child {
     uint32_t n_endpoints;          /* with an address; one that is listed twice is one */
     enum grebe_connectivity state; /* CONNECTING before it said anything */
     struct grebe_picker *picker;   /* a reference */
-    bool is_listed, is_new;        /* for the update being applied */
+    bool ignores_reresolution;
+    bool is_listed, is_new; /* for the update being applied */
     char name[];
 };
 
@@ -42,7 +43,8 @@ struct grebe__counted_children {
      * be asked again. */
     bool (*publish)(void *arg);
     void *arg;
-    struct grebe_timer *retry; /* of publishing */
+    bool wakes_idle;           /* children that become IDLE; as the parent likes, false */
+    struct grebe_timer *timer; /* of publishing later */
     bool is_settling;          /* reports are noted only */
     bool has_news;             /* since something was published */
     bool has_losses;           /* likewise: children */
@@ -54,8 +56,9 @@ struct grebe__counted_wish {
     const struct grebe_lb_config *policy;
     struct grebe_endpoint *const *endpoints;
     size_t n;
-    uint32_t n_distinct; /* out: as n_endpoints above */
-    int result;          /* out: what the child said */
+    bool ignores_reresolution; /* its wish to resolve names again is not passed on */
+    uint32_t n_distinct;       /* out: as n_endpoints above */
+    int result;                /* out: what the child said */
 };
 
 /* `policy` is static storage.  GREBE_ERR_NOMEM: it is good for fini() only. */
@@ -73,6 +76,9 @@ void grebe__counted_children_begin(struct grebe__counted_children *children);
 int grebe__counted_children_apply(
     struct grebe__counted_children *children, struct grebe__counted_wish *wishes,
     size_t n, const struct grebe_balancer_update *update) GREBE_MUST_CHECK;
+
+/* Counts as failed with this error, a GREBE_ERR_*, until it reports what it is. */
+void grebe__counted_child_fail(struct grebe__counted_child *child, int error);
 
 /* As the functions of a balancer. */
 void grebe__counted_children_resolver_error(struct grebe__counted_children *children,

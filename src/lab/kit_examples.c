@@ -50,6 +50,10 @@ static const struct {
      "{\"targets\": {\"kit\": {\"weight\": 2, \"childPolicy\": [{\"round_robin\": {}}]}}}"},
     {"priority", "{\"priorities\": [\"kit\"], \"children\": {\"kit\": {\"config\": "
                  "[{\"round_robin\": {}}]}}}"},
+    {"priority_load",
+     "{\"overprovisioningFactor\": 140, \"panicThreshold\": 50, \"failTrafficOnPanic\": "
+     "false, \"priorities\": [\"kit\"], \"children\": {\"kit\": {\"config\": "
+     "[{\"round_robin\": {}}]}}}"},
     {"slow_start",
      "{\"slowStartWindow\": \"60s\", \"aggression\": 2, \"minWeightPercent\": 10, "
      "\"childPolicy\": [{\"round_robin\": {}}]}"},

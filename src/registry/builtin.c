@@ -10,6 +10,7 @@
 #include "balancer/p2c_ewma.h"
 #include "balancer/pick_first.h"
 #include "balancer/priority.h"
+#include "balancer/priority_load.h"
 #include "balancer/random_subsetting.h"
 #include "balancer/rendezvous.h"
 #include "balancer/ring_hash.h"
@@ -42,6 +43,8 @@ const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
     &grebe__pick_first,
     &grebe__priority,
     &grebe__priority_experimental,
+    &grebe__priority_load,
+    &grebe__priority_load_experimental,
     &grebe__random_subsetting,
     &grebe__random_subsetting_experimental,
     &grebe__rendezvous,

@@ -33,6 +33,7 @@
 #include "balancer/p2c_ewma.h"
 #include "balancer/pick_first.h"
 #include "balancer/priority.h"
+#include "balancer/priority_load.h"
 #include "balancer/random_subsetting.h"
 #include "balancer/rendezvous.h"
 #include "balancer/ring_hash.h"
@@ -909,6 +910,10 @@ static const struct {
      "{\"children\": {\"east\": {\"config\": [{\"round_robin\": {}}]}, "
      "\"west\": {\"config\": [{\"pick_first\": {}}]}}, "
      "\"priorities\": [\"east\", \"west\"]}"},
+    {&grebe__priority_load, config_of_text,
+     "{\"children\": {\"east\": {\"config\": [{\"round_robin\": {}}]}, "
+     "\"west\": {\"config\": [{\"round_robin\": {}}]}}, "
+     "\"priorities\": [\"east\", \"west\"], \"failTrafficOnPanic\": true}"},
     {&grebe__weighted_target, config_of_text,
      "{\"targets\": {\"east\": {\"weight\": 3, " CHILD "}, "
      "\"west\": {\"weight\": 1, " CHILD "}}}"},

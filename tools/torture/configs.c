@@ -24,10 +24,12 @@ struct policy_drawing {
     uint32_t traits; /* of the policies so far */
 };
 
+/* Who goes by path has children, drawn or not, and paths are as long as they may be deep. */
 static bool has_children(unsigned policy)
 {
-    return policies[policy].config != NULL &&
-           strstr(policies[policy].config, "<policy>") != NULL;
+    return (policies[policy].traits & POLICY_GOES_BY_PATH) != 0 ||
+           (policies[policy].config != NULL &&
+            strstr(policies[policy].config, "<policy>") != NULL);
 }
 
 /* Children of children end: without any other choice in pick_first. */
