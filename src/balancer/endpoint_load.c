@@ -1,32 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/endpoint_load.h"
 
-#include "base/endpoint.h"
+#include <string.h>
 
-static const uint64_t one_owner = UINT64_C(1) << 32;
+#include "base/endpoint.h"
+#include "base/line.h"
+
+/* The lowest bit says that calls which began are not yet taken from those that ended. */
+enum { OPEN = 1, OWNER = 2 };
 
 static struct grebe__endpoint_load *own(struct grebe__endpoint_load *load)
 {
-    __atomic_fetch_add(&load->uses, one_owner, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&load->uses, OWNER, __ATOMIC_RELAXED);
     return load;
 }
 
+/* While the load is open it is not freed: the last owner may look at it. */
 static void disown(struct grebe__endpoint_load *load)
 {
-    if (__atomic_sub_fetch(&load->uses, one_owner, __ATOMIC_ACQ_REL) == 0)
-        grebe_mem_free(load->mem, load);
+    uint64_t uses = __atomic_sub_fetch(&load->uses, OWNER, __ATOMIC_ACQ_REL), begun;
+
+    if ((uint32_t)uses != OPEN)
+        return;
+    begun = grebe__crew_sum(load->begun);
+    if (__atomic_sub_fetch(&load->uses, (begun << 32) + OPEN, __ATOMIC_ACQ_REL) == 0)
+        grebe__endpoint_load_free(load);
+}
+
+void grebe__endpoint_load_free(struct grebe__endpoint_load *load)
+{
+    struct grebe__crew *crew = load->crew;
+
+    grebe__line_free(crew->mem, load);
+    grebe__crew_unref(crew);
 }
 
 /* ---- Book ------------------------------------------------------------------------------ */
 
 static struct grebe__endpoint_load *new_load(const struct grebe__load_book *book)
 {
-    struct grebe__endpoint_load *load = grebe_mem_zalloc(book->mem, book->size);
+    struct grebe__endpoint_load *load = grebe__line_alloc(book->mem, book->size);
 
     if (load == NULL)
         return NULL;
-    load->mem = book->mem;
-    load->uses = one_owner;
+    memset(load, 0, book->size);
+    load->uses = OPEN + OWNER;
+    load->crew = grebe__crew_ref(book->crew);
     if (book->init != NULL)
         book->init(load, book->arg);
     return load;
@@ -37,6 +56,8 @@ void grebe__load_book_fini(struct grebe__load_book *book)
     size_t cursor = 0;
     void *load;
 
+    grebe__crew_unref(book->crew);
+    book->crew = NULL;
     if (book->loads == NULL)
         return;
     while (grebe_endpoint_map_next(book->loads, &cursor, NULL, &load))
@@ -106,18 +127,25 @@ static bool enter_all(const struct grebe__load_book *book,
     return true;
 }
 
+/* Opens it if it is not; false: out of memory. */
+static bool is_open(struct grebe__load_book *book)
+{
+    if (book->crew == NULL)
+        book->crew = grebe__crew_new(book->mem);
+    return book->crew != NULL &&
+           (book->loads != NULL ||
+            grebe_endpoint_map_new(book->mem, &book->loads) == GREBE_OK);
+}
+
 int grebe__load_book_take(struct grebe__load_book *book,
                           const struct grebe_sharding_child *children, size_t n,
                           struct grebe__loaded *out, uint32_t *n_out)
 {
     uint32_t n_taken = 0;
     size_t n_entered = 0;
-    int error = GREBE_OK;
 
-    if (book->loads == NULL)
-        error = grebe_endpoint_map_new(book->mem, &book->loads);
-    if (error != GREBE_OK)
-        return error;
+    if (!is_open(book))
+        return GREBE_ERR_NOMEM;
     book->round++;
     if (!enter_all(book, children, n, out, &n_taken, &n_entered)) {
         grebe__loaded_release(out, n_taken);

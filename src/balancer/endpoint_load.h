@@ -7,8 +7,13 @@
  *
  * The book finds the load of an endpoint again when the policy makes its next picker, so
  * that what was counted is not forgotten.  A call counts from its pick to its end, which
- * may come when picker, book and policy are long gone: owners and calls share one atomic
- * word, whoever makes it zero frees the load, and a pick costs one addition.
+ * may come when picker, book and policy are long gone.
+ *
+ * Calls that begin are counted by the thread that picks, for itself (base/crew.h); calls that
+ * end, and owners, are in one atomic word.  While there is a picker there is an owner; when
+ * there is none, no call begins any more.  The last owner takes all calls that ever began
+ * from the word, and whoever makes it zero, that owner or the end of a call, frees the load.
+ * So a call costs one atomic addition, and not two.
  *
  * A policy that keeps more of each endpoint has struct grebe__endpoint_load as the first
  * member of what it keeps.
@@ -26,29 +31,39 @@
 #include <grebe/map.h>
 #include <grebe/parent.h>
 
+#include "base/crew.h"
+
+/* Begins with a cache line. */
 struct grebe__endpoint_load {
-    const struct grebe_mem *mem;
-    uint64_t uses;  /* atomic: calls in the lower half, owners in the upper */
-    uint32_t round; /* the book's: when it was last asked for */
+    uint64_t uses; /* atomic: ends of calls in the upper half, owners in the lower */
+    uint32_t begun[GREBE__CREW_NUMBERS]; /* calls, by who picked */
+    uint32_t round;                      /* the book's: when it was last asked for */
+    struct grebe__crew *crew;            /* a reference: the book's, of all its loads */
 };
 
+/* The ends first: whoever sees one sees that the call began. */
 static inline uint32_t
 grebe__endpoint_load_in_flight(const struct grebe__endpoint_load *load)
 {
-    return (uint32_t)__atomic_load_n(&load->uses, __ATOMIC_RELAXED);
+    uint64_t uses = __atomic_load_n(&load->uses, __ATOMIC_ACQUIRE);
+
+    return grebe__crew_sum(load->begun) - (uint32_t)(uses >> 32);
 }
 
 /* A call goes there, by a picker that owns the load. */
 static inline void grebe__endpoint_load_begin(struct grebe__endpoint_load *load)
 {
-    __atomic_fetch_add(&load->uses, 1, __ATOMIC_RELAXED);
+    grebe__crew_count(load->begun, grebe__crew_number(load->crew));
 }
 
-/* It is over, and perhaps the load as well. */
+/* When nobody uses it. */
+void grebe__endpoint_load_free(struct grebe__endpoint_load *load);
+
+/* The call is over, and perhaps the load as well. */
 static inline void grebe__endpoint_load_end(struct grebe__endpoint_load *load)
 {
-    if (__atomic_sub_fetch(&load->uses, 1, __ATOMIC_ACQ_REL) == 0)
-        grebe_mem_free(load->mem, load);
+    if (__atomic_add_fetch(&load->uses, UINT64_C(1) << 32, __ATOMIC_ACQ_REL) == 0)
+        grebe__endpoint_load_free(load);
 }
 
 /* ---- Book ------------------------------------------------------------------------------ */
@@ -63,6 +78,7 @@ struct grebe__load_book {
     void (*init)(struct grebe__endpoint_load *load, void *arg);
     void *arg;
     struct grebe_endpoint_map *loads; /* endpoint -> load, one owner; NULL: none yet */
+    struct grebe__crew *crew;         /* a reference; NULL: none yet */
     uint32_t round;                   /* of take(): who is not asked for is forgotten */
 };
 

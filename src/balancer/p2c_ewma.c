@@ -56,14 +56,18 @@ static double mean_of(const struct p2c_picker *picker)
     return grebe__stamped_double(__atomic_load_n(&picker->mean, __ATOMIC_RELAXED));
 }
 
+/* One of the two will be asked: its picker comes while the costs are worked out. */
 static double cost(const struct p2c_picker *picker, uint32_t i, uint64_t now_ns)
 {
     const struct grebe__p2c_load *load = grebe__p2c_load_of(picker->endpoints[i].load);
 
+    __builtin_prefetch(load->rtt.estimate.cells);
+    __builtin_prefetch(picker->endpoints[i].picker);
     return grebe__p2c_load_cost(load, &picker->config, mean_of(picker), now_ns);
 }
 
-/* cost / weight, without a division; of equals the first. */
+/* cost / weight, without a division; of equals the first.  Nobody can guess which it is, a
+ * processor neither: there is nothing to jump over. */
 static uint32_t choose(const struct p2c_picker *picker, struct two two, uint64_t now_ns)
 {
     double a, b;
@@ -72,7 +76,7 @@ static uint32_t choose(const struct p2c_picker *picker, struct two two, uint64_t
         return two.a;
     a = cost(picker, two.a, now_ns) * picker->endpoints[two.b].weight;
     b = cost(picker, two.b, now_ns) * picker->endpoints[two.a].weight;
-    return b < a ? two.b : two.a;
+    return two.a ^ ((two.a ^ two.b) & -(uint32_t)(b < a));
 }
 
 static void mention(const struct p2c_picker *picker, uint32_t i, const char *reason,

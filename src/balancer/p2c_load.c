@@ -133,7 +133,8 @@ static void observe_rtt(struct grebe__p2c_load *load, const struct grebe_done_in
     if (is_failure(info->status->code) &&
         __atomic_load_n(&load->failure_penalty_ns, __ATOMIC_RELAXED) > 0)
         took_ns = with_penalty(load, took_ns, info);
-    grebe__peak_ewma_observe(&load->rtt, took_ns, info->now_ns, (double)decay_ns);
+    grebe__peak_ewma_observe(&load->rtt, grebe__crew_number(load->base.crew), took_ns,
+                             info->now_ns, (double)decay_ns);
 }
 
 /* As gRFC A51 has it for weights: what the application says comes first. */

@@ -14,23 +14,26 @@
 #define GREBE_BALANCER_PEAK_EWMA_H
 
 #include "base/expdecay.h"
-#include "base/stamped.h"
+#include "base/latest.h"
 
 struct grebe__peak_ewma {
-    struct grebe__stamped estimate; /* in ns */
+    struct grebe__latest estimate; /* in ns */
 };
 
 static inline void grebe__peak_ewma_init(struct grebe__peak_ewma *ewma, double first_ns,
                                          uint64_t now_ns)
 {
-    grebe__stamped_init(&ewma->estimate, first_ns, now_ns);
+    grebe__latest_init(&ewma->estimate, first_ns, now_ns);
 }
 
-/* What is left of 1 from then to now; a clock that runs backwards stands still. */
+/* What is left of 1 from then to now; a clock that runs backwards stands still.  The division
+ * is one that need not wait for the times. */
 static inline double grebe__peak_ewma_left(uint64_t then_ns, uint64_t now_ns,
                                            double decay_ns)
 {
-    return now_ns <= then_ns ? 1 : grebe__expdecay((double)(now_ns - then_ns) / decay_ns);
+    int64_t elapsed_ns = (int64_t)(now_ns - then_ns);
+
+    return elapsed_ns <= 0 ? 1 : grebe__expdecay((double)elapsed_ns * (1 / decay_ns));
 }
 
 /* How long it would take now.  False: that is a guess, there was no answer yet. */
@@ -38,22 +41,23 @@ static inline bool grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
                                          uint64_t now_ns, double decay_ns, double *out_ns)
 {
     uint64_t then_ns;
-    uint32_t n = grebe__stamped_read(&ewma->estimate, out_ns, &then_ns);
+    uint64_t version = grebe__latest_read(&ewma->estimate, out_ns, &then_ns);
 
     *out_ns *= grebe__peak_ewma_left(then_ns, now_ns, decay_ns);
-    return n > 0;
+    return version >= GREBE__LATEST_WRITE;
 }
 
-/* An answer took `took_ns`. */
-static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma, double took_ns,
+/* An answer took `took_ns`, says the thread with this number. */
+static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma,
+                                            unsigned number, double took_ns,
                                             uint64_t now_ns, double decay_ns)
 {
     double estimate, left, added;
-    uint64_t then_ns;
+    uint64_t then_ns, version;
 
-    if (!grebe__stamped_take(&ewma->estimate))
+    if (!grebe__latest_take(&ewma->estimate, number))
         return;
-    grebe__stamped_read(&ewma->estimate, &estimate, &then_ns);
+    version = grebe__latest_read(&ewma->estimate, &estimate, &then_ns);
     if (took_ns > estimate) {
         estimate = took_ns;
     } else {
@@ -63,7 +67,8 @@ static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma, doubl
         added = took_ns * (1 - left);
         estimate += added;
     }
-    grebe__stamped_write(&ewma->estimate, estimate, now_ns > then_ns ? now_ns : then_ns);
+    grebe__latest_write(&ewma->estimate, number, version, estimate,
+                        now_ns > then_ns ? now_ns : then_ns);
 }
 
 #endif

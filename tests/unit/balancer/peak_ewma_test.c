@@ -34,7 +34,7 @@ TEST(estimate_fades_while_nobody_answers)
     expect_ms(read_at(&ewma, 101 * SECOND, decay_ns), 27.145122540);
     expect_ms(read_at(&ewma, 110 * SECOND, decay_ns), 11.036383235);
     expect_ms(read_at(&ewma, 101 * SECOND, decay_ns), 27.145122540); /* changed nothing */
-    grebe__peak_ewma_observe(&ewma, 5e6, 110 * SECOND, decay_ns);
+    grebe__peak_ewma_observe(&ewma, 0, 5e6, 110 * SECOND, decay_ns);
     expect_ms(read_at(&ewma, 110 * SECOND, decay_ns), 14.196986029);
 }
 
@@ -43,11 +43,11 @@ TEST(peaks_are_believed_at_once_and_better_news_slowly)
     struct grebe__peak_ewma ewma;
 
     grebe__peak_ewma_init(&ewma, 30e6, 0);
-    grebe__peak_ewma_observe(&ewma, 100e6, 0, decay_ns);
+    grebe__peak_ewma_observe(&ewma, 0, 100e6, 0, decay_ns);
     expect_ms(read_at(&ewma, 0, decay_ns), 100);
-    grebe__peak_ewma_observe(&ewma, 20e6, 2 * SECOND, decay_ns);
+    grebe__peak_ewma_observe(&ewma, 0, 20e6, 2 * SECOND, decay_ns);
     expect_ms(read_at(&ewma, 2 * SECOND, decay_ns), 85.498460);
-    grebe__peak_ewma_observe(&ewma, 20e6, 7 * SECOND, decay_ns);
+    grebe__peak_ewma_observe(&ewma, 0, 20e6, 7 * SECOND, decay_ns);
     expect_ms(read_at(&ewma, 7 * SECOND, decay_ns), 59.726824);
     expect_ms(read_at(&ewma, 17 * SECOND, decay_ns), 21.972271);
 }
@@ -67,7 +67,7 @@ TEST(clock_that_runs_backwards_stands_still)
 
     grebe__peak_ewma_init(&ewma, 30e6, 10 * SECOND);
     expect_ms(read_at(&ewma, 5 * SECOND, decay_ns), 30);
-    grebe__peak_ewma_observe(&ewma, 40e6, 5 * SECOND, decay_ns);
+    grebe__peak_ewma_observe(&ewma, 0, 40e6, 5 * SECOND, decay_ns);
     expect_ms(read_at(&ewma, 10 * SECOND, decay_ns), 40);
     expect_ms(read_at(&ewma, 11 * SECOND, decay_ns), 36.193496721);
 }
@@ -78,9 +78,16 @@ static struct grebe__p2c_load *new_load(const struct grebe__p2c_config *config)
 {
     struct grebe__p2c_load *load = grebe_mem_zalloc(NULL, sizeof *load);
 
-    load->base.uses = UINT64_C(1) << 32; /* the test's own */
+    load->base.uses = 1; /* the test's own */
+    load->base.crew = grebe__crew_new(NULL);
     grebe__p2c_load_init(load, config, 0);
     return load;
+}
+
+static void free_load(struct grebe__p2c_load *load)
+{
+    grebe__crew_unref(load->base.crew);
+    grebe_mem_free(NULL, load);
 }
 
 static void begin(struct grebe__p2c_load *load, uint32_t n)
@@ -133,7 +140,7 @@ TEST(cost_grows_with_calls_in_flight)
     begin(load, 1);
     assert_int_equal(grebe__endpoint_load_in_flight(&load->base), 3);
     expect_ms(cost(load, &grebe__p2c_defaults, 17 * SECOND), 87.889083);
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 TEST(slow_answer_counts_twice_while_another_is_waited_for)
@@ -148,7 +155,7 @@ TEST(slow_answer_counts_twice_while_another_is_waited_for)
     expect_ms(cost(load, &config, 200 * MS), 400);
     end(load, 200, 200 * MS);
     expect_ms(cost(load, &config, 200 * MS), 200);
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 TEST(pending_is_nothing_but_that)
@@ -162,7 +169,7 @@ TEST(pending_is_nothing_but_that)
     assert_true(cost(load, &config, 0) == 3);
     end(load, 10000, 0);
     assert_true(cost(load, &config, 0) == 2);
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 /* An idle backend may say that it has nothing to do; calls there are counted all the
@@ -178,7 +185,7 @@ TEST(utilization_is_never_nothing)
     begin(load, 2);
     assert_true(grebe__p2c_load_cost(load, &config, 0.001, 0) == 0.01 * 3);
     assert_true(grebe__p2c_load_cost(load, &config, 0.25, 0) == 0.75); /* the mean */
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 /* Finagle's way with who never answered: one call, and then a cost beyond all others. */
@@ -196,7 +203,7 @@ TEST(unproven_endpoint_may_be_probed_once)
     assert_true(cost(load, &config, 0) == 140737488355329.0);
     end(load, 40, 0);
     expect_ms(cost(load, &config, 0), 80);
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 /* ---- Failures ------------------------------------------------------------------------- */
@@ -236,7 +243,7 @@ TEST(failures_count_as_slow_answers_if_that_is_wanted)
             begin(load, 1);
             end_with(load, failures[i].code, 1, 0, failures[i].hint);
             expect_ms(cost(load, &config, 0), is_on ? failures[i].expected_ms : 30);
-            grebe_mem_free(NULL, load);
+            free_load(load);
         }
     }
 }
@@ -254,7 +261,7 @@ TEST(penalty_never_makes_an_endpoint_cheaper)
     before = cost(load, &config, 20 * SECOND) / 2;
     end_with(load, GREBE_STATUS_UNAVAILABLE, 1, 20 * SECOND, NULL);
     assert_true(cost(load, &config, 20 * SECOND) >= before);
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 TEST(calls_that_were_given_up_say_nothing)
@@ -269,7 +276,7 @@ TEST(calls_that_were_given_up_say_nothing)
     grebe__p2c_load_done(load, &lost);
     assert_int_equal(grebe__endpoint_load_in_flight(&load->base), 0);
     expect_ms(cost(load, &grebe__p2c_defaults, 0), 30);
-    grebe_mem_free(NULL, load);
+    free_load(load);
 }
 
 int main(void)
