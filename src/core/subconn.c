@@ -399,27 +399,37 @@ static void end_backoff(struct grebe__subconn *subconn)
     start_another(subconn);
 }
 
-/* gRPC keepalive: the server says that it is pinged too often, so every later connection
- * of the channel pings half as often, down to once in two hours. */
-static void slow_keepalive(struct grebe_channel *channel)
+/* Half as often, down to once in two hours. */
+static uint64_t slower(uint64_t time_ns)
+{
+    if (time_ns <= keepalive_ceiling_ns / 2)
+        return 2 * time_ns;
+    return time_ns < keepalive_ceiling_ns ? keepalive_ceiling_ns : time_ns;
+}
+
+/* gRPC keepalive: the server says that this connection pings too often, so every later one
+ * of the channel pings half as often as it did.  Many connections that are told the same
+ * at the same time are one complaint, not many. */
+static void slow_keepalive(struct grebe_channel *channel,
+                           const struct grebe__transport *transport)
 {
     uint64_t *time_ns = &channel->transport_options.keepalive_time_ns;
-    uint64_t before_ns = *time_ns;
+    uint64_t used_ns = transport->keepalive_time_ns, wanted_ns;
 
-    if (before_ns <= keepalive_ceiling_ns / 2)
-        *time_ns = before_ns * 2;
-    else if (before_ns < keepalive_ceiling_ns)
-        *time_ns = keepalive_ceiling_ns;
-    if (before_ns == UINT64_MAX)
+    if (used_ns == UINT64_MAX) {
         grebe__channel_log(channel, GREBE_LOG_ERROR,
                            "GOAWAY \"too_many_pings\", but there are no keepalive pings");
-    else
-        grebe__channel_log(
-            channel, GREBE_LOG_ERROR,
-            "GOAWAY \"too_many_pings\": the server wants fewer keepalive pings "
-            "than one in %llu s; from now on one in %llu s",
-            (unsigned long long)(before_ns / 1000000000),
-            (unsigned long long)(*time_ns / 1000000000));
+        return;
+    }
+    wanted_ns = slower(used_ns);
+    if (*time_ns < wanted_ns)
+        *time_ns = wanted_ns;
+    grebe__channel_log(
+        channel, GREBE_LOG_ERROR,
+        "GOAWAY \"too_many_pings\": the server wants fewer keepalive pings "
+        "than one in %llu s; from now on one in %llu s",
+        (unsigned long long)(used_ns / 1000000000),
+        (unsigned long long)(*time_ns / 1000000000));
 }
 
 static void lose(struct grebe__subconn *subconn, const struct lost *lost)
@@ -431,7 +441,7 @@ static void lose(struct grebe__subconn *subconn, const struct lost *lost)
                                       lost->transport->has_answered, now_ns);
 
     if (why->is_too_many_pings)
-        slow_keepalive(channel);
+        slow_keepalive(channel, lost->transport);
     grebe__status_copy(&subconn->last_error, &why->status);
     subconn->last_error_ns = now_ns;
     detach(subconn, lost->transport);

@@ -162,6 +162,7 @@ struct grebe__transport {
     uint32_t max_streams; /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
     bool is_draining;
     bool has_answered;          /* some stream got response HEADERS */
+    uint64_t keepalive_time_ns; /* its own; UINT64_MAX: it sends no pings */
     const char *security_level; /* gRFC A94 grpc.security_level; static */
     const char *label; /* grpc.disconnect_error of the first cause; NULL: there is none */
     struct grebe__socket socket; /* for whoever looks; kept up to date by the transport */

@@ -264,6 +264,7 @@ int grebe__h2_new(const struct grebe__h2_config *config, struct grebe__h2 **out)
     h2->yielding_end = &h2->yielding;
     h2->takes_turns = nghttp2_version(0)->version_num >= DRAINS_OLDEST_FIRST;
     h2->transport.ops = &grebe__h2_transport_ops;
+    h2->transport.keepalive_time_ns = options->keepalive_time_ns;
     h2->transport.security_level = config->is_tls ? "privacy_and_integrity" : "none";
     grebe__list_init(&h2->transport.link);
     grebe__list_init(&h2->streams);

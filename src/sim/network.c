@@ -513,6 +513,7 @@ static struct connection *new_connection(struct sim_server *server,
         return NULL;
     connection->base.ops = &transport_ops;
     connection->base.peer = server->address;
+    connection->base.keepalive_time_ns = dial->options->keepalive_time_ns;
     connection->base.max_streams = server->max_streams;
     connection->base.socket.remote.text = server->address;
     grebe__count_set(&counts_of(connection)->max_streams, server->max_streams);

@@ -550,6 +550,34 @@ TEST(too_many_pings_where_there_are_none_changes_nothing)
     channel_bench_fini(&b);
 }
 
+/* Servers with names of one letter. */
+static void all_say_too_many_pings(struct channel_bench *b, const char *names)
+{
+    for (const char *name = names; *name != '\0'; name++)
+        sim_server_goaway(sim_server_find(&b->sim, (char[]){*name, '\0'}), 0, true);
+    sim_settle(&b->sim);
+}
+
+/* SC-14: the new time is that of the connection twice, however many are told at once. */
+TEST(too_many_pings_of_many_connections_are_one_complaint)
+{
+    struct channel_bench b;
+
+    channel_bench_init(&b);
+    b.options.keepalive_time_ns = 10 * SECOND;
+    b.options.policy = "round_robin";
+    b.resolves_to = "a b c";
+    assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+    channel_bench_servers(&b, "a b c");
+    channel_bench_connect(&b);
+    all_say_too_many_pings(&b, "abc");
+    assert_int_equal(b.channel->transport_options.keepalive_time_ns, 20 * SECOND);
+    /* Those that are made now ping once in 20 s, and are told, too. */
+    all_say_too_many_pings(&b, "abc");
+    assert_int_equal(b.channel->transport_options.keepalive_time_ns, 40 * SECOND);
+    channel_bench_fini(&b);
+}
+
 TEST(keepalive_below_10_s_is_10_s_with_a_warning)
 {
     struct channel_bench b;
@@ -788,6 +816,7 @@ int main(void)
         cmocka_unit_test(connection_that_drains_before_it_is_ready_leads_to_idle),
         cmocka_unit_test(too_many_pings_halves_the_rate_of_pings_for_the_channel),
         cmocka_unit_test(too_many_pings_where_there_are_none_changes_nothing),
+        cmocka_unit_test(too_many_pings_of_many_connections_are_one_complaint),
         cmocka_unit_test(keepalive_below_10_s_is_10_s_with_a_warning),
         cmocka_unit_test(connections_that_never_answer_anything_end_in_backoff),
         cmocka_unit_test(slow_churn_is_no_failure),
