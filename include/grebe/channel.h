@@ -56,7 +56,9 @@ struct grebe_channel_options {
     uint64_t keepalive_time_ns;      /* UINT64_MAX: no HTTP/2 pings; at least 10 s */
     uint64_t keepalive_timeout_ns;   /* 20 s */
     bool keepalive_without_calls;
-    uint32_t tcp_user_timeout_ms; /* 20 s: how soon a dead peer is noticed; 0: system's */
+    /* How soon a dead peer is noticed: 20 s, or with keepalive keepalive_timeout_ns (gRFC
+     * A18), unless it is set; 0: the system's. */
+    uint32_t tcp_user_timeout_ms;
     const char *tcp_congestion;   /* a TCP_CONGESTION name; NULL: system's */
     uint64_t dns_min_interval_ns; /* 30 s between two lookups */
     bool ignores_dns_ttl;         /* do not look up again when the answer's TTL ends */

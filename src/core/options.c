@@ -49,6 +49,19 @@ grebe__channel_options_complete(const struct grebe_channel_options *from)
     return options;
 }
 
+uint32_t
+grebe__channel_options_user_timeout_ms(const struct grebe_channel_options *options)
+{
+    uint64_t ms = options->keepalive_timeout_ns / 1000000;
+
+    if (options->keepalive_time_ns == UINT64_MAX ||
+        options->tcp_user_timeout_ms != channel_defaults.tcp_user_timeout_ms)
+        return options->tcp_user_timeout_ms;
+    if (ms == 0)
+        return 1;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 int grebe__channel_options_proxy(const struct grebe_channel_options *options,
                                  const struct grebe_mem *mem, struct grebe_diag *diag,
                                  struct grebe__proxy *out, bool *has_proxy)

@@ -15,6 +15,10 @@
 /* What `from` has, and defaults for what it is too old to have.  `from` NULL: defaults. */
 struct grebe_channel_options
 grebe__channel_options_complete(const struct grebe_channel_options *from);
+/* When the kernel gives up on a peer, in ms: with keepalive on when keepalive would (gRFC
+ * A18), unless the application chose. */
+uint32_t
+grebe__channel_options_user_timeout_ms(const struct grebe_channel_options *options);
 /* The proxy of these options: *has_proxy says whether there is one, and then it is to be
  * freed with `mem`.  GREBE_ERR_INVALID with `diag`, or GREBE_ERR_NOMEM. */
 int grebe__channel_options_proxy(const struct grebe_channel_options *options,

@@ -253,6 +253,37 @@ TEST(attributes_of_an_update_reach_the_policy)
     channel_bench_fini(&b);
 }
 
+/* gRFC A18: TCP_USER_TIMEOUT is the timeout of keepalive, if there is keepalive. */
+TEST(the_kernel_gives_up_on_a_peer_when_keepalive_would)
+{
+    static const struct {
+        uint64_t keepalive_time_ns, keepalive_timeout_ns;
+        uint32_t option_ms, expected_ms;
+    } cases[] = {
+        {UINT64_MAX, 5 * SECOND, 20000, 20000},
+        {30 * SECOND, 5 * SECOND, 20000, 5000},
+        {30 * SECOND, 60 * SECOND, 20000, 60000},
+        {30 * SECOND, 1, 20000, 1},
+        {30 * SECOND, UINT64_MAX, 20000, UINT32_MAX},
+        {30 * SECOND, 5 * SECOND, 1234, 1234}, /* the application has the last word */
+        {30 * SECOND, 5 * SECOND, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        assert_int_equal(b.options.tcp_user_timeout_ms, 20000);
+        b.options.keepalive_time_ns = cases[i].keepalive_time_ns;
+        b.options.keepalive_timeout_ns = cases[i].keepalive_timeout_ns;
+        b.options.tcp_user_timeout_ms = cases[i].option_ms;
+        assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_OK);
+        assert_int_equal(b.channel->transport_options.tcp_user_timeout_ms,
+                         cases[i].expected_ms);
+        channel_bench_fini(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_policy_knows_target_authority_and_its_own_config),
         cmocka_unit_test(
             an_invalid_config_leaves_a_policy_its_old_one_and_gives_it_the_addresses),
+        cmocka_unit_test(the_kernel_gives_up_on_a_peer_when_keepalive_would),
         cmocka_unit_test(the_user_agent_of_the_application_goes_before_the_librarys),
         cmocka_unit_test(attributes_of_an_update_reach_the_policy),
     };
