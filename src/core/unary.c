@@ -25,7 +25,8 @@ static void on_message(struct grebe_call *call, void *bytes, size_t length)
     if (call->unary.response != NULL) {
         grebe_mem_free(call->mem, bytes);
         grebe__call_finish(call, GREBE_STATUS_INTERNAL,
-                           "cardinality violation: more than one response message");
+                           "%s: cardinality violation: more than one response message",
+                           grebe_call_peer(call));
         return;
     }
     call->unary.response = bytes;
@@ -35,8 +36,9 @@ static void on_message(struct grebe_call *call, void *bytes, size_t length)
 static void on_ending(struct grebe_call *call)
 {
     if (call->status.view.code == GREBE_STATUS_OK && call->unary.response == NULL)
-        grebe__status_set_static(&call->status, GREBE_STATUS_INTERNAL,
-                                 "cardinality violation: no response message");
+        grebe__status_set(&call->status, GREBE_STATUS_INTERNAL,
+                          "%s: cardinality violation: no response message",
+                          grebe_call_peer(call));
     if (call->status.view.code != GREBE_STATUS_OK) {
         grebe_mem_free(call->mem, call->unary.response);
         call->unary.response = NULL;

@@ -11,6 +11,7 @@ enum {
      * and one of this size is no mistake any more. */
     HEADER_LIST_FLOOD = 1024 * 1024,
     EMPTY_DATA_MAX = 1000,
+    PEER_MAX = 256, /* of its name in a message */
 };
 
 static const char too_many_pings[] = "too_many_pings";
@@ -27,6 +28,20 @@ static void reset_what_is_open(struct grebe__h2 *h2, const struct grebe__h2_stre
                            verdict->has_reset ? verdict->reset_code : NGHTTP2_NO_ERROR);
 }
 
+/* Whose answer is not as it should be is said with what is wrong with it. */
+static void conclude_by_us(struct grebe__h2 *h2, struct grebe__stream *stream,
+                           const struct grebe_status *why)
+{
+    char buf[PEER_MAX + GREBE__VERDICT_TEXT_MAX];
+    struct grebe__text text = grebe__text_init(buf, sizeof buf);
+    struct grebe_status status;
+
+    grebe__text_printf(&text, "%.*s: ", PEER_MAX, h2->transport.peer);
+    grebe__text_printf(&text, "%s", why->message);
+    status = grebe_status_of(why->code, buf);
+    grebe__h2_stream_conclude(h2, stream, &status, GREBE__PROCESSED);
+}
+
 static void act_on(struct grebe__h2 *h2, struct grebe__stream *stream,
                    const struct grebe__verdict *verdict)
 {
@@ -41,7 +56,11 @@ static void act_on(struct grebe__h2 *h2, struct grebe__stream *stream,
         return;
     case GREBE__RESPONSE_END:
         reset_what_is_open(h2, state, verdict);
-        grebe__h2_stream_conclude(h2, stream, &verdict->status.view, GREBE__PROCESSED);
+        if (verdict->is_from_server)
+            grebe__h2_stream_conclude(h2, stream, &verdict->status.view,
+                                      GREBE__PROCESSED);
+        else
+            conclude_by_us(h2, stream, &verdict->status.view);
         return;
     }
 }
@@ -95,7 +114,8 @@ static void refuse_large_block(struct grebe__h2 *h2, struct grebe__stream *strea
     drop_block(h2);
     grebe__h2_reset_stream(h2, grebe__h2_state(stream)->id, NGHTTP2_FRAME_SIZE_ERROR);
     grebe__h2_stream_fail(h2, stream, GREBE__PROCESSED, GREBE_STATUS_INTERNAL,
-                          "peer header list size exceeded limit (%u bytes)",
+                          "%s: peer header list size exceeded limit (%u bytes)",
+                          h2->transport.peer,
                           (unsigned)h2->options->max_header_list_bytes);
 }
 
@@ -212,8 +232,8 @@ static void on_data(struct grebe__h2 *h2, const nghttp2_frame *frame)
              ++state->n_empty > EMPTY_DATA_MAX) {
         grebe__h2_reset_stream(h2, state->id, NGHTTP2_ENHANCE_YOUR_CALM);
         grebe__h2_stream_fail(h2, stream, GREBE__PROCESSED, GREBE_STATUS_INTERNAL,
-                              "more than %d DATA frames in a row without data",
-                              EMPTY_DATA_MAX);
+                              "%s: more than %d DATA frames in a row without data",
+                              h2->transport.peer, EMPTY_DATA_MAX);
         return;
     }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
@@ -355,7 +375,8 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     if (state->response.state == GREBE__RESPONSE_OPEN &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         grebe__h2_stream_fail(h2, stream, GREBE__PROCESSED, GREBE_STATUS_INTERNAL,
-                              "HEADERS in the middle of a stream");
+                              "%s: HEADERS in the middle of a stream",
+                              h2->transport.peer);
     else
         grebe__h2_stream_fail(h2, stream, GREBE__PROCESSED, GREBE_STATUS_INTERNAL,
                               "invalid response headers from %s: %s", h2->transport.peer,

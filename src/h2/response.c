@@ -9,24 +9,22 @@
 #include "h2/codes.h"
 #include "h2/details.h"
 
-enum {
-    INFORMATIONAL_MAX = 16, /* more than these is no server, but a flood */
-    BODY_MAX = 1024,        /* of an HTTP answer, for people to recognise it */
-    TEXT_MAX = 256 + 4 * GREBE__QUOTE_MAX + 4 * BODY_MAX, /* four: \xNN */
-};
+/* More than these is no server, but a flood. */
+enum { INFORMATIONAL_MAX = 16 };
 
 struct grebe__http_body {
     int http_code;
     bool has_content_type;
     char content_type[GREBE__QUOTE_MAX + 1];
     size_t length;
-    unsigned char bytes[BODY_MAX];
+    unsigned char bytes[GREBE__BODY_MAX];
 };
 
 void grebe__verdict_init(struct grebe__verdict *verdict, const struct grebe_mem *mem)
 {
     verdict->action = GREBE__RESPONSE_NOTHING;
     verdict->has_reset = false;
+    verdict->is_from_server = false;
     grebe__status_init(&verdict->status, mem);
 }
 
@@ -107,7 +105,7 @@ static void finish_http(struct grebe__response *response, bool is_over,
                         struct grebe__verdict *verdict)
 {
     const struct grebe__http_body *body = response->body;
-    char buf[TEXT_MAX];
+    char buf[GREBE__VERDICT_TEXT_MAX];
     struct grebe__text text = grebe__text_init(buf, sizeof buf);
 
     describe_answer(&text, body->http_code, body->has_content_type, body->content_type);
@@ -127,7 +125,7 @@ static void begin_http(struct grebe__response *response,
                        struct grebe__verdict *verdict)
 {
     struct grebe__http_body *body = NULL;
-    char buf[TEXT_MAX];
+    char buf[GREBE__VERDICT_TEXT_MAX];
     struct grebe__text text = grebe__text_init(buf, sizeof buf);
 
     if (block->metadata != NULL)
@@ -165,10 +163,10 @@ void grebe__response_body(struct grebe__response *response, const void *bytes,
     size_t n;
 
     GREBE_ASSERT(response->state == GREBE__RESPONSE_NON_GRPC);
-    n = length < BODY_MAX - body->length ? length : BODY_MAX - body->length;
+    n = length < GREBE__BODY_MAX - body->length ? length : GREBE__BODY_MAX - body->length;
     memcpy(body->bytes + body->length, bytes, n);
     body->length += n;
-    if (body->length == BODY_MAX)
+    if (body->length == GREBE__BODY_MAX)
         finish_http(response, false, verdict);
 }
 
@@ -220,12 +218,14 @@ static void read_trailers(const struct grebe__header_block *block,
         status.message = block->message;
         status.message_length = block->message_length;
     }
-    if (!apply_details(block, &status))
+    if (!apply_details(block, &status)) {
         grebe__status_set_static(
             &verdict->status, GREBE_STATUS_INTERNAL,
             "details mismatch: grpc-status-details-bin has another code than grpc-status");
-    else
-        grebe__status_copy(&verdict->status, &status);
+        return;
+    }
+    verdict->is_from_server = true;
+    grebe__status_copy(&verdict->status, &status);
 }
 
 /* A proxy that speaks for a gRPC server but does not know gRPC's own codes. */

@@ -30,6 +30,9 @@ enum grebe__response_state {
     GREBE__RESPONSE_DONE,
 };
 
+/* Of an HTTP answer so much is kept, for people to recognise it. */
+enum { GREBE__BODY_MAX = 1024 };
+
 struct grebe__http_body; /* the beginning of what an HTTP server said */
 
 struct grebe__response {
@@ -49,8 +52,12 @@ struct grebe__verdict {
     enum grebe__response_action action;
     bool has_reset;      /* RST_STREAM is due ... */
     uint32_t reset_code; /* ... with this HTTP/2 error code */
+    bool is_from_server; /* `status` is what the server said, word for word */
     struct grebe__status status;
 };
+
+/* Bytes of a message that is not from the server, its NUL included, at most. */
+enum { GREBE__VERDICT_TEXT_MAX = 256 + 4 * GREBE__QUOTE_MAX + 4 * GREBE__BODY_MAX };
 
 void grebe__verdict_init(struct grebe__verdict *verdict, const struct grebe_mem *mem);
 void grebe__verdict_fini(struct grebe__verdict *verdict);

@@ -118,6 +118,7 @@ void grebe__h2_stream_conclude(struct grebe__h2 *h2, struct grebe__stream *strea
                                enum grebe__progress progress)
 {
     struct grebe__h2_stream *state = grebe__h2_state(stream);
+    char text[512];
     struct grebe_status other;
 
     if (grebe__deframer_has_next(&state->deframer, stream->max_receive_bytes)) {
@@ -128,8 +129,10 @@ void grebe__h2_stream_conclude(struct grebe__h2 *h2, struct grebe__stream *strea
         status = &other;
     } else if (status->code == GREBE_STATUS_OK &&
                grebe__deframer_n_bytes(&state->deframer) > 0) {
-        other = grebe_status_of(GREBE_STATUS_INTERNAL,
-                                "unexpected EOF: the last message is not complete");
+        snprintf(text, sizeof text,
+                 "%s: unexpected EOF: the last message is not complete",
+                 h2->transport.peer);
+        other = grebe_status_of(GREBE_STATUS_INTERNAL, text);
         status = &other;
     }
     grebe__h2_stream_end(h2, stream, status, progress);
@@ -159,10 +162,11 @@ static void refuse(struct grebe__h2 *h2, struct grebe__stream *stream,
 {
     struct grebe__h2_stream *state = grebe__h2_state(stream);
     int code = GREBE_STATUS_INTERNAL;
-    char buf[192];
+    char buf[512];
     struct grebe__text text = grebe__text_init(buf, sizeof buf);
     struct grebe_status status;
 
+    grebe__text_printf(&text, "%s: ", h2->transport.peer);
     if (fault == GREBE__DEFRAMER_TOO_LARGE) {
         code = GREBE_STATUS_RESOURCE_EXHAUSTED;
         grebe__text_printf(&text, "received message larger than max (%u vs. %u)",

@@ -139,8 +139,8 @@ def attacker(name):
 
 
 class Failures(Case):
-    def fail(self, name, words, addresses=()):
-        """The call fails and says what golden/name.txt has."""
+    def tell(self, name, words, addresses=()):
+        """The call fails and tells what golden/name.txt has."""
         done = run("call", *words, "-d", "x", "-o", "json")
         self.assertEqual(done.returncode, 1, done.stderr.decode())
         result = json.loads(done.stdout)
@@ -156,12 +156,12 @@ class Failures(Case):
         self.assertEqual(said, golden.read_text())
 
     def fail_at(self, name, addresses, *words):
-        self.fail(name, ["--plaintext", "ipv4:" + ",".join(addresses), ECHO, *words],
+        self.tell(name, ["--plaintext", "ipv4:" + ",".join(addresses), ECHO, *words],
                   addresses)
 
     def fail_tls(self, name, address, *words):
         """Over TLS, trusting the authority of this test, to a server that is grebe.test."""
-        self.fail(name, ["--cacert", self.folder / "ca.pem", "--authority", "grebe.test",
+        self.tell(name, ["--cacert", self.folder / "ca.pem", "--authority", "grebe.test",
                          f"ipv4:{address}", ECHO, *words], [address])
 
     def make_certificates(self):
@@ -181,7 +181,7 @@ class Failures(Case):
                      "--policy", "round_robin")
 
     def test_no_such_socket(self):
-        self.fail("no_such_socket", ["--plaintext", f"unix:{self.folder}/nobody", ECHO])
+        self.tell("no_such_socket", ["--plaintext", f"unix:{self.folder}/nobody", ECHO])
 
     def test_server_never_says_anything(self):
         with listener(say_nothing) as it:
@@ -195,17 +195,17 @@ class Failures(Case):
 
     def test_proxy_refused(self):
         proxy = unused_port()
-        self.fail("proxy_refused",
+        self.tell("proxy_refused",
                   ["--plaintext", "--proxy", proxy, "dns:///backend.test:80", ECHO], [proxy])
 
     def test_proxy_forbids(self):
         with listener(forbid) as it:
-            self.fail("proxy_forbids",
+            self.tell("proxy_forbids",
                       ["--plaintext", "--proxy", it, "dns:///backend.test:80", ECHO], [it])
 
     def test_proxy_never_answers(self):
         with listener(say_nothing) as it:
-            self.fail("proxy_never_answers",
+            self.tell("proxy_never_answers",
                       ["--plaintext", "--connect-timeout", "0.3s", "--proxy", it,
                        "dns:///backend.test:80", ECHO], [it])
 
@@ -213,22 +213,22 @@ class Failures(Case):
 
     def test_name_not_found(self):
         with dns_server(NXDOMAIN) as server:
-            self.fail("name_not_found",
+            self.tell("name_not_found",
                       ["--plaintext", f"dns://{server}/nowhere.test:80", ECHO], [server])
 
     def test_name_has_no_address(self):
         with dns_server(NOERROR) as server:
-            self.fail("name_has_no_address",
+            self.tell("name_has_no_address",
                       ["--plaintext", f"dns://{server}/empty.test:80", ECHO], [server])
 
     def test_name_server_fails(self):
         with dns_server(SERVFAIL) as server:
-            self.fail("name_server_fails",
+            self.tell("name_server_fails",
                       ["--plaintext", f"dns://{server}/broken.test:80", ECHO], [server])
 
     def test_name_server_is_silent(self):
         with dns_server(None) as server:
-            self.fail("name_server_is_silent",
+            self.tell("name_server_is_silent",
                       ["--plaintext", f"dns://{server}/slow.test:80", ECHO,
                        "--max-time", "0.3s"], [server])
 
@@ -339,15 +339,15 @@ class Failures(Case):
     # -- No file ----
 
     def test_no_such_file(self):
-        self.fail("no_such_file", ["--plaintext", f"file:{self.folder}/absent.json", ECHO])
+        self.tell("no_such_file", ["--plaintext", f"file:{self.folder}/absent.json", ECHO])
 
     def test_file_is_no_list(self):
         (self.folder / "list.json").write_text('{"endpoints": [{"addresses": [7]}]}')
-        self.fail("file_is_no_list", ["--plaintext", f"file:{self.folder}/list.json", ECHO])
+        self.tell("file_is_no_list", ["--plaintext", f"file:{self.folder}/list.json", ECHO])
 
     def test_file_lists_nobody(self):
         (self.folder / "list.json").write_text("[]")
-        self.fail("file_lists_nobody",
+        self.tell("file_lists_nobody",
                   ["--plaintext", f"file:{self.folder}/list.json", ECHO])
 
     # -- The server's word ----

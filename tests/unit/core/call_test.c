@@ -465,13 +465,15 @@ TEST(unary_call_wants_exactly_one_message)
     call = channel_bench_call(&b, NULL);
     sim_end(sim_server_request(scripted_server(&b)), GREBE_STATUS_OK, "");
     sim_settle(&b.sim);
-    expect_status(call, GREBE_STATUS_INTERNAL, "no response message");
+    expect_status(call, GREBE_STATUS_INTERNAL,
+                  "a: cardinality violation: no response message");
 
     call = channel_bench_call(&b, NULL);
     sim_respond(sim_server_request(scripted_server(&b)), "one", 3);
     sim_respond(sim_server_request(scripted_server(&b)), "two", 3);
     sim_settle(&b.sim);
-    expect_status(call, GREBE_STATUS_INTERNAL, "more than one response message");
+    expect_status(call, GREBE_STATUS_INTERNAL,
+                  "a: cardinality violation: more than one response message");
     assert_null(sim_server_request(scripted_server(&b))); /* it was cancelled */
     channel_bench_fini(&b);
 }

@@ -91,7 +91,7 @@ TEST(header_list_of_70_kib_ends_its_call)
     bench_deliver(&b);
     assert_string_equal(bench_log(&b), "RST_STREAM 1 FRAME_SIZE_ERROR");
     assert_survived(&b, GREBE_STATUS_INTERNAL,
-                    "peer header list size exceeded limit (65536 bytes)");
+                    "10.0.0.1:443: peer header list size exceeded limit (65536 bytes)");
 }
 
 TEST(many_tiny_fields_end_their_call)
@@ -105,7 +105,7 @@ TEST(many_tiny_fields_end_their_call)
     send_block(&b, 1, block, length);
     bench_deliver(&b);
     assert_survived(&b, GREBE_STATUS_INTERNAL,
-                    "peer header list size exceeded limit (65536 bytes)");
+                    "10.0.0.1:443: peer header list size exceeded limit (65536 bytes)");
 }
 
 TEST(header_list_at_the_limit_is_taken)
@@ -174,7 +174,8 @@ TEST(informational_answers_without_end_end_the_call)
         h2_peer_headers(b.peer, 1, 0, ":status", "103", NULL);
     bench_deliver(&b);
     assert_string_equal(bench_log(&b), "RST_STREAM 1 PROTOCOL_ERROR");
-    assert_survived(&b, GREBE_STATUS_INTERNAL, "more than 16 informational responses");
+    assert_survived(&b, GREBE_STATUS_INTERNAL,
+                    "10.0.0.1:443: more than 16 informational responses");
 }
 
 /* nghttp2 finds these; what counts is who pays. */
@@ -236,7 +237,7 @@ TEST(control_characters_in_grpc_status_are_malformed)
     h2_peer_headers(b.peer, 1, H2_END_STREAM, ":status", "200", "content-type",
                     "application/grpc", "grpc-status", "\x01", NULL);
     bench_deliver(&b);
-    assert_survived(&b, GREBE_STATUS_UNKNOWN, "malformed grpc-status");
+    assert_survived(&b, GREBE_STATUS_UNKNOWN, "10.0.0.1:443: malformed grpc-status");
 }
 
 TEST(spaces_at_the_edges_of_a_message_stay)
@@ -306,7 +307,7 @@ TEST(empty_data_without_end_ends_the_call)
     bench_deliver(&b);
     assert_string_equal(bench_log(&b), "RST_STREAM 1 ENHANCE_YOUR_CALM");
     assert_survived(&b, GREBE_STATUS_INTERNAL,
-                    "more than 1000 DATA frames in a row without data");
+                    "10.0.0.1:443: more than 1000 DATA frames in a row without data");
 }
 
 TEST(padding_alone_is_no_data)
@@ -319,7 +320,7 @@ TEST(padding_alone_is_no_data)
         h2_peer_padded_data(b.peer, 1, 0, NULL, 0, 0);
     bench_deliver(&b);
     assert_survived(&b, GREBE_STATUS_INTERNAL,
-                    "more than 1000 DATA frames in a row without data");
+                    "10.0.0.1:443: more than 1000 DATA frames in a row without data");
 }
 
 TEST(ping_flood_ends_the_connection)

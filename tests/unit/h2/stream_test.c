@@ -306,23 +306,23 @@ static const struct {
      "headers; message a; message b; end OK"},
     /* Broken off. */
     {true, "\0\0\0\0\2a", 6, "0", -1, false,
-     "headers; end INTERNAL: unexpected EOF: the last message is not complete"},
+     "headers; end INTERNAL: 10.0.0.1:443: unexpected EOF: the last message is not complete"},
     {true, "\0\0", 2, "0", -1, false,
-     "headers; end INTERNAL: unexpected EOF: the last message is not complete"},
+     "headers; end INTERNAL: 10.0.0.1:443: unexpected EOF: the last message is not complete"},
     {true, "\0\0\0\0\2a", 6, "14", -1, false, "headers; end UNAVAILABLE"},
     {true, "\0\0\0\0\1a", 6, NULL, -1, true,
-     "headers; message a; end INTERNAL: server closed the stream without sending "
+     "headers; message a; end INTERNAL: 10.0.0.1:443: server closed the stream without sending "
      "trailers"},
     {true, "\0\0\0\0\1a", 6, NULL, 0, false,
      "headers; message a; end INTERNAL: stream reset by 10.0.0.1:443: HTTP/2 error "
      "NO_ERROR (0)"},
     /* Messages that are none. */
     {true, "\2\0\0\0\1a", 6, NULL, -1, false,
-     "headers; end INTERNAL: received message with flag byte 2"},
+     "headers; end INTERNAL: 10.0.0.1:443: received message with flag byte 2"},
     {true, "\1\0\0\0\1a", 6, NULL, -1, false,
-     "headers; end INTERNAL: compressed flag set with identity or empty encoding"},
+     "headers; end INTERNAL: 10.0.0.1:443: compressed flag set with identity or empty encoding"},
     {true, "\0\0\100\0\1", 5, NULL, -1, false,
-     "headers; end RESOURCE_EXHAUSTED: received message larger than max (4194305 vs. "
+     "headers; end RESOURCE_EXHAUSTED: 10.0.0.1:443: received message larger than max (4194305 vs. "
      "4194304)"},
 };
 
@@ -404,8 +404,9 @@ TEST(headers_in_the_middle_end_the_call)
     h2_peer_begin(b.peer, 1);
     h2_peer_headers(b.peer, 1, 0, "x", "y", NULL);
     bench_deliver(&b);
-    assert_string_equal(call->diary,
-                        "headers; end INTERNAL: HEADERS in the middle of a stream");
+    assert_string_equal(
+        call->diary,
+        "headers; end INTERNAL: 10.0.0.1:443: HEADERS in the middle of a stream");
     assert_string_equal(bench_log(&b), "RST_STREAM 1 PROTOCOL_ERROR");
     assert_int_equal(b.transport->n_streams, 0);
     bench_close(&b);
@@ -421,7 +422,7 @@ TEST(bad_metadata_ends_the_call)
     h2_peer_headers(b.peer, 1, 0, ":status", "200", "content-type", "application/grpc",
                     "k-bin", "AA=A", NULL);
     bench_deliver(&b);
-    assert_string_equal(call->diary, "end INTERNAL: malformed k-bin");
+    assert_string_equal(call->diary, "end INTERNAL: 10.0.0.1:443: malformed k-bin");
     assert_string_equal(bench_log(&b), "RST_STREAM 1 PROTOCOL_ERROR");
     bench_close(&b);
 }
@@ -436,10 +437,11 @@ TEST(web_page_is_quoted)
     h2_peer_headers(b.peer, 1, 0, ":status", "404", "content-type", "text/html", NULL);
     h2_peer_data(b.peer, 1, H2_END_STREAM, "<html>", 6);
     bench_deliver(&b);
-    assert_string_equal(call->diary,
-                        "end UNIMPLEMENTED: unexpected HTTP status code received from "
-                        "server: 404 (Not Found); unexpected content-type "
-                        "\"text/html\"\ndata: \"<html>\"");
+    assert_string_equal(
+        call->diary,
+        "end UNIMPLEMENTED: 10.0.0.1:443: unexpected HTTP status code received from "
+        "server: 404 (Not Found); unexpected content-type "
+        "\"text/html\"\ndata: \"<html>\"");
     assert_int_equal(b.transport->n_streams, 0);
     bench_close(&b);
 }
@@ -802,9 +804,10 @@ TEST(broken_tail_is_found_when_it_is_read)
         const char *status, *end;
     } tails[] = {
         {"\0\0", 2, "0",
-         "end INTERNAL: unexpected EOF: the last message is not complete"},
+         "end INTERNAL: 10.0.0.1:443: unexpected EOF: the last message is not complete"},
         {"\0\0", 2, "5", "end NOT_FOUND"},
-        {"\5\0\0\0\0", 5, "0", "end INTERNAL: received message with flag byte 5"},
+        {"\5\0\0\0\0", 5, "0",
+         "end INTERNAL: 10.0.0.1:443: received message with flag byte 5"},
         {"\5\0\0\0\0", 5, "5", "end NOT_FOUND"},
     };
 
@@ -865,9 +868,10 @@ TEST(limit_is_checked_before_a_byte_arrives)
     h2_peer_begin(b.peer, 1);
     h2_peer_data(b.peer, 1, 0, "\0\0\0\0\0\0\0\1\0\0", 10);
     bench_deliver(&b);
-    assert_string_equal(call->diary,
-                        "headers; message ; end RESOURCE_EXHAUSTED: received message "
-                        "larger than max (65536 vs. 0)");
+    assert_string_equal(
+        call->diary,
+        "headers; message ; end RESOURCE_EXHAUSTED: 10.0.0.1:443: received message "
+        "larger than max (65536 vs. 0)");
     assert_string_equal(bench_log(&b), "RST_STREAM 1 CANCEL");
     assert_true(b.mem.n_peak < 4096);
     bench_close(&b);
@@ -884,9 +888,10 @@ TEST(unknown_encoding_is_named)
                     "grpc-encoding", "zstd", NULL);
     h2_peer_data(b.peer, 1, 0, "\0\0\0\0\1a\1\0\0\0\1b", 12);
     bench_deliver(&b);
-    assert_string_equal(call->diary,
-                        "headers; message a; end INTERNAL: decompressor not installed "
-                        "for grpc-encoding \"zstd\"");
+    assert_string_equal(
+        call->diary,
+        "headers; message a; end INTERNAL: 10.0.0.1:443: decompressor not installed "
+        "for grpc-encoding \"zstd\"");
     bench_close(&b);
 }
 
