@@ -38,7 +38,7 @@ struct grebe_channel_options {
     struct grebe_loop *loop;               /* NULL: one of its own */
     const struct grebe_mem *mem;           /* NULL: malloc */
     const char *authority;                 /* NULL: from the target */
-    const char *user_agent;                /* put before the library's own; NULL: none */
+    const char *user_agent; /* put before the library's own; NULL, "": none */
     const char *policy; /* balancer if no service config names one; NULL: pick_first */
     const char *service_config; /* JSON, if the resolver gives none; NULL: none */
     bool ignores_resolver_service_config;
@@ -59,11 +59,11 @@ struct grebe_channel_options {
     /* How soon a dead peer is noticed: 20 s, or with keepalive keepalive_timeout_ns (gRFC
      * A18), unless it is set; 0: the system's. */
     uint32_t tcp_user_timeout_ms;
-    const char *tcp_congestion;   /* a TCP_CONGESTION name; NULL: system's */
-    uint64_t dns_min_interval_ns; /* 30 s between two lookups */
-    bool ignores_dns_ttl;         /* do not look up again when the answer's TTL ends */
-    uint32_t max_receive_bytes;   /* for each message; 0: 4 MiB */
-    uint32_t max_send_bytes;      /* for each message; 0: 2147483647 */
+    const char *tcp_congestion;     /* a TCP_CONGESTION name; NULL: system's */
+    uint64_t dns_min_interval_ns;   /* 30 s between two lookups */
+    bool ignores_dns_ttl;           /* do not look up again when the answer's TTL ends */
+    uint32_t max_receive_bytes;     /* for each message; 0: 4 MiB */
+    uint32_t max_send_bytes;        /* for each message; 0: 2147483647 */
     uint32_t max_header_list_bytes; /* 64 KiB for each header block of a backend */
     /* 10: no more connections to one backend than this, whatever the service config's
      * connectionScaling.maxConnectionsPerSubchannel says (gRFC A105); 0 reads as 1. */
@@ -133,8 +133,10 @@ GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
     grebe_channel_options_init((options), sizeof(struct grebe_channel_options))
 
 /* Make a channel, IDLE, without any I/O.  GREBE_ERR_TARGET, GREBE_ERR_CONFIG,
- * GREBE_ERR_INVALID (no credentials, two server names) or GREBE_ERR_NOMEM, with `diag`
- * saying which and why.  *out is the caller's to destroy. */
+ * GREBE_ERR_INVALID (no credentials, two server names, text that no header may hold, a
+ * proxy and a dialer, a recording that cannot be made), GREBE_ERR_UNSUPPORTED (a recorder of
+ * a later version), GREBE_ERR_SYSTEM (no descriptors or threads are left), GREBE_ERR_FORKED
+ * (options.loop) or GREBE_ERR_NOMEM, with `diag` saying which and why.  *out is the caller's to destroy. */
 GREBE_API int grebe_channel_new(const char *target,
                                 const struct grebe_channel_options *options,
                                 struct grebe_diag *diag,

@@ -38,7 +38,8 @@ struct grebe_tls_options {
     }
 
 /* TLS 1.2 or 1.3 with ALPN "h2".  Files are read now; GREBE_ERR_TLS with `diag` naming
- * the file and the reason.  `options` NULL: all defaults. */
+ * the file and the reason, GREBE_ERR_INVALID (one of cert_file and key_file is missing) or
+ * GREBE_ERR_NOMEM.  `options` NULL: all defaults. */
 GREBE_API int grebe_credentials_tls(const struct grebe_tls_options *options,
                                     struct grebe_diag *diag,
                                     struct grebe_credentials **out) GREBE_MUST_CHECK;

@@ -2,6 +2,7 @@
 /* grebe/channel.h: the core's channel, reached from any thread. */
 #include <grebe/channel.h>
 
+#include "base/diag.h"
 #include "core/channel.h"
 #include "core/credentials.h"
 #include "core/options.h"
@@ -42,8 +43,8 @@ static int make(struct grebe__channel_params *params, struct grebe_diag *diag,
     return result;
 }
 
-int grebe_channel_new(const char *target, const struct grebe_channel_options *given,
-                      struct grebe_diag *diag, struct grebe_channel **out)
+static int make_on_loop(const char *target, const struct grebe_channel_options *given,
+                        struct grebe_diag *diag, struct grebe_channel **out)
 {
     struct grebe_channel_options options = grebe__channel_options_complete(given);
     struct grebe_loop *loop = options.loop;
@@ -61,16 +62,22 @@ int grebe_channel_new(const char *target, const struct grebe_channel_options *gi
         result = GREBE_ERR_FORKED;
     else
         grebe_loop_ref(loop);
-    if (result != GREBE_OK) {
-        grebe_diag_set(diag, "%s", grebe_strerror(result));
+    if (result != GREBE_OK)
         return result;
-    }
     params.env = grebe__loop_env(loop);
     params.now_ns = grebe__loop_now_ns(loop);
     result = make(&params, diag, out);
     if (result != GREBE_OK)
         grebe_loop_unref(loop);
     return result;
+}
+
+int grebe_channel_new(const char *target, const struct grebe_channel_options *options,
+                      struct grebe_diag *diag, struct grebe_channel **out)
+{
+    struct grebe_diag why = {""};
+
+    return grebe__diag_give(diag, &why, make_on_loop(target, options, &why, out));
 }
 
 /* Who waits for the end of a channel. */

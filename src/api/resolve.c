@@ -2,6 +2,7 @@
 /* grebe/resolve.h: a resolver with nobody but the application to listen to it. */
 #include <grebe/resolve.h>
 
+#include "base/diag.h"
 #include "core/options.h"
 #include "core/resolver_conn.h"
 #include "io/loop.h"
@@ -75,10 +76,9 @@ static void build(void *arg)
         grebe__env_hold(watch->conn.env);
 }
 
-int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
-                             const struct grebe_channel_options *given,
-                             struct grebe_diag *diag, grebe_resolve_fn on_result,
-                             void *arg, struct grebe_resolver_watch **out)
+static int make(struct grebe_loop *loop, const char *target,
+                const struct grebe_channel_options *given, struct grebe_diag *diag,
+                grebe_resolve_fn on_result, void *arg, struct grebe_resolver_watch **out)
 {
     struct grebe_channel_options options = grebe__channel_options_complete(given);
     struct grebe__target_options how = grebe__channel_options_target(&options);
@@ -119,6 +119,17 @@ int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
     }
     *out = watch;
     return GREBE_OK;
+}
+
+int grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
+                             const struct grebe_channel_options *options,
+                             struct grebe_diag *diag, grebe_resolve_fn on_result,
+                             void *arg, struct grebe_resolver_watch **out)
+{
+    struct grebe_diag why = {""};
+
+    return grebe__diag_give(diag, &why,
+                            make(loop, target, options, &why, on_result, arg, out));
 }
 
 uint64_t grebe_resolver_watch_next_ns(const struct grebe_resolver_watch *watch)

@@ -24,3 +24,11 @@ void grebe__diag_quote(struct grebe_diag *diag, const char *bytes, size_t length
     grebe__text_append_escaped(&text, bytes, length);
     grebe__text_append(&text, "\"", 1);
 }
+
+int grebe__diag_give(struct grebe_diag *diag, const struct grebe_diag *why, int result)
+{
+    if (result != GREBE_OK)
+        grebe_diag_set(diag, "%s",
+                       why->text[0] == '\0' ? grebe_strerror(result) : why->text);
+    return result;
+}

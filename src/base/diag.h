@@ -12,4 +12,9 @@
 void grebe__diag_quote(struct grebe_diag *diag, const char *bytes, size_t length,
                        const char *format, ...) GREBE_PRINTF(4, 5);
 
+/* For the end of a public function that takes a `diag`: no failure leaves it unwritten.
+ * `why` began empty; if it still is, the words for `result` go out.  `diag` may be NULL;
+ * gives `result`, and writes nothing for GREBE_OK. */
+int grebe__diag_give(struct grebe_diag *diag, const struct grebe_diag *why, int result);
+
 #endif

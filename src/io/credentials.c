@@ -8,6 +8,7 @@
 
 #include <grebe/mem.h>
 
+#include "base/diag.h"
 #include "base/options.h"
 #include "io/tls.h"
 
@@ -128,8 +129,8 @@ static int fill(struct grebe__tls_credentials *credentials,
     return result;
 }
 
-int grebe_credentials_tls(const struct grebe_tls_options *options,
-                          struct grebe_diag *diag, struct grebe_credentials **out)
+static int make(const struct grebe_tls_options *options, struct grebe_diag *diag,
+                struct grebe_credentials **out)
 {
     struct grebe_tls_options all = GREBE_TLS_OPTIONS_INIT;
     struct grebe__tls_credentials *credentials;
@@ -149,4 +150,12 @@ int grebe_credentials_tls(const struct grebe_tls_options *options,
     }
     *out = &credentials->base;
     return GREBE_OK;
+}
+
+int grebe_credentials_tls(const struct grebe_tls_options *options,
+                          struct grebe_diag *diag, struct grebe_credentials **out)
+{
+    struct grebe_diag why = {""};
+
+    return grebe__diag_give(diag, &why, make(options, &why, out));
 }
