@@ -59,7 +59,8 @@ struct grebe_call_options {
 /* One request message, one response message; wait for the end.  `request` is borrowed
  * until then.  GREBE_OK means that the call ended: ask grebe_call_status(*out) how.
  * Otherwise nothing was sent: GREBE_ERR_NOMEM, GREBE_ERR_INVALID (the method is not
- * "/service/method"), GREBE_ERR_DEADLOCK (on the loop's own thread), GREBE_ERR_FORKED.
+ * "/service/method", or the authority or the content subtype is no text for a header),
+ * GREBE_ERR_DEADLOCK (on the loop's own thread), GREBE_ERR_FORKED.
  * `options` NULL: defaults.  *out is the caller's to unref. */
 GREBE_API int grebe_call_unary(struct grebe_channel *channel, const char *method,
                                const void *request, size_t request_length,

@@ -113,3 +113,11 @@ void grebe__text_put_point(char *text)
     memmove(text + before + 1, text + before + foreign,
             strlen(text + before + foreign) + 1);
 }
+
+bool grebe__text_is_from(const char *text, char lowest)
+{
+    for (; *text != '\0'; text++)
+        if (*text < lowest || *text > '~')
+            return false;
+    return true;
+}

@@ -40,6 +40,10 @@ void grebe__text_append_duration(struct grebe__text *text, uint64_t ns);
  * its place. */
 void grebe__text_put_point(char *text);
 
+/* Only bytes from `lowest` to '~': what a header may hold with spaces (' '), or without
+ * ('!').  RFC 9110 5.5. */
+bool grebe__text_is_from(const char *text, char lowest);
+
 /* ASCII only, without regard to locale. */
 static inline char grebe__ascii_lower(char c)
 {

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/ref.h"
+#include "base/text.h"
 #include "core/call_meter.h"
 #include "core/explanation.h"
 #include "core/server_load.h"
@@ -27,8 +28,17 @@ static bool is_method(const char *method)
     return slash != NULL && slash > method + 1 && slash[1] != '\0';
 }
 
+static bool is_header_text(const char *text)
+{
+    return text == NULL || grebe__text_is_from(text, '!');
+}
+
 static int copy_options(struct grebe_call *call, const struct grebe_call_options *options)
 {
+    if (!is_header_text(options->content_subtype) ||
+        !is_header_text(options->authority) ||
+        (options->authority != NULL && options->authority[0] == '\0'))
+        return GREBE_ERR_INVALID;
     if (options->authority != NULL) {
         call->authority = grebe_mem_strdup(call->mem, options->authority);
         if (call->authority == NULL)
@@ -72,6 +82,7 @@ int grebe__call_new(struct grebe_channel *channel, const char *method,
     const struct grebe_mem *mem = channel->host.mem;
     size_t length = strlen(method);
     struct grebe_call *call;
+    int result = GREBE_OK;
     char *copy;
 
     if (!is_method(method))
@@ -97,9 +108,11 @@ int grebe__call_new(struct grebe_channel *channel, const char *method,
     grebe__status_init(&call->pick_error, mem);
     call->times.started_ns = now_ns;
     call->channel = grebe__channel_ref(channel);
-    if (options != NULL && copy_options(call, options) != GREBE_OK) {
+    if (options != NULL)
+        result = copy_options(call, options);
+    if (result != GREBE_OK) {
         grebe_call_unref(call);
-        return GREBE_ERR_NOMEM;
+        return result;
     }
     if (options != NULL)
         call->deadline_ns = deadline_of(options->timeout_ns, now_ns);

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/ref.h"
+#include "base/text.h"
 #include "core/call.h"
 #include "core/call_meter.h"
 #include "core/health.h"
@@ -76,6 +77,21 @@ static int set_target(struct grebe_channel *channel, const char *target,
     return channel->target_text == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
 }
 
+/* `what` goes into a header of every call. */
+static int check_text(const char *what, const char *text, char lowest,
+                      struct grebe_diag *diag)
+{
+    char buf[256];
+    struct grebe__text escaped = grebe__text_init(buf, sizeof buf);
+
+    if (text == NULL || (grebe__text_is_from(text, lowest) && *text != '\0'))
+        return GREBE_OK;
+    grebe__text_append_escaped(&escaped, text, strlen(text));
+    grebe_diag_set(diag, "%s \"%s\": %s", what, buf,
+                   *text == '\0' ? "it is empty" : "no header may hold these bytes");
+    return GREBE_ERR_INVALID;
+}
+
 /* The application's word, then the credentials', then the resolver's, then the target. */
 static int set_authority(struct grebe_channel *channel,
                          const struct grebe__channel_params *params,
@@ -94,6 +110,9 @@ static int set_authority(struct grebe_channel *channel,
             of_option, of_credentials);
         return GREBE_ERR_INVALID;
     }
+    if (check_text("authority", of_option, '!', diag) != GREBE_OK ||
+        check_text("server name", of_credentials, '!', diag) != GREBE_OK)
+        return GREBE_ERR_INVALID;
     channel->is_authority_fixed = of_option != NULL || of_credentials != NULL;
     if (of_option != NULL)
         channel->authority = grebe_mem_strdup(mem, of_option);
@@ -105,11 +124,17 @@ static int set_authority(struct grebe_channel *channel,
     return channel->authority == NULL ? GREBE_ERR_NOMEM : GREBE_OK;
 }
 
-static int set_user_agent(struct grebe_channel *channel, const char *of_application)
+static int set_user_agent(struct grebe_channel *channel, const char *of_application,
+                          struct grebe_diag *diag)
 {
     static const char own[] = "grpc-c-grebe/" GREBE_VERSION;
-    size_t length = of_application == NULL ? 0 : strlen(of_application) + 1;
+    size_t length;
 
+    if (of_application != NULL && *of_application == '\0')
+        of_application = NULL;
+    length = of_application == NULL ? 0 : strlen(of_application) + 1;
+    if (check_text("user_agent", of_application, ' ', diag) != GREBE_OK)
+        return GREBE_ERR_INVALID;
     channel->own_user_agent =
         grebe_mem_strdup(channel->host.mem, of_application == NULL ? "" : of_application);
     channel->user_agent = grebe_mem_alloc(channel->host.mem, length + sizeof own);
@@ -245,7 +270,7 @@ static int set_up(struct grebe_channel *channel,
         (result = set_default_config(channel, options->service_config, diag)) !=
             GREBE_OK ||
         (result = set_authority(channel, params, diag)) != GREBE_OK ||
-        (result = set_user_agent(channel, options->user_agent)) != GREBE_OK ||
+        (result = set_user_agent(channel, options->user_agent, diag)) != GREBE_OK ||
         (result = set_transport_options(channel, options)) != GREBE_OK ||
         (result = grebe__channel_options_proxy(options, channel->host.mem, diag,
                                                &channel->proxy, &channel->has_proxy)) !=

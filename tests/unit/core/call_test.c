@@ -511,6 +511,37 @@ TEST(empty_response_is_a_response)
     channel_bench_fini(&b);
 }
 
+TEST(options_of_a_call_must_fit_into_headers)
+{
+    static const struct {
+        const char *authority, *content_subtype;
+        int result;
+    } cases[] = {
+        {"", NULL, GREBE_ERR_INVALID},
+        {"a b", NULL, GREBE_ERR_INVALID},
+        {"a\x7f", NULL, GREBE_ERR_INVALID},
+        {NULL, "proto\n", GREBE_ERR_INVALID},
+        {NULL, "\xc3\xa4", GREBE_ERR_INVALID},
+        {"[::1]:80", "JSON", GREBE_OK},
+        {NULL, "", GREBE_OK},
+    };
+    struct channel_bench b;
+
+    channel_bench_start(&b, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+        struct grebe_call *call = NULL;
+
+        options.authority = cases[i].authority;
+        options.content_subtype = cases[i].content_subtype;
+        assert_int_equal(
+            grebe__call_new(b.channel, "/s/m", &options, 0, &grebe__unary_handler, &call),
+            cases[i].result);
+        grebe_call_unref(call);
+    }
+    channel_bench_fini(&b);
+}
+
 TEST(method_must_be_service_and_method)
 {
     static const char *const bad[] = {"", "/", "s/m", "/s", "/s/", "//m"};
@@ -878,6 +909,7 @@ int main(void)
         cmocka_unit_test(unary_call_wants_exactly_one_message),
         cmocka_unit_test(message_before_an_error_is_not_delivered),
         cmocka_unit_test(empty_response_is_a_response),
+        cmocka_unit_test(options_of_a_call_must_fit_into_headers),
         cmocka_unit_test(method_must_be_service_and_method),
         cmocka_unit_test(request_over_the_limit_is_not_sent),
         cmocka_unit_test(limit_of_a_first_config_holds_for_calls_that_waited_for_it),

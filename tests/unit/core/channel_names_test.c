@@ -216,6 +216,7 @@ TEST(the_user_agent_of_the_application_goes_before_the_librarys)
         const char *option, *of_policy, *header;
     } cases[] = {
         {NULL, "", "grpc-c-grebe/" GREBE_VERSION},
+        {"", "", "grpc-c-grebe/" GREBE_VERSION},
         {"app/7", "app/7", "app/7 grpc-c-grebe/" GREBE_VERSION},
     };
 

@@ -681,6 +681,30 @@ TEST(what_cannot_be_is_said_when_the_channel_is_made)
     }
 }
 
+TEST(text_that_no_header_may_hold_is_refused)
+{
+    static const struct {
+        const char *authority, *user_agent, *diag;
+    } cases[] = {
+        {"a b", NULL, "authority \"a b\": no header may hold these bytes"},
+        {"a\n", NULL, "authority \"a\\x0a\": no header may hold these bytes"},
+        {"b\xc3\xbc", NULL, "authority \"b\xc3\xbc\": no header may hold these bytes"},
+        {"", NULL, "authority \"\": it is empty"},
+        {NULL, "app\r\nx: y", "user_agent \"app\\x0d\\x0ax: y\": no header may hold"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct channel_bench b;
+
+        channel_bench_init(&b);
+        b.options.authority = cases[i].authority;
+        b.options.user_agent = cases[i].user_agent;
+        assert_int_equal(channel_bench_open(&b, "manual:///x"), GREBE_ERR_INVALID);
+        assert_non_null(strstr(b.diag.text, cases[i].diag));
+        channel_bench_fini(&b);
+    }
+}
+
 /* TGT-3 */
 TEST(default_scheme_of_the_process_is_used_for_targets_without_one)
 {
@@ -826,6 +850,7 @@ int main(void)
         cmocka_unit_test(connect_after_close_does_nothing),
         cmocka_unit_test(close_while_connecting_leaves_nothing_behind),
         cmocka_unit_test(what_cannot_be_is_said_when_the_channel_is_made),
+        cmocka_unit_test(text_that_no_header_may_hold_is_refused),
         cmocka_unit_test(default_scheme_of_the_process_is_used_for_targets_without_one),
         cmocka_unit_test(plaintext_must_be_asked_for),
         cmocka_unit_test(authority_is_the_target_unless_the_application_says_otherwise),
