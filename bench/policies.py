@@ -28,6 +28,7 @@ PICKS = {
     "least_request": {"least_request": {}},
     "p2c_ewma": {"p2c_ewma": {}},
     "load_aware": {"load_aware": {}},
+    "aperture": {"aperture": {"clientIndex": 3, "clientCount": 100}},
     "ring_hash": {"ring_hash": {}},
     "bounded_load_ring_hash": {"bounded_load_ring_hash": {}},
     "maglev": {"maglev": {}},
@@ -44,7 +45,7 @@ PICKS = {
 # them for each pick is not for thousands.
 MOST = {"pick_first": 10, "rendezvous": 1000}
 # Those with a few connections lose nothing with an endpoint that they do not use.
-USES_FEW = ("random_subsetting of round_robin",)
+USES_FEW = ("aperture", "random_subsetting of round_robin")
 NO_POLICY = 3  # exit code of bench_picks
 
 

@@ -26,6 +26,9 @@ static const struct {
     {"p2c", P2C},
     {"load_aware", "{\"weightExpirationPeriod\": \"180s\", \"floor\": 0.01, "
                    "\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\"}"},
+    {"aperture", "{\"minAperture\": 8, \"clientIndex\": 1, \"clientCount\": 3, "
+                 "\"peerOffset\": 0.25, \"highLoad\": 2, \"lowLoad\": 0.5, "
+                 "\"smoothingWindow\": \"5s\"}"},
     {"static_weighted_round_robin", "{\"mode\": \"edf\"}"},
     {"weighted_round_robin",
      "{\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\", "

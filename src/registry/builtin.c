@@ -2,6 +2,7 @@
 /* registry/builtin.c -- the one place that knows every policy and resolver we ship. */
 #include <stddef.h>
 
+#include "balancer/aperture.h"
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/least_request.h"
 #include "balancer/load_aware.h"
@@ -28,6 +29,8 @@
 #include "resolver/unix.h"
 
 const struct grebe_balancer_builder *const grebe__builtin_balancers[] = {
+    &grebe__aperture,
+    &grebe__aperture_experimental,
     &grebe__bounded_load_ring_hash,
     &grebe__deterministic_subsetting,
     &grebe__least_request,

@@ -24,6 +24,7 @@
 #include <grebe/load_report.h>
 #include <grebe/parent.h>
 
+#include "balancer/aperture.h"
 #include "balancer/deterministic_subsetting.h"
 #include "balancer/hash_config.h"
 #include "balancer/least_request.h"
@@ -896,6 +897,10 @@ static const struct {
     {&grebe__maglev, config_of_hash, NULL},
     {&grebe__p2c_ewma, NULL, NULL},
     {&grebe__p2c_ewma, config_of_text, "{\"loadMetric\": \"orcaUtilization\"}"},
+    {&grebe__aperture, config_of_text,
+     "{\"minAperture\": 2, \"smoothingWindow\": \"0.001s\"}"},
+    {&grebe__aperture, config_of_text,
+     "{\"minAperture\": 2, \"clientIndex\": 1, \"clientCount\": 7}"},
     {&grebe__rendezvous, config_of_hash, NULL},
     {&grebe_graceful_switch, config_of_switch, NULL},
     {&scatter, NULL, NULL},

@@ -62,6 +62,11 @@ const struct policy policies[] = {
      .config = "{('enableOobLoadReport':true,'oobReportingPeriod':<1000-5000ms>,|)"
                "'weightExpirationPeriod':<1000-9000ms>(,'floor':0.2|)}",
      .weight = 3},
+    {.name = "aperture",
+     .config = "{'minAperture':<1-4>(,'clientIndex':<0-4>,'clientCount':<5-9>|"
+               ",'highLoad':<1-2>(,'lowLoad':0|)|)}",
+     .weight = 4,
+     .traits = POLICY_LEAVES_OUT},
     {.name = "static_weighted_round_robin",
      .config = "{'mode':'(stride|smooth|edf)'}",
      .weight = 3},
