@@ -89,6 +89,9 @@ struct grebe_done_info {
     bool bytes_received; /* the backend answered something */
     bool is_discarded;   /* not a success, not a failure: no attempt was made of the pick,
                           * or it lost to another one */
+    uint64_t headers_ns; /* from the pick to the headers of the response; 0: none came
+                          * before the end, or in no time at all */
+    bool is_streaming; /* the call is not unary: how long it takes is up to the caller */
 };
 
 typedef void (*grebe_pick_done_fn)(void *arg, const struct grebe_done_info *info);

@@ -210,6 +210,13 @@ static void tell_with_load(struct grebe_call *call, const struct grebe__call_pic
     grebe__load_report_fini(&report);
 }
 
+/* No attempt follows one that had headers, so it is this one that had them. */
+static uint64_t headers_after(const struct grebe_call *call,
+                              const struct grebe__call_pick *pick)
+{
+    return call->times.headers_ns == 0 ? 0 : call->times.headers_ns - pick->at_ns;
+}
+
 static bool is_listened_to(const struct grebe__call_pick *pick)
 {
     return pick->on_done != NULL || pick->n_listeners > 0;
@@ -234,6 +241,8 @@ void grebe__call_pick_done(struct grebe_call *call, const struct grebe_status *s
             .bytes_sent = has_sent,
             .bytes_received = has_received,
             .is_discarded = !has_sent && status->code == GREBE_STATUS_OK,
+            .headers_ns = headers_after(call, &pick),
+            .is_streaming = call->handler != &grebe__unary_handler,
         };
 
         if (pick.wants_load_report)

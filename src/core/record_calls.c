@@ -228,6 +228,10 @@ static void record_end(struct grebe__recording *recording,
     grebe__line_number(line, "call", end->call);
     grebe__line_text(line, "code", grebe_status_code_name(info->status->code, name));
     grebe__line_number(line, "latency_ns", info->latency_ns);
+    if (info->headers_ns != 0)
+        grebe__line_number(line, "headers_ns", info->headers_ns);
+    if (info->is_streaming)
+        grebe__line_bool(line, "streaming", true);
     if (end->is_declined)
         grebe__line_bool(line, "declined", true);
     if (info->bytes_sent)

@@ -72,6 +72,7 @@ static int read_outcome(const struct lab_reader *reader, const struct grebe_json
                         struct lab_load *load, struct lab_outcome *out,
                         struct grebe_diag *diag)
 {
+    bool has_headers;
     int error;
 
     *out = (struct lab_outcome){.status = grebe_status_of(GREBE_STATUS_OK, "")};
@@ -79,6 +80,11 @@ static int read_outcome(const struct lab_reader *reader, const struct grebe_json
     if (error == GREBE_OK)
         error = lab_fields_ms(line, "latency_ms", LAB_TIME_MAX_MS, &out->latency_ns,
                               &out->has_latency, diag);
+    if (error == GREBE_OK)
+        error = lab_fields_ms(line, "headers_ms", LAB_TIME_MAX_MS, &out->headers_ns,
+                              &has_headers, diag);
+    if (error == GREBE_OK)
+        error = grebe_json_get_bool(line, "streaming", &out->is_streaming, diag);
     if (error == GREBE_OK)
         error = lab_load_parse(reader->options.mem, line, diag, load);
     if (error == GREBE_OK)
@@ -137,7 +143,8 @@ static int read_hash(const struct grebe_json *line, struct lab_call *call,
 /* An outcome belongs to the end of a call: a call that stays open has none yet. */
 static int check_hold(const struct grebe_json *line, struct grebe_diag *diag)
 {
-    static const char *const names[] = {"status", "load", "latency_ms"};
+    static const char *const names[] = {"status", "load", "latency_ms", "headers_ms",
+                                        "streaming"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (grebe_json_member(line, names[i]) != NULL) {

@@ -466,6 +466,10 @@ static int read_end(struct known *known, const struct lab_record *record,
     if (error == GREBE_OK)
         error = lab_record_number(record, "latency_ns", &out->took_ns, diag);
     if (error == GREBE_OK)
+        error = lab_record_optional(record, "headers_ns", &out->headers_ns, diag);
+    if (error == GREBE_OK)
+        error = lab_record_flag(record, "streaming", &out->is_streaming, diag);
+    if (error == GREBE_OK)
         error = lab_record_flag(record, "declined", is_declined, diag);
     if (error == GREBE_OK)
         error = lab_record_flag(record, "sent", &out->is_sent, diag);

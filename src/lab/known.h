@@ -22,10 +22,10 @@ struct known_list {
 
 /* A call that ended; or a connection that was tried. */
 struct known_end {
-    uint64_t at_ns; /* when it began */
-    uint64_t took_ns;
-    int code; /* of a connection: OK or UNAVAILABLE */
-    bool is_sent, is_received;
+    uint64_t at_ns;               /* when it began */
+    uint64_t took_ns, headers_ns; /* of a call: until its headers came; 0: they did not */
+    int code;                     /* of a connection: OK or UNAVAILABLE */
+    bool is_sent, is_received, is_streaming;
     struct lab_load *load; /* owned, or NULL */
     char *error;           /* of a connection: likewise */
 };

@@ -165,6 +165,8 @@ struct lab_outcome {
     const struct grebe_load_report *load; /* NULL: the backend sent none */
     bool has_latency;
     uint64_t latency_ns; /* else since the pick */
+    uint64_t headers_ns; /* 0: there were none before the end */
+    bool is_streaming;
 };
 
 /* `n` calls in a row, one event.  `outcome` NULL: those with a backend stay open under

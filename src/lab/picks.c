@@ -104,6 +104,8 @@ static void end(struct lab *lab, const struct lab_open_call *call,
         .latency_ns = outcome->has_latency ? outcome->latency_ns : now_ns - call->at_ns,
         .bytes_sent = true,
         .bytes_received = is_answer_of_backend(outcome->status.code),
+        .headers_ns = outcome->headers_ns,
+        .is_streaming = outcome->is_streaming,
     };
 
     if (lab->host.recording != NULL)

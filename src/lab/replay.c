@@ -545,6 +545,10 @@ static int read_info(const struct lab_record *record, struct grebe_done_info *ou
     if (error == GREBE_OK)
         error = lab_record_number(record, "latency_ns", &out->latency_ns, diag);
     if (error == GREBE_OK)
+        error = lab_record_optional(record, "headers_ns", &out->headers_ns, diag);
+    if (error == GREBE_OK)
+        error = lab_record_flag(record, "streaming", &out->is_streaming, diag);
+    if (error == GREBE_OK)
         error = lab_record_flag(record, "declined", is_declined, diag);
     if (error == GREBE_OK)
         error = lab_record_flag(record, "sent", &out->bytes_sent, diag);

@@ -514,6 +514,8 @@ static void land(struct flight *flight)
         .latency_ns = latency_ns,
         .bytes_sent = true,
         .bytes_received = end == NULL || end->is_received,
+        .headers_ns = end == NULL ? 0 : end->headers_ns,
+        .is_streaming = end != NULL && end->is_streaming,
     };
 
     tell_end(flight, &info);

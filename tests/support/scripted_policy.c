@@ -29,6 +29,8 @@ static void on_done(void *arg, const struct grebe_done_info *info)
     script.done_had_load = info->server_load != NULL;
     script.done_cpu = info->server_load == NULL ? 0 : info->server_load->cpu_utilization;
     script.done_latency_ns = info->latency_ns;
+    script.done_headers_ns = info->headers_ns;
+    script.done_streaming = info->is_streaming;
 }
 
 /* Parents hear what the policy itself hears. */

@@ -32,7 +32,8 @@ struct script {
     uint32_t n_refused; /* parents that could not listen */
     char heard[256];    /* who heard of an end, in order: "d" the policy, "0" a parent */
     double done_cpu;    /* of the load */
-    uint64_t done_latency_ns;
+    uint64_t done_latency_ns, done_headers_ns;
+    bool done_streaming;
     char picked_method[64];
     const struct grebe_metadata *picked_metadata; /* to compare */
     uint64_t picked_deadline_ns, picked_now_ns, picked_random;

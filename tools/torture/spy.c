@@ -181,7 +181,8 @@ static void on_pick_done(void *arg, const struct grebe_done_info *info)
     if (pick->call != NULL)
         pick->call->n_picks_open--;
     if (info->status == NULL || info->now_ns != client->world->sim.env.now_ns ||
-        info->latency_ns != info->now_ns - pick->at_ns)
+        info->latency_ns != info->now_ns - pick->at_ns ||
+        info->headers_ns > info->latency_ns)
         fail("a pick's report is right", "one of %s is not", pick->spy->name);
     grebe_pick_end(&pick->taken, info);
     if (pick->call != NULL)

@@ -451,6 +451,30 @@ TEST(done_is_told_as_often_as_a_subconn_was_picked_whatever_happens)
     channel_bench_fini(&b);
 }
 
+TEST(done_says_when_headers_came)
+{
+    struct channel_bench b;
+    struct sim_request *request;
+    struct grebe_call *call;
+
+    scripted_start(&b, GREBE_PICK_COMPLETE);
+    scripted_server(&b)->echoes = false;
+    channel_bench_advance_ms(&b, 5); /* before the pick */
+    call = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 20);
+    request = sim_server_request(scripted_server(&b));
+    assert_true(sim_respond(request, "x", 1));
+    sim_settle(&b.sim);
+    channel_bench_advance_ms(&b, 50);
+    sim_end(request, GREBE_STATUS_OK, "");
+    sim_settle(&b.sim);
+    expect_status(call, GREBE_STATUS_OK, "");
+    assert_int_equal(script.done_headers_ns, 20 * MS);
+    assert_int_equal(script.done_latency_ns, 70 * MS);
+    assert_false(script.done_streaming);
+    channel_bench_fini(&b);
+}
+
 TEST(done_comes_once_with_the_attempts_end)
 {
     struct channel_bench b;
@@ -468,6 +492,8 @@ TEST(done_comes_once_with_the_attempts_end)
     assert_int_equal(script.done_code, GREBE_STATUS_ABORTED);
     assert_true(script.done_sent && script.done_received);
     assert_int_equal(script.done_latency_ns, 70 * MS);
+    assert_int_equal(script.done_headers_ns, 0); /* none but the trailers */
+    assert_false(script.done_streaming);
     channel_bench_fini(&b);
 }
 
@@ -799,6 +825,7 @@ int main(void)
         cmocka_unit_test(metadata_of_a_pick_is_sent_beside_the_applications),
         cmocka_unit_test(metadata_of_a_pick_is_gone_when_the_attempt_is_repeated),
         cmocka_unit_test(done_is_told_as_often_as_a_subconn_was_picked_whatever_happens),
+        cmocka_unit_test(done_says_when_headers_came),
         cmocka_unit_test(done_comes_once_with_the_attempts_end),
         cmocka_unit_test(done_has_the_trailers_there_were),
         cmocka_unit_test(done_comes_for_a_cancelled_call),

@@ -83,9 +83,10 @@ TEST(a_call_is_two_lines)
     assert_non_null(strstr(recording_find(recording, "\"ev\":\"pick\"", 1),
                            "\",\"deadline_ns\":101000000,\"wait_for_ready\":true,"
                            "\"kind\":\"complete\",\"subconn\":0,\"address\":\"a\"}"));
-    assert_string_equal(recording_find(recording, "\"ev\":\"done\"", 1),
-                        "{\"ns\":4000000,\"ev\":\"done\",\"call\":1,\"code\":\"OK\","
-                        "\"latency_ns\":3000000,\"sent\":true,\"received\":true}");
+    assert_string_equal(
+        recording_find(recording, "\"ev\":\"done\"", 1),
+        "{\"ns\":4000000,\"ev\":\"done\",\"call\":1,\"code\":\"OK\","
+        "\"latency_ns\":3000000,\"headers_ns\":3000000,\"sent\":true,\"received\":true}");
     channel_bench_fini(&b);
     assert_string_equal(recording_find(recording, "\"ev\":\"end\"", 1),
                         "{\"ns\":4000000,\"ev\":\"end\"}");

@@ -259,9 +259,25 @@ TEST(a_message_may_come_before_the_name_is_resolved)
     finish(&b);
 }
 
+TEST(policy_hears_that_it_was_a_stream_and_when_its_headers_came)
+{
+    struct channel_bench b;
+
+    start(&b);
+    channel_bench_advance_ms(&b, 30);
+    report_headers(&b);
+    channel_bench_advance_ms(&b, 900);
+    finish(&b);
+    assert_int_equal(script.n_done, 1);
+    assert_true(script.done_streaming);
+    assert_int_equal(script.done_headers_ns, 30 * MS);
+    assert_int_equal(script.done_latency_ns, 930 * MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(policy_hears_that_it_was_a_stream_and_when_its_headers_came),
         cmocka_unit_test(a_message_is_kept_until_the_answer_begins),
         cmocka_unit_test(messages_come_back_in_their_order),
         cmocka_unit_test(what_was_sent_is_sent_again_by_the_next_attempt),
