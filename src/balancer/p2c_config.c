@@ -17,30 +17,49 @@ const struct grebe__p2c_config grebe__p2c_defaults = {
     .floor = GREBE__P2C_FLOOR,
 };
 
-static int read_metric(const struct grebe_json *json, struct grebe_diag *diag,
-                       enum grebe__p2c_metric *out)
+/* One of n names, by its place among them. */
+static int read_name(const struct grebe_json *json, const char *name,
+                     const char *const names[], unsigned n, const char *expected,
+                     unsigned *out, struct grebe_diag *diag)
 {
-    static const struct {
-        const char *name;
-        enum grebe__p2c_metric metric;
-    } metrics[] = {
-        {"peakEwma", GREBE__P2C_PEAK_EWMA},
-        {"pending", GREBE__P2C_PENDING},
-        {"orcaUtilization", GREBE__P2C_ORCA_UTILIZATION},
-    };
-    const char *name = NULL;
+    const char *found = NULL;
 
-    if (grebe_json_get_string(json, "loadMetric", &name, diag) != GREBE_OK)
+    if (grebe_json_get_string(json, name, &found, diag) != GREBE_OK)
         return GREBE_ERR_CONFIG;
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(metrics) && name != NULL; i++)
-        if (strcmp(name, metrics[i].name) == 0) {
-            *out = metrics[i].metric;
+    if (found == NULL)
+        return GREBE_OK;
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(found, names[i]) == 0) {
+            *out = i;
             return GREBE_OK;
         }
-    if (name == NULL)
-        return GREBE_OK;
-    grebe_diag_set(diag, "loadMetric: must be peakEwma, pending or orcaUtilization");
+    grebe_diag_set(diag, "%s: must be %s", name, expected);
     return GREBE_ERR_CONFIG;
+}
+
+static int read_names(const struct grebe_json *json, struct grebe__p2c_config *config,
+                      struct grebe_diag *diag)
+{
+    static const char *const metrics[] = {
+        [GREBE__P2C_PEAK_EWMA] = "peakEwma",
+        [GREBE__P2C_PENDING] = "pending",
+        [GREBE__P2C_ORCA_UTILIZATION] = "orcaUtilization",
+    };
+    static const char *const untils[] = {
+        [GREBE__P2C_AUTO] = "auto",
+        [GREBE__P2C_HEADERS] = "headers",
+        [GREBE__P2C_END] = "end",
+    };
+    unsigned metric = config->metric, until = config->until;
+
+    if (read_name(json, "loadMetric", metrics, GREBE_ARRAY_LEN(metrics),
+                  "peakEwma, pending or orcaUtilization", &metric, diag) != GREBE_OK ||
+        read_name(json, "rttUntil", untils, GREBE_ARRAY_LEN(untils),
+                  "auto, headers or end", &until, diag) != GREBE_OK)
+        return GREBE_ERR_CONFIG;
+    config->metric = (enum grebe__p2c_metric)metric;
+    config->until = (enum grebe__p2c_until)until;
+    return GREBE_OK;
 }
 
 /* At least `least`, which `bound` says in words. */
@@ -58,7 +77,7 @@ static int read_duration(const struct grebe_json *json, const char *name, int64_
 static int read(const struct grebe_json *json, struct grebe__p2c_config *config,
                 struct grebe_diag *diag)
 {
-    if (read_metric(json, diag, &config->metric) != GREBE_OK ||
+    if (read_names(json, config, diag) != GREBE_OK ||
         read_duration(json, "decay", MS, ">= 1ms", &config->decay_ns, diag) != GREBE_OK ||
         read_duration(json, "defaultRtt", 1, "> 0", &config->default_rtt_ns, diag) !=
             GREBE_OK ||

@@ -4,6 +4,8 @@
  *
  *   loadMetric              "peakEwma", "pending" or "orcaUtilization"       peakEwma
  *   decay                   how fast an estimate fades, at least 1ms         10s
+ *   rttUntil                an answer is there with its "headers", at its     auto
+ *                           "end", or, for "auto", at its end if unary
  *   defaultRtt              the estimate before the first answer, above 0    30ms
  *   failurePenalty          how long a failure counts to have taken; 0: off  0
  *   penaltyCap              the most that a server's retry hint counts       300s
@@ -25,8 +27,15 @@ enum grebe__p2c_metric {
     GREBE__P2C_ORCA_UTILIZATION,
 };
 
+enum grebe__p2c_until {
+    GREBE__P2C_AUTO,
+    GREBE__P2C_HEADERS,
+    GREBE__P2C_END,
+};
+
 struct grebe__p2c_config {
     enum grebe__p2c_metric metric;
+    enum grebe__p2c_until until;
     int64_t decay_ns, default_rtt_ns, failure_penalty_ns, penalty_cap_ns, expiration_ns;
     bool probes_once;
     double floor; /* utilization of who says it has nothing to do: calls count there */

@@ -18,6 +18,7 @@ void grebe__p2c_load_configure(struct grebe__p2c_load *load,
     set(&load->failure_penalty_ns, config->failure_penalty_ns);
     set(&load->penalty_cap_ns, config->penalty_cap_ns);
     __atomic_store_n(&load->is_out_of_band, config->is_out_of_band, __ATOMIC_RELAXED);
+    __atomic_store_n(&load->until, (uint32_t)config->until, __ATOMIC_RELAXED);
 }
 
 void grebe__p2c_load_init(struct grebe__p2c_load *load,
@@ -125,9 +126,22 @@ static double with_penalty(const struct grebe__p2c_load *load, double took_ns,
     return hint > took_ns ? hint : took_ns;
 }
 
+/* A stream lasts as long as its caller likes: how soon the backend takes it up is what there
+ * is to know of the backend. */
+static double answer_ns(const struct grebe__p2c_load *load,
+                        const struct grebe_done_info *info)
+{
+    uint32_t until = __atomic_load_n(&load->until, __ATOMIC_RELAXED);
+    bool waits_for_headers =
+        until == GREBE__P2C_HEADERS || (until == GREBE__P2C_AUTO && info->is_streaming);
+
+    return (double)(waits_for_headers && info->headers_ns != 0 ? info->headers_ns
+                                                               : info->latency_ns);
+}
+
 static void observe_rtt(struct grebe__p2c_load *load, const struct grebe_done_info *info)
 {
-    double took_ns = (double)info->latency_ns;
+    double took_ns = answer_ns(load, info);
     int64_t decay_ns = __atomic_load_n(&load->decay_ns, __ATOMIC_RELAXED);
 
     if (is_failure(info->status->code) &&

@@ -25,6 +25,7 @@ struct grebe__p2c_load {
     struct grebe__stamped utilization; /* as last reported; no write: never */
     int64_t decay_ns, failure_penalty_ns, penalty_cap_ns; /* atomic */
     bool is_out_of_band; /* atomic: what calls report is not heard */
+    uint32_t until;      /* enum grebe__p2c_until; atomic */
 };
 
 static inline struct grebe__p2c_load *

@@ -206,6 +206,48 @@ TEST(unproven_endpoint_may_be_probed_once)
     free_load(load);
 }
 
+/* ---- Answers --------------------------------------------------------------------------- */
+
+/* Of a call that took 90 ms, with its headers after 40 ms or without any. */
+static double estimate_ms(enum grebe__p2c_until until, bool is_streaming,
+                          uint64_t headers_ns)
+{
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {
+        .status = &ok,
+        .latency_ns = 90 * MS,
+        .headers_ns = headers_ns,
+        .is_streaming = is_streaming,
+    };
+    struct grebe__p2c_config config = grebe__p2c_defaults;
+    struct grebe__p2c_load *load;
+    double found;
+
+    config.until = until;
+    load = new_load(&config);
+    begin(load, 1);
+    grebe__p2c_load_done(load, &info);
+    found = cost(load, &config, 0);
+    free_load(load);
+    return found / 1e6;
+}
+
+TEST(answer_of_a_stream_is_its_headers_unless_the_config_says_otherwise)
+{
+    assert_true(estimate_ms(GREBE__P2C_AUTO, false, 40 * MS) == 90);
+    assert_true(estimate_ms(GREBE__P2C_AUTO, true, 40 * MS) == 40);
+    assert_true(estimate_ms(GREBE__P2C_HEADERS, false, 40 * MS) == 40);
+    assert_true(estimate_ms(GREBE__P2C_HEADERS, true, 40 * MS) == 40);
+    assert_true(estimate_ms(GREBE__P2C_END, false, 40 * MS) == 90);
+    assert_true(estimate_ms(GREBE__P2C_END, true, 40 * MS) == 90);
+}
+
+TEST(answer_without_headers_is_there_at_the_end)
+{
+    assert_true(estimate_ms(GREBE__P2C_AUTO, true, 0) == 90);
+    assert_true(estimate_ms(GREBE__P2C_HEADERS, false, 0) == 90);
+}
+
 /* ---- Failures ------------------------------------------------------------------------- */
 
 static const struct {
@@ -282,6 +324,9 @@ TEST(calls_that_were_given_up_say_nothing)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            answer_of_a_stream_is_its_headers_unless_the_config_says_otherwise),
+        cmocka_unit_test(answer_without_headers_is_there_at_the_end),
         cmocka_unit_test(estimate_fades_while_nobody_answers),
         cmocka_unit_test(peaks_are_believed_at_once_and_better_news_slowly),
         cmocka_unit_test(short_decay_fades_fast),
