@@ -704,6 +704,58 @@ TEST(timer_runs_where_it_is_needed)
     lb_bench_fini(&b);
 }
 
+/* ---- In a channel ------------------------------------------------------------------------- */
+
+static uint32_t n_open(struct channel_bench *b)
+{
+    uint32_t n = 0;
+
+    for (const char *name = "abcdef"; *name != '\0'; name++)
+        n += sim_server_n_open(sim_server_find(&b->sim, (char[]){*name, '\0'}));
+    return n;
+}
+
+static void set_latency(struct channel_bench *b, uint64_t ms)
+{
+    for (const char *name = "abcdef"; *name != '\0'; name++)
+        sim_server_find(&b->sim, (char[]){*name, '\0'})->latency_ns = ms * MS;
+}
+
+/* Ten calls widen it from two to four: 2.5 each.  Eight more are under way when these have
+ * ended, for a minute: 2.0 each, and then there are three, and two.  Those that have to go
+ * are closed when the calls that they have are over, and all calls end well. */
+TEST(who_goes_finishes_its_calls)
+{
+    struct grebe_call *calls[18];
+    struct channel_bench b;
+
+    channel_bench_start(&b, "{\"loadBalancingConfig\": [{\"aperture\": {\"minAperture\": "
+                            "2, \"highLoad\": 3, \"lowLoad\": 2.4}}]}");
+    channel_bench_servers(&b, "a b c d e f");
+    set_latency(&b, 5000);
+    channel_bench_connect(&b);
+    channel_bench_resolve(&b, "a b c d e f");
+    channel_bench_advance_ms(&b, 100);
+    assert_int_equal(n_open(&b), 2);
+    for (int i = 0; i < 10; i++)
+        calls[i] = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 4000);
+    assert_int_equal(n_open(&b), 4);
+    set_latency(&b, 60000);
+    for (int i = 10; i < 18; i++)
+        calls[i] = channel_bench_call(&b, NULL);
+    channel_bench_advance_ms(&b, 40000);
+    assert_true(channel_bench_logged(&b, "aperture: 2 of 6 endpoints"));
+    assert_int_equal(n_open(&b), 4);
+    channel_bench_advance_ms(&b, 30000);
+    assert_int_equal(n_open(&b), 2);
+    for (int i = 0; i < 18; i++) {
+        assert_int_equal(grebe_call_status(calls[i])->code, GREBE_STATUS_OK);
+        grebe_call_unref(calls[i]);
+    }
+    channel_bench_fini(&b);
+}
+
 /* ---- Out of memory ------------------------------------------------------------------------ */
 
 /* The policy's nth allocation from here on fails. */
@@ -816,6 +868,7 @@ int main(void)
         cmocka_unit_test(others_stand_in_for_those_that_fail),
         cmocka_unit_test(failed_one_at_the_end_goes),
         cmocka_unit_test(timer_runs_where_it_is_needed),
+        cmocka_unit_test(who_goes_finishes_its_calls),
         cmocka_unit_test(update_that_did_not_arrive_changes_nothing),
         cmocka_unit_test(step_that_failed_is_made_a_second_later),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),

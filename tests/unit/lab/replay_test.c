@@ -522,6 +522,8 @@ TEST(policies_of_all_kinds_decide_the_same)
          "\"ev\":\"timer\""},
         {"least_request", "{\"choiceCount\":3}", "\"listeners\":"},
         {"p2c_ewma", "{}", "\"listeners\":"},
+        {"aperture", "{\"minAperture\":1,\"highLoad\":0.1,\"lowLoad\":0}",
+         "\"ev\":\"timer\""},
         {"maglev", "{\"requestHashHeader\":\"session\"}", "[\"session\",\"carol\"]"},
         {"random_subsetting",
          "{\"subsetSize\":2,\"childPolicy\":[{\"nest\":{\"depth\":1}}]}",
