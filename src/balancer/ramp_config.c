@@ -32,3 +32,17 @@ int grebe__ramp_config_read(const struct grebe_json *json, struct grebe_diag *di
     };
     return GREBE_OK;
 }
+
+int grebe__ramp_config_get(const struct grebe_json *json, struct grebe_diag *diag,
+                           struct grebe__ramp *out)
+{
+    const struct grebe_json *object = NULL;
+    int error = grebe_json_get_object(json, "slowStartConfig", &object, diag);
+
+    if (error != GREBE_OK || object == NULL)
+        return error;
+    error = grebe__ramp_config_read(object, diag, out);
+    if (error != GREBE_OK)
+        grebe_diag_prefix(diag, "slowStartConfig");
+    return error;
+}

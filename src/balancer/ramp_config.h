@@ -16,4 +16,9 @@
 int grebe__ramp_config_read(const struct grebe_json *json, struct grebe_diag *diag,
                             struct grebe__ramp *out) GREBE_MUST_CHECK;
 
+/* The member "slowStartConfig" of a policy's configuration, if it has one; *out is unchanged
+ * if not. */
+int grebe__ramp_config_get(const struct grebe_json *json, struct grebe_diag *diag,
+                           struct grebe__ramp *out) GREBE_MUST_CHECK;
+
 #endif

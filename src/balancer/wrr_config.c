@@ -105,27 +105,13 @@ static int read_periods(const struct grebe_json *json, struct grebe__wrr_config 
     return GREBE_OK;
 }
 
-static int read_ramp(const struct grebe_json *json, struct grebe__wrr_config *config,
-                     struct grebe_diag *diag)
-{
-    const struct grebe_json *object = NULL;
-    int error = grebe_json_get_object(json, "slowStartConfig", &object, diag);
-
-    if (error != GREBE_OK || object == NULL)
-        return error;
-    error = grebe__ramp_config_read(object, diag, &config->ramp);
-    if (error != GREBE_OK)
-        grebe_diag_prefix(diag, "slowStartConfig");
-    return error;
-}
-
 static int read(const struct grebe_json *json, struct grebe__wrr_config *config,
                 const struct grebe_json **metrics, struct grebe_diag *diag)
 {
     if (grebe_json_get_bool(json, "enableOobLoadReport", &config->is_out_of_band, diag) !=
             GREBE_OK ||
         read_periods(json, config, diag) != GREBE_OK ||
-        read_ramp(json, config, diag) != GREBE_OK ||
+        grebe__ramp_config_get(json, diag, &config->ramp) != GREBE_OK ||
         grebe_json_get_double(json, "errorUtilizationPenalty", &config->error_penalty,
                               diag) != GREBE_OK ||
         grebe_json_get_array(json, "metricNamesForComputingUtilization", metrics, diag) !=
