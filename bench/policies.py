@@ -26,6 +26,7 @@ PICKS = {
     "static_weighted_round_robin, smooth": {"static_weighted_round_robin": {"mode": "smooth"}},
     "static_weighted_round_robin, edf": {"static_weighted_round_robin": {"mode": "edf"}},
     "least_request": {"least_request": {}},
+    "least_request_full, weighted": {"least_request_full": {"weighted": True}},
     "p2c_ewma": {"p2c_ewma": {}},
     "load_aware": {"load_aware": {}},
     "aperture": {"aperture": {"clientIndex": 3, "clientCount": 100}},
@@ -113,6 +114,7 @@ SPREADING = {
         "blackoutPeriod": "1s", "weightUpdatePeriod": "0.5s", "enableOobLoadReport": True,
         "oobReportingPeriod": "0.5s"}},
     "least_request": {"least_request": {}},
+    "least_request_full, weighted": {"least_request_full": {"weighted": True}},
     "p2c_ewma": {"p2c_ewma": {}},
     "load_aware": {"load_aware": {}},
 }

@@ -16,12 +16,16 @@
     "\"failurePenalty\": \"5s\", \"penaltyCap\": \"300s\", \"probeOnce\": false, "       \
     "\"weightExpirationPeriod\": \"180s\"}"
 
+#define RAMP "\"slowStartWindow\": \"60s\", \"aggression\": 2, \"minWeightPercent\": 10"
+
 static const struct {
     const char *policy, *config;
 } examples[] = {
     {"pick_first", "{\"shuffleAddressList\": false}"},
-    {"least_request", "{\"choiceCount\": 3, \"weighted\": false}"},
-    {"least_request_full", "{\"weighted\": false}"},
+    {"least_request",
+     "{\"choiceCount\": 3, \"weighted\": false, \"slowStartConfig\": {" RAMP "}}"},
+    {"least_request_full", "{\"weighted\": true, \"bias\": 1, \"fullScan\": false, "
+                           "\"slowStartConfig\": {" RAMP "}}"},
     {"p2c_ewma", P2C},
     {"p2c", P2C},
     {"load_aware", "{\"weightExpirationPeriod\": \"180s\", \"floor\": 0.01, "
@@ -29,7 +33,8 @@ static const struct {
     {"aperture", "{\"minAperture\": 8, \"clientIndex\": 1, \"clientCount\": 3, "
                  "\"peerOffset\": 0.25, \"highLoad\": 2, \"lowLoad\": 0.5, "
                  "\"smoothingWindow\": \"5s\"}"},
-    {"static_weighted_round_robin", "{\"mode\": \"edf\"}"},
+    {"static_weighted_round_robin",
+     "{\"mode\": \"edf\", \"slowStartConfig\": {" RAMP "}}"},
     {"weighted_round_robin",
      "{\"enableOobLoadReport\": false, \"oobReportingPeriod\": \"10s\", "
      "\"blackoutPeriod\": \"1s\", \"weightExpirationPeriod\": \"180s\", "
@@ -57,9 +62,7 @@ static const struct {
      "{\"overprovisioningFactor\": 140, \"panicThreshold\": 50, \"failTrafficOnPanic\": "
      "false, \"priorities\": [\"kit\"], \"children\": {\"kit\": {\"config\": "
      "[{\"round_robin\": {}}]}}}"},
-    {"slow_start",
-     "{\"slowStartWindow\": \"60s\", \"aggression\": 2, \"minWeightPercent\": 10, "
-     "\"childPolicy\": [{\"round_robin\": {}}]}"},
+    {"slow_start", "{" RAMP ", \"childPolicy\": [{\"round_robin\": {}}]}"},
     {"zone_aware", "{\"localZone\": \"kit\", \"localCounts\": {\"kit\": 2, \"b\": 1}, "
                    "\"minClusterSize\": 2, \"routingEnabledPercent\": 100, "
                    "\"childPolicy\": [{\"round_robin\": {}}]}"},

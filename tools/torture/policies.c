@@ -51,9 +51,13 @@ const struct policy policies[] = {
      .weight = 4,
      .rule = PICKS_BY_HASH},
     {.name = "least_request",
-     .config = "{'choiceCount':<2-5>(,'weighted':true|)}",
+     .config = "{'choiceCount':<2-5>(,'weighted':true|)"
+               "(,'slowStartConfig':{'slowStartWindow':<0-5000ms>}|)}",
      .weight = 4},
-    {.name = "least_request_full", .config = "{('weighted':true|)}", .weight = 3},
+    {.name = "least_request_full",
+     .config = "{'bias':<0-3>(,'weighted':true|)(,'fullScan':true|)"
+               "(,'slowStartConfig':{'slowStartWindow':<0-5000ms>}|)}",
+     .weight = 3},
     {.name = "p2c_ewma",
      .config = "{'loadMetric':'(peakEwma|pending|orcaUtilization)','decay':<1-9000ms>,"
                "'failurePenalty':<0-3000ms>(,'probeOnce':true|)}",
@@ -68,7 +72,8 @@ const struct policy policies[] = {
      .weight = 4,
      .traits = POLICY_LEAVES_OUT},
     {.name = "static_weighted_round_robin",
-     .config = "{'mode':'(stride|smooth|edf)'}",
+     .config = "{'mode':'(stride|smooth|edf)'"
+               "(,'slowStartConfig':{'slowStartWindow':<0-5000ms>}|)}",
      .weight = 3},
     {.name = "slow_start",
      .config = "{'slowStartWindow':<0-5000ms>,'minWeightPercent':<0-100>,"

@@ -3,8 +3,14 @@
  * the picker has them; what is drawn of them is set by setting the generator. */
 #include "support/test.h"
 
+#include <pthread.h>
+
+#include <grebe/explain.h>
+
 #include "balancer/least_request.h"
+#include "balancer/weighted_least.h"
 #include "base/assert.h"
+#include "support/channel_bench.h"
 #include "support/drawn.h"
 #include "support/lb_bench.h"
 
@@ -137,6 +143,26 @@ static const struct {
     {"{\"choiceCount\": -1}", "choiceCount: -1 is not between 0 and 4294967295"},
     {"{\"choiceCount\": \"2\"}", "choiceCount: expected an integer, found a string"},
     {"{\"weighted\": 1}", "weighted: expected a boolean, found a number"},
+    {"{\"bias\": -1, \"fullScan\": 1}", NULL}, /* not for this one */
+    {"{\"slowStartConfig\": {\"slowStartWindow\": \"60s\", \"aggression\": 2}}", NULL},
+    {"{\"slowStartConfig\": []}", "slowStartConfig: expected an object, found a list"},
+    {"{\"slowStartConfig\": {\"aggression\": 0}}",
+     "slowStartConfig.aggression: must be greater than 0"},
+    {"{\"slowStartConfig\": {\"slowStartWindow\": \"-1s\"}}",
+     "slowStartConfig.slowStartWindow: must be non-negative"},
+};
+
+static const struct {
+    const char *json;
+    const char *error; /* NULL: it is fine */
+} full_configs[] = {
+    {"{\"weighted\": true, \"bias\": 0, \"fullScan\": false}", NULL},
+    {"{\"full_scan\": true, \"choiceCount\": 0}", NULL},
+    {"{\"bias\": -0.1}", "bias: must be non-negative"},
+    {"{\"bias\": \"1\"}", "bias: expected a number, found a string"},
+    {"{\"fullScan\": 1}", "fullScan: expected a boolean, found a number"},
+    {"{\"slowStartConfig\": {\"minWeightPercent\": 101}}",
+     "slowStartConfig.minWeightPercent: must be between 0 and 100"},
 };
 
 /* L-3 */
@@ -151,6 +177,22 @@ TEST(configuration_is_checked)
         assert_int_equal(result, configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
         if (configs[i].error != NULL)
             assert_string_equal(b.text, configs[i].error);
+    }
+    lb_bench_fini(&b);
+}
+
+TEST(configuration_of_the_full_one_is_checked)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__least_request_full, 1));
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(full_configs); i++) {
+        int result = lb_bench_config(&b, full_configs[i].json);
+
+        assert_int_equal(result,
+                         full_configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
+        if (full_configs[i].error != NULL)
+            assert_string_equal(b.text, full_configs[i].error);
     }
     lb_bench_fini(&b);
 }
@@ -449,6 +491,18 @@ static void start_full(struct lb_bench *b, const char *config, const char *endpo
     assert_int_equal(lb_bench_update(b, endpoints, NULL), GREBE_OK);
 }
 
+/* The same with a, b, ..., n of them, all READY, and 0, 1, ... their numbers. */
+static void start_named(struct rig *rig, const char *config, const char *endpoints,
+                        uint32_t n)
+{
+    start_full(&rig->b, config, endpoints);
+    rig->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(rig->names[i], sizeof rig->names[i], "%c", 'a' + (int)i);
+        make_ready(&rig->b, rig->names[i]);
+    }
+}
+
 /* Z-4: exactly, not by chance. */
 TEST(equals_take_turns)
 {
@@ -482,25 +536,357 @@ TEST(least_of_all_is_found)
     fini(&rig);
 }
 
-/* Calls 0, 1, 3 on endpoints of weight 1, 1, 4 weigh 1, 1/2, 1: of the two best the one
- * whose turn comes first has the next call, and then the other. */
+/* With calls that stay, as many as it weighs. */
 TEST(weights_are_divided_by_calls)
 {
     uint32_t counts[3] = {0};
     struct rig rig;
 
-    start_full(&rig.b, "{\"weighted\": true}", "a b c*4");
-    for (uint32_t i = 0; i < 3; i++) {
-        snprintf(rig.names[i], sizeof rig.names[i], "%c", 'a' + (int)i);
-        make_ready(&rig.b, rig.names[i]);
-    }
-    rig.n = 3;
+    start_named(&rig, "{\"weighted\": true, \"fullScan\": true}", "a b c*4", 3);
     for (uint32_t i = 0; i < 600; i++)
         counts[hold(&rig)]++;
     assert_int_equal(counts[0], 100);
     assert_int_equal(counts[1], 100);
     assert_int_equal(counts[2], 400);
     fini(&rig);
+}
+
+/* Three idle ones, and one with a call: a third of 9,000 for each of the three, give or take
+ * five sigma of sqrt(9,000 * 1/3 * 2/3) = 44.7. */
+TEST(equals_are_chosen_by_lot_if_that_is_wanted)
+{
+    uint32_t counts[4] = {0}, busy;
+    struct rig rig;
+
+    start_named(&rig, "{\"fullScan\": true}", "a b c d", 4);
+    busy = hold(&rig);
+    for (uint32_t i = 0; i < 9000; i++)
+        counts[number_of(&rig, lb_bench_pick(&rig.b))]++;
+    for (uint32_t i = 0; i < 4; i++)
+        if (i == busy)
+            assert_int_equal(counts[i], 0);
+        else
+            assert_in_range(counts[i], 3000 - 224, 3000 + 224);
+    fini(&rig);
+}
+
+/* ---- Turns by weight and calls --------------------------------------------------------- */
+
+static void count_each(struct rig *rig, uint32_t n, uint32_t *counts)
+{
+    memset(counts, 0, rig->n * sizeof counts[0]);
+    for (uint32_t i = 0; i < n; i++)
+        counts[number_of(rig, lb_bench_pick(&rig->b))]++;
+}
+
+/* Of `n` calls that end at once, so many each, but for one at either end of a round. */
+static void expect_counts(struct rig *rig, uint32_t n, const uint32_t *expected)
+{
+    uint32_t counts[MAX_ENDPOINTS];
+
+    count_each(rig, n, counts);
+    for (uint32_t i = 0; i < rig->n; i++)
+        assert_in_range(counts[i] + 1, expected[i], expected[i] + 2);
+}
+
+/* Until each has so many calls in flight. */
+static void load_with(struct rig *rig, const uint32_t *wanted)
+{
+    uint32_t counts[MAX_ENDPOINTS] = {0};
+
+    for (int tries = 0; tries < 1000; tries++) {
+        uint64_t id = rig->b.lab.n_picks;
+        uint32_t it = hold(rig);
+
+        if (counts[it] == wanted[it])
+            end(rig, id, GREBE_STATUS_OK);
+        else
+            counts[it]++;
+    }
+    assert_memory_equal(counts, wanted, rig->n * sizeof counts[0]);
+}
+
+/* The example of Envoy's documentation, and some more. */
+TEST(effective_weight_is_weight_by_calls)
+{
+    static const struct {
+        double weight;
+        uint32_t in_flight;
+        double bias, effective;
+    } known[] = {
+        {1, 0, 1, 1},   {1, 1, 1, 0.5},        {4, 3, 1, 1},        {1, 0, 0, 1},
+        {1, 1, 0, 1},   {4, 3, 0, 4},          {9, 0, 2.5, 9},      {8, 3, 0.5, 4},
+        {100, 9, 2, 1}, {5, UINT32_MAX, 0, 5}, {1, 9, 1e300, 1e-9}, /* never nothing */
+    };
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(known); i++) {
+        double effective =
+            grebe__effective_weight(known[i].weight, known[i].in_flight, known[i].bias);
+
+        assert_true(effective > known[i].effective * (1 - 1e-9) &&
+                    effective < known[i].effective * (1 + 1e-9));
+    }
+}
+
+/* The calls end at once, so that weights alone decide: any ten are 5, 3 and 2. */
+TEST(idle_endpoints_have_turns_by_weight)
+{
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true}", "a*5 b*3 c*2", 3);
+    for (int round = 0; round < 100; round++)
+        expect_counts(&rig, 10, (uint32_t[]){5, 3, 2});
+    expect_counts(&rig, 10000, (uint32_t[]){5000, 3000, 2000});
+    fini(&rig);
+}
+
+/* Calls 0, 1, 3 on endpoints of weight 1, 1, 4 make weights of 1, 1/2, 1; with a bias of 0
+ * they make none, and counters have outlived the update.  A bias of 2: 1, 1/4, 1/4. */
+TEST(calls_in_flight_count_as_the_bias_says)
+{
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true}", "a b c*4", 3);
+    load_with(&rig, (uint32_t[]){0, 1, 3});
+    count_each(&rig, 100, (uint32_t[3]){0}); /* turns as they were due before */
+    expect_counts(&rig, 500, (uint32_t[]){200, 100, 200});
+    assert_int_equal(lb_bench_config(&rig.b, "{\"weighted\": true, \"bias\": 0}"),
+                     GREBE_OK);
+    assert_int_equal(lb_bench_update(&rig.b, "a b c*4", NULL), GREBE_OK);
+    expect_counts(&rig, 600, (uint32_t[]){100, 100, 400});
+    assert_int_equal(lb_bench_config(&rig.b, "{\"weighted\": true, \"bias\": 2}"),
+                     GREBE_OK);
+    assert_int_equal(lb_bench_update(&rig.b, "a b c*4", NULL), GREBE_OK);
+    expect_counts(&rig, 600, (uint32_t[]){400, 100, 100});
+    fini(&rig);
+}
+
+/* A turn is put off by what is in flight when it comes: with calls that stay, k calls of
+ * weight w take about k^2 / 2w, so that endpoints of 4 and 1 have them as 2 to 1. */
+TEST(turns_are_put_off_by_calls_that_stay)
+{
+    uint32_t counts[2] = {0};
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true}", "a*4 b", 2);
+    for (uint32_t i = 0; i < 300; i++)
+        counts[hold(&rig)]++;
+    assert_in_range(counts[0], 198, 202);
+    fini(&rig);
+}
+
+/* Two are drawn, as by least_request. */
+TEST(equal_weights_are_drawn)
+{
+    struct rig rig;
+
+    start_with(&rig, &grebe__least_request_full, "{\"weighted\": true}", "a=R b=R c=R",
+               3);
+    hold_pair(&rig, 1, 1);
+    assert_int_equal(pick_pair(&rig, 1, 0), 0);
+    assert_int_equal(pick_pair(&rig, 1, 1), 1);
+    assert_int_equal(pick_pair(&rig, 2, 0), 2);
+    fini(&rig);
+}
+
+/* Turns that are far apart and turns that are close together: time is set back to 0 before
+ * the ones are lost in the other. */
+TEST(busy_endpoint_of_a_great_weight_is_exact_when_it_is_idle_again)
+{
+    uint64_t first;
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true, \"bias\": 2}", "a*1000000 b*1", 2);
+    first = rig.b.lab.n_picks;
+    for (uint32_t i = 0; i < 100000; i++)
+        hold(&rig);
+    end_all(&rig, first);
+    count_each(&rig, 10, (uint32_t[2]){0}); /* turns as they were due before */
+    expect_counts(&rig, 1000001, (uint32_t[]){1000000, 1});
+    fini(&rig);
+}
+
+TEST(picking_takes_no_memory)
+{
+    struct rig rig;
+    uint32_t n_allocs, counts[2];
+
+    start_named(&rig, "{\"weighted\": true}", "a*3 b", 2);
+    lb_bench_pick(&rig.b);
+    n_allocs = rig.b.mem.n_allocs;
+    count_each(&rig, 1000, counts);
+    assert_int_equal(rig.b.mem.n_allocs, n_allocs);
+    fini(&rig);
+}
+
+/* ---- Threads --------------------------------------------------------------------------- */
+
+enum { THREADS = 4, PICKS = 7000 };
+
+struct worker {
+    struct grebe_picker *picker;
+    uint32_t counts[3];
+};
+
+static void *work(void *arg)
+{
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {.status = &ok};
+    struct worker *worker = arg;
+
+    for (int i = 0; i < PICKS; i++) {
+        const struct grebe_pick_args args = {.method = "/s/m"};
+        struct grebe_pick pick;
+
+        grebe_pick_init(&pick);
+        grebe_picker_pick(worker->picker, &args, &pick);
+        worker->counts[lab_subconn_name(grebe_container_of(pick.subconn,
+                                                           struct lab_subconn, base))[0] -
+                       'a']++;
+        grebe_pick_end(&pick, &info);
+    }
+    return NULL;
+}
+
+/* Those who find the queue in use draw by the same weights; several orders, each of which
+ * ends in the middle of a round. */
+TEST(threads_that_meet_at_the_queue_share_as_well)
+{
+    uint32_t counts[3] = {0};
+    struct worker workers[THREADS];
+    pthread_t threads[THREADS];
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true, \"bias\": 0}", "a*5 b c", 3);
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.picker = rig.b.lab.picker};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        for (size_t k = 0; k < 3; k++)
+            counts[k] += workers[i].counts[k];
+    }
+    assert_in_range(counts[0], 20000 - 20, 20000 + 20);
+    assert_in_range(counts[1], 4000 - 20, 4000 + 20);
+    assert_int_equal(counts[0] + counts[1] + counts[2], THREADS * PICKS);
+    fini(&rig);
+}
+
+/* ---- Slow start ------------------------------------------------------------------------ */
+
+#define RAMP                                                                             \
+    "\"slowStartConfig\": {\"slowStartWindow\": \"10s\", \"minWeightPercent\": 10}"
+
+/* a and b have been there for a minute when c comes. */
+static void start_ramp(struct rig *rig, const struct grebe_balancer_builder *builder,
+                       const char *config, const char *endpoints)
+{
+    assert_true(lb_bench_init(&rig->b, builder, 1));
+    assert_int_equal(lb_bench_config(&rig->b, config), GREBE_OK);
+    assert_int_equal(lb_bench_update(&rig->b, endpoints, NULL), GREBE_OK);
+    rig->n = 3;
+    for (uint32_t i = 0; i < 3; i++)
+        snprintf(rig->names[i], sizeof rig->names[i], "%c", 'a' + (int)i);
+    make_ready(&rig->b, "a");
+    make_ready(&rig->b, "b");
+    lb_bench_advance_ms(&rig->b, 60000);
+    make_ready(&rig->b, "c");
+}
+
+/* A tenth at first, a half after half of the window, and then all of it; and anew when it
+ * comes back.  Weights are looked at once a second. */
+TEST(newcomer_has_few_turns_at_first)
+{
+    struct rig rig;
+
+    start_ramp(&rig, &grebe__least_request_full, "{\"weighted\": true, " RAMP "}",
+               "a*2 b c");
+    expect_counts(&rig, 310, (uint32_t[]){200, 100, 10});
+    lb_bench_advance_ms(&rig.b, 1999);
+    expect_counts(&rig, 310, (uint32_t[]){200, 100, 10});
+    lb_bench_advance_ms(&rig.b, 1);
+    expect_counts(&rig, 320, (uint32_t[]){200, 100, 20});
+    lb_bench_advance_ms(&rig.b, 3000);
+    expect_counts(&rig, 350, (uint32_t[]){200, 100, 50});
+    lb_bench_advance_ms(&rig.b, 5000);
+    expect_counts(&rig, 400, (uint32_t[]){200, 100, 100});
+    lb_bench_subconn(&rig.b, "c", GREBE_IDLE, NULL);
+    make_ready(&rig.b, "c");
+    expect_counts(&rig, 310, (uint32_t[]){200, 100, 10});
+    fini(&rig);
+}
+
+/* With next to nothing it was to have its first turn in a billion of the others'. */
+TEST(newcomer_does_not_wait_for_what_it_weighed_before)
+{
+    struct rig rig;
+
+    start_ramp(&rig, &grebe__least_request_full,
+               "{\"weighted\": true, \"slowStartConfig\": {\"slowStartWindow\": \"10s\", "
+               "\"aggression\": 0.01, \"minWeightPercent\": 0}}",
+               "a*2 b c");
+    expect_counts(&rig, 900, (uint32_t[]){600, 300, 0});
+    lb_bench_advance_ms(&rig.b, 10000);
+    expect_counts(&rig, 400, (uint32_t[]){200, 100, 100});
+    fini(&rig);
+}
+
+/* A call there counts as ten would elsewhere, weighted or not. */
+TEST(newcomer_counts_as_busy_among_those_that_are_drawn)
+{
+    struct lb_bench *b;
+    struct rig rig;
+
+    start_ramp(&rig, &grebe__least_request, "{\"choiceCount\": 10, " RAMP "}", "a b c");
+    b = &rig.b;
+    for (int i = 0; i < 18; i++)
+        assert_int_not_equal(hold(&rig), 2); /* nine for each of the others */
+    assert_int_not_equal(hold(&rig), 2);     /* 10 against 10: whoever comes first */
+    lb_bench_advance_ms(b, 10000);
+    assert_int_equal(hold(&rig), 2);
+    fini(&rig);
+}
+
+/* Nobody is new whom all others are like: they wait for nobody. */
+TEST(all_that_are_new_share_evenly)
+{
+    struct lb_bench b;
+
+    start_full(&b, "{" RAMP "}", "a b c");
+    make_ready(&b, "a");
+    make_ready(&b, "b");
+    make_ready(&b, "c");
+    assert_string_equal(lb_bench_cycle(&b), "a b c");
+    lb_bench_fini(&b);
+}
+
+/* ---- Explanations ---------------------------------------------------------------------- */
+
+TEST(a_turn_tells_of_weights)
+{
+    struct grebe_call_options options = GREBE_CALL_OPTIONS_INIT;
+    struct channel_bench b;
+    struct grebe_call *call;
+    char text[2048];
+
+    channel_bench_start(&b, "{\"loadBalancingConfig\":[{\"least_request_full\":"
+                            "{\"weighted\":true}}]}");
+    b.resolves_to = "a*4 b*1";
+    channel_bench_servers(&b, "a b");
+    channel_bench_connect(&b);
+    options.wants_explanation = true;
+    call = channel_bench_call(&b, &options);
+    grebe_explanation_format(grebe_call_explain(call), text, sizeof text);
+    assert_string_equal(
+        text,
+        "least_request_full: in turn, as often as it weighs for each of its calls\n"
+        "  > b  READY  weight per call 1  in flight 0  its turn\n"
+        "    a  READY  weight per call 4  in flight 0  later, as its weight has it\n"
+        "picks     0us b\n"
+        "attempts  0us to 0us b OK\n");
+    grebe_call_unref(call);
+    channel_bench_fini(&b);
 }
 
 /* ---- Out of memory -------------------------------------------------------------------- */
@@ -541,16 +927,33 @@ static void live_a_life(struct lb_bench *b)
     lb_bench_update(b, "", NULL);
 }
 
+static void live_in_turns(struct lb_bench *b)
+{
+    assert_true(lb_bench_config(b, "{\"weighted\": true, " RAMP "}") == GREBE_OK ||
+                b->mem.has_failed);
+    lb_bench_set(b, "a=R b=R c=T");
+    lb_bench_update(b, "a*3 b c", NULL);
+    lb_bench_pick(b);
+    lb_bench_advance_ms(b, 3000);
+    lb_bench_pick(b);
+    lb_bench_subconn(b, "b", GREBE_IDLE, NULL);
+    lb_bench_advance_ms(b, 1000);
+    lb_bench_pick(b);
+}
+
 TEST(out_of_memory_anywhere_is_survived)
 {
     lb_bench_sweep(&grebe__least_request, live_a_life);
     lb_bench_sweep(&grebe__least_request_full, live_a_life);
+    lb_bench_sweep(&grebe__least_request, live_in_turns);
+    lb_bench_sweep(&grebe__least_request_full, live_in_turns);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configuration_is_checked),
+        cmocka_unit_test(configuration_of_the_full_one_is_checked),
         cmocka_unit_test(as_many_are_drawn_as_configured),
         cmocka_unit_test(fewest_of_the_drawn_wins_and_the_first_of_equals),
         cmocka_unit_test(new_endpoint_is_filled_up),
@@ -567,6 +970,20 @@ int main(void)
         cmocka_unit_test(equals_take_turns),
         cmocka_unit_test(least_of_all_is_found),
         cmocka_unit_test(weights_are_divided_by_calls),
+        cmocka_unit_test(equals_are_chosen_by_lot_if_that_is_wanted),
+        cmocka_unit_test(effective_weight_is_weight_by_calls),
+        cmocka_unit_test(idle_endpoints_have_turns_by_weight),
+        cmocka_unit_test(calls_in_flight_count_as_the_bias_says),
+        cmocka_unit_test(turns_are_put_off_by_calls_that_stay),
+        cmocka_unit_test(equal_weights_are_drawn),
+        cmocka_unit_test(busy_endpoint_of_a_great_weight_is_exact_when_it_is_idle_again),
+        cmocka_unit_test(picking_takes_no_memory),
+        cmocka_unit_test(threads_that_meet_at_the_queue_share_as_well),
+        cmocka_unit_test(newcomer_has_few_turns_at_first),
+        cmocka_unit_test(newcomer_does_not_wait_for_what_it_weighed_before),
+        cmocka_unit_test(newcomer_counts_as_busy_among_those_that_are_drawn),
+        cmocka_unit_test(all_that_are_new_share_evenly),
+        cmocka_unit_test(a_turn_tells_of_weights),
         cmocka_unit_test(configuration_that_did_not_arrive_is_not_used),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
     };

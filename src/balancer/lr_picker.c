@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "balancer/lr_picker.h"
+
+#include <grebe/explain.h>
+
+#include "balancer/petiole.h"
+#include "base/rng.h"
+
+/* ---- Busy ---------------------------------------------------------------------------- */
+
+static uint64_t calls(const struct grebe__loaded *endpoint)
+{
+    return (uint64_t)grebe__endpoint_load_in_flight(endpoint->load) + 1;
+}
+
+static double weight_of(const struct grebe__lr_picker *picker, uint32_t i)
+{
+    double weight;
+
+    __atomic_load(&picker->weights[i], &weight, __ATOMIC_RELAXED);
+    return weight;
+}
+
+/* calls / weight, without a division. */
+static bool is_less_busy(const struct grebe__lr_picker *picker, uint32_t a, uint32_t b)
+{
+    uint64_t of_a = calls(&picker->endpoints[a]), of_b = calls(&picker->endpoints[b]);
+
+    if (picker->weights == NULL)
+        return of_a < of_b;
+    return (double)of_a * weight_of(picker, b) < (double)of_b * weight_of(picker, a);
+}
+
+/* ---- Choosing ------------------------------------------------------------------------ */
+
+/* The draws that belong to `random`: explain() repeats them. */
+static uint32_t choose_of_drawn(const struct grebe__lr_picker *picker, uint32_t n_choices,
+                                uint64_t random)
+{
+    struct grebe__rng rng = {random};
+    uint32_t best = grebe__rng_below(&rng, picker->n);
+
+    for (uint32_t i = 1; i < n_choices; i++) {
+        uint32_t other = grebe__rng_below(&rng, picker->n);
+
+        if (is_less_busy(picker, other, best))
+            best = other;
+    }
+    return best;
+}
+
+static uint32_t choose_in_turn(struct grebe__lr_picker *picker)
+{
+    uint32_t first = grebe__rotation_next(&picker->rotation), best = first;
+
+    for (uint32_t i = 1; i < picker->n; i++) {
+        uint32_t other = first + i < picker->n ? first + i : first + i - picker->n;
+
+        if (is_less_busy(picker, other, best))
+            best = other;
+    }
+    return best;
+}
+
+/* The k-th of equals takes the place of those before it with a probability of 1 / k. */
+static uint32_t choose_by_lot(const struct grebe__lr_picker *picker, uint64_t random)
+{
+    struct grebe__rng rng = {random};
+    uint32_t best = 0, n_equal = 1;
+
+    for (uint32_t i = 1; i < picker->n; i++) {
+        if (is_less_busy(picker, best, i))
+            continue;
+        n_equal = is_less_busy(picker, i, best) ? 1 : n_equal + 1;
+        if (grebe__rng_below(&rng, n_equal) == 0)
+            best = i;
+    }
+    return best;
+}
+
+/* How many are drawn now; 0: nobody is. */
+static uint32_t n_drawn(const struct grebe__lr_picker *picker)
+{
+    if (picker->way == GREBE__LR_DRAW)
+        return picker->config.n_choices;
+    return picker->way == GREBE__LR_QUEUE &&
+                   __atomic_load_n(&picker->is_even, __ATOMIC_RELAXED)
+               ? 2
+               : 0;
+}
+
+static uint32_t choose(struct grebe__lr_picker *picker, uint64_t random)
+{
+    uint32_t n = n_drawn(picker);
+
+    if (n > 0)
+        return choose_of_drawn(picker, n, random);
+    if (picker->way == GREBE__LR_SCAN)
+        return choose_in_turn(picker);
+    if (picker->way == GREBE__LR_LOT)
+        return choose_by_lot(picker, random);
+    return grebe__weighted_least_next(picker->queue);
+}
+
+/* ---- Explaining ---------------------------------------------------------------------- */
+
+static void mention(const struct grebe__lr_picker *picker, uint32_t i, const char *reason,
+                    bool is_chosen, struct grebe_explanation *explanation)
+{
+    const struct grebe__loaded *endpoint = &picker->endpoints[i];
+    struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
+
+    candidate.subconn = grebe_picker_subconn(endpoint->picker);
+    candidate.in_flight = grebe__endpoint_load_in_flight(endpoint->load);
+    candidate.is_chosen = is_chosen;
+    candidate.reason = reason;
+    if (picker->weights != NULL) {
+        candidate.score_name = "weight per call";
+        candidate.score = grebe__effective_weight(
+            weight_of(picker, i), (uint32_t)candidate.in_flight,
+            picker->way == GREBE__LR_QUEUE ? picker->config.bias : 1);
+    }
+    if (candidate.subconn != NULL)
+        grebe_explain_candidate(explanation, &candidate);
+}
+
+static bool is_drawn(const struct grebe__lr_picker *picker, uint32_t n_choices,
+                     uint64_t random, uint32_t i)
+{
+    struct grebe__rng rng = {random};
+    bool is_it = false;
+
+    for (uint32_t k = 0; k < n_choices; k++)
+        is_it |= grebe__rng_below(&rng, picker->n) == i;
+    return is_it;
+}
+
+static void explain_queue(const struct grebe__lr_picker *picker, uint32_t chosen,
+                          struct grebe_explanation *explanation)
+{
+    grebe_explain_begin(explanation, picker->policy,
+                        "in turn, as often as it weighs for each of its calls");
+    mention(picker, chosen, "its turn", true, explanation);
+    for (uint32_t i = 0; i < picker->n; i++)
+        if (i != chosen)
+            mention(picker, i, "later, as its weight has it", false, explanation);
+    grebe_explain_end(explanation);
+}
+
+static void explain_draw(const struct grebe__lr_picker *picker, uint32_t n_choices,
+                         uint32_t chosen, const struct grebe_pick_args *args)
+{
+    grebe_explain_begin(args->explanation, picker->policy,
+                        n_choices == 0
+                            ? "the fewest calls in flight"
+                            : "the fewest calls in flight, of some drawn at random");
+    if (n_choices > 0)
+        grebe_explain_note(args->explanation, "%u drawn of %u, some perhaps twice",
+                           n_choices, picker->n);
+    mention(picker, chosen, "the least busy", true, args->explanation);
+    for (uint32_t i = 0; i < picker->n; i++)
+        if (i != chosen)
+            mention(picker, i,
+                    n_choices == 0 || is_drawn(picker, n_choices, args->random, i)
+                        ? "not less busy"
+                        : "not drawn",
+                    false, args->explanation);
+    grebe_explain_end(args->explanation);
+}
+
+static void explain(const struct grebe__lr_picker *picker, uint32_t chosen,
+                    const struct grebe_pick_args *args)
+{
+    uint32_t n = n_drawn(picker);
+
+    if (picker->way == GREBE__LR_QUEUE && n == 0)
+        explain_queue(picker, chosen, args->explanation);
+    else
+        explain_draw(picker, n, chosen, args);
+}
+
+/* ---- Picking ------------------------------------------------------------------------- */
+
+static struct grebe__lr_picker *of(struct grebe_picker *base)
+{
+    return grebe_container_of(base, struct grebe__lr_picker, base);
+}
+
+static void on_done(void *load, const struct grebe_done_info *info)
+{
+    (void)info;
+    grebe__endpoint_load_end(load);
+}
+
+static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
+                 struct grebe_pick *out)
+{
+    struct grebe__lr_picker *picker = of(base);
+    uint32_t chosen = choose(picker, args->random);
+    struct grebe__loaded *endpoint = &picker->endpoints[chosen];
+
+    if (args->explanation != NULL)
+        explain(picker, chosen, args);
+    grebe__petiole_pick_leaf(endpoint->picker, args, out);
+    if (grebe_pick_listen(out, on_done, endpoint->load))
+        grebe__endpoint_load_begin(endpoint->load);
+}
+
+static void destroy(struct grebe_picker *base)
+{
+    struct grebe__lr_picker *picker = of(base);
+
+    grebe__loaded_release(picker->endpoints, picker->n);
+    grebe_mem_free(picker->mem, picker->queue);
+    grebe_mem_free(picker->mem, picker);
+}
+
+static const struct grebe_picker_ops ops = {.pick = pick, .destroy = destroy};
+
+/* ---- Weights ------------------------------------------------------------------------- */
+
+static bool are_even(const struct grebe__lr_picker *picker)
+{
+    uint32_t i = 1;
+
+    while (i < picker->n && picker->weights[i] == picker->weights[0])
+        i++;
+    return i >= picker->n;
+}
+
+static uint32_t weigh(struct grebe__lr_picker *picker, uint64_t now_ns)
+{
+    uint32_t n_new = 0;
+
+    for (uint32_t i = 0; i < picker->n; i++) {
+        const struct grebe__loaded *endpoint = &picker->endpoints[i];
+        double factor =
+            grebe__aged_load_factor(endpoint->load, &picker->config.ramp, now_ns);
+        double weight = (picker->config.is_weighted ? endpoint->weight : 1) * factor;
+
+        __atomic_store(&picker->weights[i], &weight, __ATOMIC_RELAXED);
+        n_new += factor < 1;
+    }
+    __atomic_store_n(&picker->is_even, are_even(picker), __ATOMIC_RELAXED);
+    return n_new;
+}
+
+uint32_t grebe__lr_picker_renew(struct grebe__lr_picker *picker, uint64_t now_ns)
+{
+    uint32_t n_new = picker->weights == NULL ? 0 : weigh(picker, now_ns);
+
+    if (picker->queue != NULL)
+        grebe__weighted_least_settle(picker->queue);
+    return n_new;
+}
+
+/* ---- Making -------------------------------------------------------------------------- */
+
+static enum grebe__lr_way way_of(const struct grebe__lr_config *config)
+{
+    if (config->n_choices > 0)
+        return GREBE__LR_DRAW;
+    if (config->scans_all)
+        return GREBE__LR_LOT;
+    return config->is_weighted ? GREBE__LR_QUEUE : GREBE__LR_SCAN;
+}
+
+/* False: out of memory. */
+static bool make_queue(struct grebe__lr_picker *picker, struct grebe_client_conn *cc)
+{
+    struct grebe__weighted_least *queue = grebe_mem_alloc(
+        picker->mem, sizeof *queue + grebe__weighted_least_size(picker->n));
+
+    if (queue == NULL)
+        return false;
+    grebe__weighted_least_init(queue, picker->endpoints, picker->weights, picker->n,
+                               picker->config.bias, grebe_client_conn_random(cc),
+                               queue + 1);
+    picker->queue = queue;
+    return true;
+}
+
+struct grebe__lr_picker *
+grebe__lr_picker_new(struct grebe_client_conn *cc, const char *policy,
+                     const struct grebe__lr_config *config, struct grebe__load_book *book,
+                     const struct grebe_sharding_child *children, size_t n)
+{
+    const struct grebe_mem *mem = grebe_client_conn_mem(cc);
+    bool has_weights = config->is_weighted || config->ramp.window_ns > 0;
+    size_t size = sizeof(struct grebe__lr_picker) + n * sizeof(struct grebe__loaded);
+    struct grebe__lr_picker *picker =
+        grebe_mem_alloc(mem, size + (has_weights ? n * sizeof(double) : 0));
+
+    if (picker == NULL)
+        return NULL;
+    grebe_picker_init(&picker->base, &ops);
+    picker->mem = mem;
+    picker->policy = policy;
+    picker->way = way_of(config);
+    picker->config = *config;
+    picker->queue = NULL;
+    picker->weights = has_weights ? (double *)&picker->endpoints[n] : NULL;
+    if (grebe__load_book_take(book, children, n, picker->endpoints, &picker->n) !=
+        GREBE_OK) {
+        grebe_mem_free(mem, picker);
+        return NULL;
+    }
+    grebe__rotation_init(&picker->rotation, picker->n,
+                         grebe_client_conn_random_below(cc, picker->n));
+    (void)grebe__lr_picker_renew(picker, grebe_client_conn_now_ns(cc));
+    if (picker->way == GREBE__LR_QUEUE && !make_queue(picker, cc)) {
+        grebe_picker_unref(&picker->base);
+        return NULL;
+    }
+    return picker;
+}
