@@ -15,20 +15,32 @@ static struct grebe__weighted_turns *of(struct grebe_picker *base)
 
 /* ---- Turns -------------------------------------------------------------------------- */
 
+static const uint16_t *order_of(const struct grebe__weighted_turns *picker)
+{
+    return __atomic_load_n(&picker->order, __ATOMIC_ACQUIRE);
+}
+
+static struct grebe__edf_turns *deadlines_of(const struct grebe__weighted_turns *picker)
+{
+    return __atomic_load_n(&picker->deadlines, __ATOMIC_ACQUIRE);
+}
+
 static uint32_t next_turn(struct grebe__weighted_turns *picker)
 {
+    const uint16_t *order = order_of(picker);
+    struct grebe__edf_turns *deadlines = deadlines_of(picker);
     uint32_t index;
 
-    if (picker->order != NULL)
-        return picker->order[grebe__shared_rotation_next(&picker->rotation)];
-    if (picker->deadlines != NULL && grebe__edf_turns_next(picker->deadlines, &index))
+    if (order != NULL)
+        return order[grebe__shared_rotation_next(&picker->rotation)];
+    if (deadlines != NULL && grebe__edf_turns_next(deadlines, &index))
         return index;
     return grebe__stride_next(&picker->stride);
 }
 
 static bool has_strides(const struct grebe__weighted_turns *picker)
 {
-    return picker->order == NULL && picker->deadlines == NULL;
+    return order_of(picker) == NULL && deadlines_of(picker) == NULL;
 }
 
 /* The same, and how many were passed over on the way to it. */
@@ -180,6 +192,7 @@ bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
     uint32_t n = picker->n, period;
     int64_t *credits =
         grebe_mem_alloc(picker->mem, n * (sizeof(int64_t) + sizeof(uint32_t)));
+    uint16_t *order = NULL;
     uint32_t *weights;
 
     if (credits == NULL)
@@ -189,14 +202,15 @@ bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
         weights[i] = (uint32_t)picker->weights[i];
     period = grebe__smooth_period(weights, n);
     if (period > 0)
-        picker->order = grebe_mem_alloc(picker->mem, period * sizeof(uint16_t));
-    if (picker->order != NULL) {
-        grebe__smooth_fill(weights, n, credits, picker->order, period);
+        order = grebe_mem_alloc(picker->mem, period * sizeof(uint16_t));
+    if (order != NULL) {
+        grebe__smooth_fill(weights, n, credits, order, period);
         grebe__shared_rotation_init(&picker->rotation, period,
                                     grebe_client_conn_random_below(cc, period));
     }
+    __atomic_store_n(&picker->order, order, __ATOMIC_RELEASE);
     grebe_mem_free(picker->mem, credits);
-    return picker->order != NULL;
+    return order != NULL;
 }
 
 bool grebe__weighted_turns_queue(struct grebe__weighted_turns *picker,
@@ -210,6 +224,6 @@ bool grebe__weighted_turns_queue(struct grebe__weighted_turns *picker,
     grebe__edf_turns_init(deadlines, picker->weights, picker->n,
                           grebe_client_conn_random_below(cc, 1 << 20) * 0x1p-20,
                           deadlines + 1);
-    picker->deadlines = deadlines;
+    __atomic_store_n(&picker->deadlines, deadlines, __ATOMIC_RELEASE);
     return true;
 }

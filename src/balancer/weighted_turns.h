@@ -8,7 +8,7 @@
  * base/edf_turns.h; who finds the queue in use draws a stride and goes on.
  *
  * Made by the loop: new, add for each child, weigh each, settle, publish.  Later: weigh and
- * settle again, by an owner that kept a reference.
+ * settle again, by an owner that kept a reference; at last, perhaps, a table or a queue.
  */
 #ifndef GREBE_BALANCER_WEIGHTED_TURNS_H
 #define GREBE_BALANCER_WEIGHTED_TURNS_H
@@ -38,9 +38,10 @@ struct grebe__weighted_turns {
     const struct grebe__weighted_policy *policy;
     bool hears_calls; /* the load reports of calls go to `weight` */
     struct grebe__stride stride;
-    uint16_t *order; /* owned: whose turn it is, by `rotation`; NULL: there is no table */
+    /* Owned, atomic: whose turn it is, by `rotation`; NULL: there is no table (yet). */
+    uint16_t *order;
     struct grebe__shared_rotation rotation;
-    struct grebe__edf_turns *deadlines; /* owned; NULL: there is no queue */
+    struct grebe__edf_turns *deadlines; /* the same for the queue */
     double *weights;                    /* one for each child, atomic; 0: not known */
     uint32_t n;
     struct grebe__weighted_turn children[];
@@ -61,13 +62,12 @@ void grebe__weighted_turns_weigh(struct grebe__weighted_turns *picker, uint32_t 
                                  double weight);
 /* From here on the weights count.  False: fewer than two are known, turns are plain. */
 bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker);
-/* The same for ever, before it is published, exactly and evenly.  Weights are whole numbers
- * then, of 32 bits, and known.  False: it would be too much, or there is no memory; settle
- * instead. */
+/* The same from here on, for ever, exactly and evenly.  Weights are whole numbers then, of 32
+ * bits, and known.  False: it would be too much, or there is no memory; settle instead. */
 bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
                                   struct grebe_client_conn *cc);
-/* Once it is settled, and before it is published: weights of 32 bits, known, are exact for
- * ever.  False: there is no memory, and turns stay strides. */
+/* Once it is settled: weights of 32 bits, known, are exact from here on.  False: there is no
+ * memory, and turns stay strides. */
 bool grebe__weighted_turns_queue(struct grebe__weighted_turns *picker,
                                  struct grebe_client_conn *cc);
 

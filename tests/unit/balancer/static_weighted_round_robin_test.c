@@ -38,9 +38,26 @@ static void live_a_life(struct lb_bench *b)
     lb_bench_pick(b);
 }
 
+static void live_slowly(struct lb_bench *b)
+{
+    assert_true(lb_bench_config(b, "{\"mode\": \"edf\", \"slowStartConfig\": "
+                                   "{\"slowStartWindow\": \"3s\"}}") == GREBE_OK ||
+                b->mem.has_failed);
+    lb_bench_set(b, "a=R b=R c=T");
+    lb_bench_update(b, "a*3 b c", NULL);
+    lb_bench_pick(b);
+    lb_bench_advance_ms(b, 2000);
+    lb_bench_subconn(b, "b", GREBE_IDLE, NULL);
+    lb_bench_advance_ms(b, 2000);
+    lb_bench_pick(b);
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    lb_bench_advance_ms(b, 2000);
+}
+
 TEST(out_of_memory_anywhere_is_survived)
 {
     lb_bench_sweep(&grebe__static_weighted_round_robin, live_a_life);
+    lb_bench_sweep(&grebe__static_weighted_round_robin, live_slowly);
 }
 
 /* The table is 20 kB, the queue is small; what would take their place, nothing.  How often
@@ -126,6 +143,120 @@ TEST(large_weights_are_exact_without_a_table)
     update_with(&b, edf, "a*100000 b*1");
     assert_int_equal(lb_bench_count(&b, 100001, "b"), 1);
     assert_int_equal(lb_bench_count(&b, 100001, "b"), 1);
+    lb_bench_fini(&b);
+}
+
+/* ---- Slow start ---------------------------------------------------------------------- */
+
+#define RAMP                                                                             \
+    "\"slowStartConfig\": {\"slowStartWindow\": \"10s\", \"minWeightPercent\": 10}"
+
+static void make_ready(struct lb_bench *b, const char *address)
+{
+    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
+    lb_bench_subconn(b, address, GREBE_READY, NULL);
+    lb_bench_health(b, address, GREBE_READY, NULL);
+}
+
+/* Of `n`, but for `slack`. */
+static void expect_counts(struct lb_bench *b, uint32_t n, const uint32_t *expected,
+                          uint32_t slack)
+{
+    uint32_t counts[3] = {0};
+
+    for (uint32_t i = 0; i < n; i++)
+        counts[lb_bench_pick(b)[0] - 'a']++;
+    for (int i = 0; i < 3; i++)
+        assert_in_range(counts[i] + slack, expected[i], expected[i] + 2 * slack);
+}
+
+/* A tenth at first, a half after half of the window, all of it at its end; and anew when it
+ * comes back.  Shares are looked at once a second; which mode it is makes no difference until
+ * the end. */
+static void ramp_up(const char *config)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    assert_int_equal(lb_bench_config(&b, config), GREBE_OK);
+    assert_int_equal(lb_bench_update(&b, "a*2 b c", NULL), GREBE_OK);
+    make_ready(&b, "a");
+    make_ready(&b, "b");
+    lb_bench_advance_ms(&b, 60000);
+    make_ready(&b, "c");
+    expect_counts(&b, 3100, (uint32_t[]){2000, 1000, 100}, 4);
+    lb_bench_advance_ms(&b, 1999);
+    expect_counts(&b, 3100, (uint32_t[]){2000, 1000, 100}, 4);
+    lb_bench_advance_ms(&b, 1);
+    expect_counts(&b, 3200, (uint32_t[]){2000, 1000, 200}, 4);
+    lb_bench_advance_ms(&b, 3000);
+    expect_counts(&b, 3500, (uint32_t[]){2000, 1000, 500}, 4);
+    lb_bench_advance_ms(&b, 5000);
+    expect_counts(&b, 4000, (uint32_t[]){2000, 1000, 1000}, 4);
+    lb_bench_subconn(&b, "c", GREBE_IDLE, NULL);
+    make_ready(&b, "c");
+    expect_counts(&b, 3100, (uint32_t[]){2000, 1000, 100}, 4);
+    assert_int_equal(lb_bench_config(&b, "{}"), GREBE_OK); /* and no more of it */
+    assert_int_equal(lb_bench_update(&b, "a*2 b c", NULL), GREBE_OK);
+    expect_counts(&b, 4000, (uint32_t[]){2000, 1000, 1000}, 4);
+    lb_bench_fini(&b);
+}
+
+TEST(newcomer_has_few_turns_at_first)
+{
+    ramp_up("{" RAMP "}");
+    ramp_up("{\"mode\": \"smooth\", " RAMP "}");
+    ramp_up("{\"mode\": \"edf\", " RAMP "}");
+}
+
+/* What strides cannot do, a table and a queue do from the end of the ramp on, in the same
+ * picker. */
+static void expect_exact_after_the_ramp(const char *config)
+{
+    struct lb_bench b;
+    uint32_t n_published;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    assert_int_equal(lb_bench_config(&b, config), GREBE_OK);
+    assert_int_equal(lb_bench_update(&b, "a*9998 b c", NULL), GREBE_OK);
+    make_ready(&b, "a");
+    make_ready(&b, "b");
+    make_ready(&b, "c");
+    n_published = b.n_published;
+    lb_bench_advance_ms(&b, 9999);
+    assert_true(lb_bench_count(&b, 10000, "b") > 20);
+    lb_bench_advance_ms(&b, 1);
+    expect_counts(&b, 10000, (uint32_t[]){9998, 1, 1}, 0);
+    expect_counts(&b, 10000, (uint32_t[]){9998, 1, 1}, 0);
+    assert_int_equal(b.n_published, n_published);
+    lb_bench_fini(&b);
+}
+
+TEST(modes_are_exact_after_the_ramp)
+{
+    expect_exact_after_the_ramp("{\"mode\": \"smooth\", " RAMP "}");
+    expect_exact_after_the_ramp("{\"mode\": \"edf\", " RAMP "}");
+}
+
+static const struct {
+    const char *json, *error;
+} wrong_ramps[] = {
+    {"{\"slowStartConfig\": 1}", "slowStartConfig: expected an object, found a number"},
+    {"{\"slowStartConfig\": {\"aggression\": 0}}",
+     "slowStartConfig.aggression: must be greater than 0"},
+    {"{\"slowStartConfig\": {\"minWeightPercent\": -1}}",
+     "slowStartConfig.minWeightPercent: must be between 0 and 100"},
+};
+
+TEST(slow_start_is_checked)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(wrong_ramps); i++) {
+        assert_int_equal(lb_bench_config(&b, wrong_ramps[i].json), GREBE_ERR_CONFIG);
+        assert_string_equal(b.text, wrong_ramps[i].error);
+    }
     lb_bench_fini(&b);
 }
 
@@ -247,6 +378,9 @@ int main(void)
         cmocka_unit_test(picking_takes_no_memory),
         cmocka_unit_test(turns_are_those_of_the_earliest_deadline),
         cmocka_unit_test(large_weights_are_exact_without_a_table),
+        cmocka_unit_test(newcomer_has_few_turns_at_first),
+        cmocka_unit_test(modes_are_exact_after_the_ramp),
+        cmocka_unit_test(slow_start_is_checked),
         cmocka_unit_test(threads_share_one_order),
         cmocka_unit_test(threads_that_meet_at_the_queue_share_as_well),
         cmocka_unit_test(a_pick_tells_of_weights),
