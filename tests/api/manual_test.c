@@ -4,9 +4,12 @@
 #include "api/backend.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <grebe/balancer.h>
 #include <grebe/manual.h>
+#include <grebe/registry.h>
 #include <grebe/resolve.h>
 
 enum { UPDATERS = 3, UPDATES = 200, LISTENERS = 3, MEETINGS = 60 };
@@ -35,6 +38,16 @@ static void use(struct grebe_channel_options *options)
 static void set(const char *address)
 {
     assert_int_equal(grebe_manual_resolver_set_addresses(manual, &address, 1), GREBE_OK);
+}
+
+static void wait_for(const int *counter, int n)
+{
+    uint64_t give_up_ns = grebe_now_ns() + 30 * SECOND;
+
+    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) < n) {
+        assert_true(grebe_now_ns() < give_up_ns);
+        usleep(1000);
+    }
 }
 
 /* "2:17": the eighteenth of the third thread. */
@@ -91,12 +104,7 @@ static void listen(struct listener *listener)
 
 static void hear_all(struct listener *listener)
 {
-    uint64_t give_up_ns = grebe_now_ns() + 30 * SECOND;
-
-    while (__atomic_load_n(&listener->n, __ATOMIC_ACQUIRE) < UPDATERS * UPDATES) {
-        assert_true(grebe_now_ns() < give_up_ns);
-        usleep(1000);
-    }
+    wait_for(&listener->n, UPDATERS * UPDATES);
     grebe_resolver_watch_destroy(listener->watch);
     grebe_loop_unref(listener->loop);
 }
@@ -200,6 +208,78 @@ TEST(listeners_come_and_go_while_others_update)
     assert_int_equal(n_closed, LISTENERS * MEETINGS);
 }
 
+/* ---- What a policy sees ---------------------------------------------------------------- */
+
+static int n_inside, n_at_once, n_seen; /* atomic */
+
+static int see_update(struct grebe_balancer *balancer,
+                      const struct grebe_balancer_update *seen)
+{
+    (void)balancer, (void)seen;
+    if (__atomic_fetch_add(&n_inside, 1, __ATOMIC_ACQ_REL) > 0)
+        __atomic_add_fetch(&n_at_once, 1, __ATOMIC_RELAXED);
+    sched_yield();
+    __atomic_sub_fetch(&n_inside, 1, __ATOMIC_ACQ_REL);
+    __atomic_add_fetch(&n_seen, 1, __ATOMIC_RELEASE);
+    return GREBE_OK;
+}
+
+static void free_witness(struct grebe_balancer *balancer)
+{
+    free(balancer);
+}
+
+static const struct grebe_balancer_ops witness_ops = {.update = see_update,
+                                                      .destroy = free_witness};
+
+static int build_witness(struct grebe_client_conn *cc,
+                         const struct grebe_build_options *options,
+                         struct grebe_balancer **out)
+{
+    (void)cc, (void)options;
+    *out = malloc(sizeof **out);
+    grebe_balancer_init(*out, &witness_ops);
+    return GREBE_OK;
+}
+
+static const struct grebe_balancer_builder witness = {
+    .api = GREBE_BALANCER_API, .name = "witness", .build = build_witness};
+
+/* SER-7: every update of every thread, one at a time. */
+TEST(a_policy_sees_the_updates_of_all_threads_one_by_one)
+{
+    struct grebe_manual_resolver_options how = GREBE_MANUAL_RESOLVER_OPTIONS_INIT;
+    struct grebe_channel_options options;
+    struct grebe_channel *channel;
+    struct grebe_diag diag;
+    pthread_t threads[UPDATERS];
+
+    n_built = 0;
+    how.on_build = count_build;
+    make(&how);
+    use(&options);
+    assert_int_equal(grebe_balancer_register(&witness), GREBE_OK);
+    assert_int_equal(grebe_loop_new(NULL, &options.loop), GREBE_OK);
+    assert_int_equal(grebe_loop_start_thread(options.loop), GREBE_OK);
+    options.credentials = grebe_credentials_insecure();
+    options.policy = "witness";
+    if (grebe_channel_new("manual:///x", &options, &diag, &channel) != GREBE_OK)
+        fail_msg("%s", diag.text);
+    assert_int_equal(grebe_channel_connect(channel), GREBE_OK);
+    wait_for(&n_built, 1);
+    for (size_t i = 0; i < UPDATERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, update, (void *)i), 0);
+    for (int i = 0; i < UPDATERS; i++)
+        pthread_join(threads[i], NULL);
+    wait_for(&n_seen, UPDATERS * UPDATES);
+    grebe_channel_destroy(channel);
+    grebe_loop_unref(options.loop);
+    grebe_manual_resolver_unref(manual);
+    grebe_balancer_unregister("witness");
+    assert_int_equal(n_seen, UPDATERS * UPDATES);
+    assert_int_equal(n_at_once, 0);
+}
+
 /* ---- Real calls ----------------------------------------------------------------------- */
 
 TEST(calls_go_where_the_application_says)
@@ -241,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(updates_of_all_threads_reach_all_loops_in_one_order),
         cmocka_unit_test(listeners_come_and_go_while_others_update),
+        cmocka_unit_test(a_policy_sees_the_updates_of_all_threads_one_by_one),
         cmocka_unit_test(calls_go_where_the_application_says),
     };
 
