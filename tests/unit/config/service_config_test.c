@@ -123,9 +123,13 @@ static const struct {
     {"{\"methodConfig\":[{\"name\":[{}]}],"
      "\"retryThrottling\":{\"maxTokens\":1001,\"tokenRatio\":1}}",
      "retryThrottling.maxTokens: more than 1000"},
+    {"{\"retryThrottling\":{\"maxTokens\":1000.001,\"tokenRatio\":1}}",
+     "retryThrottling.maxTokens: more than 1000"},
     {"{\"retryThrottling\":{\"maxTokens\":1e300,\"tokenRatio\":1}}",
      "retryThrottling.maxTokens: more than 1000"},
     {"{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":0}}",
+     "retryThrottling.tokenRatio: missing, or less than 0.001"},
+    {"{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":0.0009}}",
      "retryThrottling.tokenRatio: missing, or less than 0.001"},
     {"{\"retryThrottling\":{\"maxTokens\":10}}",
      "retryThrottling.tokenRatio: missing, or less than 0.001"},

@@ -183,6 +183,7 @@ TEST(the_request_is_sent_and_messages_are_told)
     assert_true(request()->is_half_closed);
     assert_memory_equal(request()->bytes, "hello", 5);
     assert_int_equal(request()->stream->deadline_ns, UINT64_MAX);
+    assert_int_equal(request()->stream->max_receive_bytes, 65536);
     push(&b, "one");
     push(&b, "two");
     assert_string_equal(told(), "open, one, two");
@@ -549,6 +550,28 @@ TEST(a_feed_may_be_stopped_from_each_of_its_callbacks)
     }
 }
 
+/* The next message would have to wait: for nobody, now. */
+TEST(a_feed_that_is_stopped_in_a_flood_leaves_no_timer)
+{
+    struct channel_bench b;
+
+    start(&b);
+    start_feed(&b);
+    for (int i = 0; i < 99; i++)
+        sim_push(request(), "x", 1);
+    sim_settle(&b.sim);
+    f.stops = IN_MESSAGE;
+    for (int i = 0; i < 10; i++)
+        sim_push(request(), "x", 1);
+    sim_settle(&b.sim);
+    assert_int_equal(f.n_messages, 100);
+    assert_false(is_open());
+    assert_true(grebe__wheel_next_ns(&b.sim.env.wheel) > sim_now(&b.sim) + SECOND);
+    channel_bench_advance_ms(&b, 5000);
+    assert_int_equal(f.n_messages, 100);
+    finish(&b);
+}
+
 /* ... and then there is no wait for the next stream either. */
 TEST(a_feed_that_is_stopped_when_it_ends_does_not_back_off)
 {
@@ -710,6 +733,7 @@ int main(void)
         cmocka_unit_test(a_feed_that_waits_for_room_ends_with_the_last_connection),
         cmocka_unit_test(after_the_subconn_is_shut_down_a_feed_is_silent),
         cmocka_unit_test(a_feed_may_be_stopped_from_each_of_its_callbacks),
+        cmocka_unit_test(a_feed_that_is_stopped_in_a_flood_leaves_no_timer),
         cmocka_unit_test(a_feed_that_is_stopped_when_it_ends_does_not_back_off),
         cmocka_unit_test(nothing_is_told_after_a_feed_was_stopped),
         cmocka_unit_test(a_flood_is_read_at_a_hundred_messages_a_second),

@@ -317,6 +317,14 @@ TEST(a_service_that_nobody_knows_is_named_once)
     channel_bench_connect(&b);
     assert_string_equal(channel_bench_states(&b), "CONNECTING, TRANSIENT_FAILURE");
     assert_int_equal(times_logged(&b, "does not know \"my.Service\""), 1);
+
+    /* Another name is another matter. */
+    b.service_config = "{\"loadBalancingConfig\":[{\"round_robin\":{}}],"
+                       "\"healthCheckConfig\":{\"serviceName\":\"nor.This\"}}";
+    channel_bench_resolve(&b, "a b");
+    sim_server_kill(server(&b, "a"), "reset");
+    channel_bench_advance_ms(&b, 10000);
+    assert_int_equal(times_logged(&b, "does not know \"nor.This\""), 1);
     channel_bench_fini(&b);
 }
 

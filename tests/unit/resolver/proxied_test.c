@@ -335,6 +335,8 @@ TEST(proxy_nobody_needs_is_not_looked_up)
     /* And back: the proxy is of no interest any more. */
     assert_int_equal(say("unix:a"), GREBE_OK);
     assert_string_equal(told(&b), "update unix:a");
+    assert_int_equal(say("unix-abstract:a"), GREBE_OK);
+    assert_string_equal(told(&b), "update unix-abstract:a");
     sim_advance(&b.b.sim, 60 * SECOND);
     resolver_bench_resolve_now(&b.b);
     assert_string_equal(told(&b), "");

@@ -256,6 +256,7 @@ TEST(builder_of_an_older_interface_has_no_count)
     old.ref = count_ref;
     old.unref = count_unref;
     grebe__resolver_builder_ref(&old);
+    assert_int_equal(n_references, 0);
     grebe__resolver_builder_unref(&old);
     assert_int_equal(n_references, 0);
     assert_int_equal(grebe_resolver_register(&old), GREBE_OK);
