@@ -408,6 +408,7 @@ static int option_of(int fd, int level, int option)
     return value;
 }
 
+/* gRFC A18 */
 TEST(tcp_options_are_set)
 {
     struct bench bench;

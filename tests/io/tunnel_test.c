@@ -7,6 +7,7 @@
 #include "io/tunnel.h"
 #include "support/mem.h"
 
+/* gRFC A1 */
 TEST(request_asks_for_the_destination)
 {
     size_t length;

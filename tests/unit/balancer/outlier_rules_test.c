@@ -58,7 +58,7 @@ static const struct {
     {{{18, 100}, {2, 50}}, 1900, .95, .15, .665, 2},
 };
 
-/* O-20 */
+/* O-20, gRFC A50 */
 TEST(rates_far_below_the_mean_are_outliers)
 {
     for (size_t k = 0; k < sizeof examples / sizeof examples[0]; k++) {

@@ -125,7 +125,7 @@ static const struct {
     {"[{\"unknown\":{}},{\"round_robin\":{}}]", "round_robin", NULL},
 };
 
-/* REG-10, C-19 */
+/* REG-10, C-19, gRFC A24 */
 TEST(first_registered_policy_wins)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(chosen); i++) {

@@ -187,7 +187,7 @@ static const struct {
      "round_robin"},
 };
 
-/* CFG-3, C-23 */
+/* CFG-3, C-23, gRFC A24 */
 TEST(list_of_policies_wins_over_the_name_of_one)
 {
     for (size_t i = 0; i < GREBE_ARRAY_LEN(policies); i++) {

@@ -272,7 +272,7 @@ TEST(config_of_methods_stays_and_goes_with_the_rest)
     channel_bench_fini(&b);
 }
 
-/* CFG-18, CFG-23 */
+/* CFG-18, CFG-23, gRFC A21 */
 TEST(first_config_invalid_without_a_default_fails_every_call)
 {
     struct channel_bench b;
@@ -314,7 +314,7 @@ TEST(invalid_config_inline_from_build_fails_calls_too)
     channel_bench_fini(&b);
 }
 
-/* CFG-21 */
+/* CFG-21, gRFC A21 */
 TEST(invalid_config_after_a_good_one_is_ignored_but_its_addresses_are_not)
 {
     struct channel_bench b;
@@ -333,7 +333,7 @@ TEST(invalid_config_after_a_good_one_is_ignored_but_its_addresses_are_not)
     channel_bench_fini(&b);
 }
 
-/* CFG-24 */
+/* CFG-24, gRFC A21 */
 TEST(invalid_first_config_with_a_default_uses_the_default)
 {
     struct channel_bench b;

@@ -308,7 +308,7 @@ TEST(a_longer_connect_timeout_is_used)
     channel_bench_fini(&b);
 }
 
-/* SC-30 */
+/* SC-30, gRFC A9 */
 TEST(connections_of_a_short_life_lose_no_call)
 {
     struct channel_bench b;

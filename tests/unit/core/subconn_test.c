@@ -502,7 +502,7 @@ TEST(connection_that_drains_before_it_is_ready_leads_to_idle)
     channel_bench_fini(&b);
 }
 
-/* SC-14 */
+/* SC-14, gRFC A8 */
 TEST(too_many_pings_halves_the_rate_of_pings_for_the_channel)
 {
     struct channel_bench b;
@@ -578,6 +578,7 @@ TEST(too_many_pings_of_many_connections_are_one_complaint)
     channel_bench_fini(&b);
 }
 
+/* gRFC A8 */
 TEST(keepalive_below_10_s_is_10_s_with_a_warning)
 {
     struct channel_bench b;

@@ -75,6 +75,7 @@ static void bench_fini(struct bench *b)
     assert_true(grebe__wheel_next_ns(&b->env.wheel) == UINT64_MAX);
 }
 
+/* gRFC A8 */
 TEST(quiet_peer_is_pinged_and_given_up)
 {
     struct bench b;
@@ -124,6 +125,7 @@ TEST(less_than_ten_seconds_is_ten)
     bench_fini(&b);
 }
 
+/* gRFC A8 */
 TEST(idle_connection_sleeps)
 {
     struct bench b;
