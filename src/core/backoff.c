@@ -24,10 +24,10 @@ uint64_t grebe__backoff_delay_ns(const struct grebe__backoff_policy *policy, uns
             break;
         delay = next;
     }
-    if (delay > max)
+    if (!(delay <= max)) /* a multiplier that is no number leads to none, either */
         delay = max;
     delay *= 1 + policy->jitter * (2 * unit - 1);
-    if (delay < 0)
+    if (!(delay >= 0))
         return 0;
     return delay >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)delay;
 }

@@ -3,6 +3,8 @@
  * through a channel with pick_first, which keeps one subconn for each address. */
 #include "support/test.h"
 
+#include <math.h>
+
 #include "core/credentials.h"
 #include "core/subconn.h"
 #include "support/channel_bench.h"
@@ -53,12 +55,15 @@ TEST(backoff_takes_odd_policies)
     const struct grebe__backoff_policy zero = {0, 0, 0, 0};
     const struct grebe__backoff_policy shrinking = {SECOND, 0.5, 0, 120 * SECOND};
     const struct grebe__backoff_policy wild = {SECOND, 2, 5, UINT64_MAX};
+    const struct grebe__backoff_policy odd = {SECOND, (double)NAN, 0, 2 * SECOND};
 
     assert_int_equal(grebe__backoff_delay_ns(&zero, 7, 0.5), 0);
     assert_int_equal(grebe__backoff_delay_ns(&shrinking, 1, 0.5), SECOND / 2);
     assert_int_equal(grebe__backoff_delay_ns(&shrinking, UINT32_MAX, 0.5), 0);
     assert_int_equal(grebe__backoff_delay_ns(&wild, 1, 0.0), 0);
     assert_int_equal(grebe__backoff_delay_ns(&wild, 200, 0.99), UINT64_C(1) << 63);
+    assert_int_equal(grebe__backoff_delay_ns(&odd, 0, 0.5), SECOND);
+    assert_int_equal(grebe__backoff_delay_ns(&odd, 3, 0.5), 2 * SECOND);
 }
 
 /* ---- Connecting -------------------------------------------------------------------------------- */
