@@ -63,24 +63,54 @@ static uint64_t longest_patience_ns(const struct world *world)
 
 /* ---- What may still wait --------------------------------------------------------------- */
 
-static bool has_any_flapping_server(const struct world *world)
+/* Its connections come and go. */
+static bool flaps(const struct server *server)
 {
-    for (unsigned i = 0; i < MAX_SERVERS; i++)
-        if (world->servers[i].door == DOOR_FLAPS)
-            return true;
-    return false;
+    return server->door == DOOR_FLAPS;
 }
 
-/* A server whose connections come and go may keep a call waiting for ever.  Nobody noted
- * which servers a channel goes by that did not hear the truth, or does not take it. */
-static bool has_flapping_server(const struct client *client)
+/* It takes connections and answers nothing: it never says how it is, and whoever has asked
+ * goes on waiting.  The ring has it CONNECTING for as long, and its calls wait with it. */
+static bool is_mute(const struct server *server)
 {
-    if (!client->is_accepted)
-        return has_any_flapping_server(client->world);
+    return server->door == DOOR_OPEN && !server_is_good(server);
+}
+
+/* Nobody noted which servers a channel goes by that did not hear the truth, or does not take
+ * it. */
+static bool has_server(const struct client *client,
+                       bool (*is_so)(const struct server *server))
+{
+    const struct world *world = client->world;
+    bool has_one = false;
+
+    for (unsigned i = 0; i < world->plan->n_servers && !client->is_accepted; i++)
+        has_one |= is_so(&world->servers[i]);
     for (unsigned i = 0; i < MAX_LISTED && listed_at(client->truth, i) != 0; i++)
-        if (client->world->servers[listed_server(client->truth, i)].door == DOOR_FLAPS)
+        has_one |= is_so(&world->servers[listed_server(client->truth, i)]);
+    return has_one;
+}
+
+/* An endpoint goes on with the address that it is connected to, be it ill. */
+static bool is_ill(const struct server *server)
+{
+    return server->door == DOOR_OPEN && !server_is_well(server);
+}
+
+static bool has_joined_addresses(const struct client *client)
+{
+    for (unsigned i = 0; i < MAX_LISTED; i++)
+        if (listed_at(client->truth, i) & LISTED_JOINED)
             return true;
-    return false;
+    return !client->is_accepted;
+}
+
+static bool may_check_health(const struct client *client)
+{
+    const struct client_settings *settings = client->settings;
+
+    return client->config.checks_health ||
+           (settings->has_default_config && settings->default_config.checks_health);
 }
 
 static bool is_at_bad_server(const struct call *call)
@@ -93,12 +123,20 @@ static bool is_at_bad_server(const struct call *call)
     return server != NULL && !server_is_good(server);
 }
 
+/* Health that somebody waits for hides what would serve. */
+static bool hides_servers(const struct client *client)
+{
+    return may_check_health(client) &&
+           (has_server(client, is_mute) ||
+            (has_joined_addresses(client) && has_server(client, is_ill)));
+}
+
 /* Nobody can tell whether it will ever serve a call. */
 static bool is_uncertain(const struct client *client)
 {
     return (client->config.traits & POLICY_IS_ERRATIC) != 0 ||
            (client_had(client, POLICY_IS_ERRATIC) && !client->world->is_healed) ||
-           has_flapping_server(client);
+           has_server(client, flaps) || hides_servers(client);
 }
 
 /* It waits for a picker that knows a backend. */

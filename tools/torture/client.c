@@ -7,6 +7,7 @@
 #include "book.h"
 #include "calls.h"
 #include "core/options.h"
+#include "dice.h"
 #include "spy.h"
 #include "subconns.h"
 #include "trace.h"
@@ -28,6 +29,8 @@ static bool may_be_logged(const struct client *client, const char *message)
 {
     return strstr(message, "too_many_pings") != NULL ||
            strstr(message, "no load reports out of band") != NULL ||
+           strstr(message, "health is not checked") != NULL ||
+           strstr(message, "health check is disabled") != NULL ||
            client_was_starved(client);
 }
 
@@ -195,6 +198,7 @@ void client_heal(struct client *client)
     struct config_spec config = config_plain("round_robin");
     listing all = 0;
 
+    config.checks_health = chance(&client->world->rng, 50);
     memory_feed(&client->memory);
     for (unsigned i = 0; i < client->world->plan->n_servers; i++)
         all |= (listing)(i + 1) << (i * LISTED_BITS);

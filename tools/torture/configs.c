@@ -9,6 +9,8 @@
 #include "policies.h"
 #include "template.h"
 
+const char config_health_service[] = "s";
+
 /* ---- The policy ------------------------------------------------------------------------ */
 
 enum {
@@ -111,6 +113,7 @@ struct config_spec config_draw(struct grebe__rng *rng, uint64_t allowed)
         config.timeout_ms = ONE_OF(rng, timeouts_ms);
     if (chance(rng, 8))
         config.max_send_bytes = 100;
+    config.checks_health = chance(rng, 30);
     config.traits = traits_of(&config);
     return config;
 }
@@ -162,6 +165,9 @@ const char *config_json(const struct config_spec *config, char buf[CONFIG_BYTES]
         grebe__text_printf(&out,
                            ",\"connectionScaling\":{\"maxConnectionsPerSubchannel\":%u}",
                            config->max_connections);
+    if (config->checks_health)
+        grebe__text_printf(&out, ",\"healthCheckConfig\":{\"serviceName\":\"%s\"}",
+                           config_health_service);
     grebe__text_printf(&out, config->flaw == CONFIG_MALFORMED ? "" : "}");
     GREBE_ASSERT(out.length < CONFIG_BYTES);
     return buf;
@@ -184,6 +190,8 @@ const char *config_text(const struct config_spec *config, char *buf, size_t size
     (void)write_root(config, &out);
     if (config->max_connections != 0)
         grebe__text_printf(&out, ", up to %u connections", config->max_connections);
+    if (config->checks_health)
+        grebe__text_printf(&out, ", checks health");
     if (config->wait_for_ready != 0)
         grebe__text_printf(&out, ", calls %s",
                            config->wait_for_ready == 2 ? "wait for ready" : "fail fast");

@@ -23,6 +23,7 @@ struct config_spec {
     uint8_t policy;          /* of policies[] (policies.h) */
     uint8_t max_connections; /* of a subconn; 0: not said */
     uint8_t wait_for_ready;  /* of calls that do not say: 0: not said, 1: no, 2: yes */
+    bool checks_health;      /* of whoever listens to it */
     uint16_t timeout_ms;     /* of all calls; 0: none */
     uint16_t max_send_bytes; /* of their requests; 0: not said */
     uint32_t seed;           /* of the policy's own configuration, */
@@ -31,6 +32,9 @@ struct config_spec {
 };
 
 enum { CONFIG_BYTES = 4096 };
+
+/* Whose health is checked. */
+extern const char config_health_service[];
 
 /* Mostly sound ones, with the policies that are `allowed`. */
 struct config_spec config_draw(struct grebe__rng *rng, uint64_t allowed);

@@ -138,6 +138,9 @@ static void apply_to_server(struct server *server, const struct event *event)
     case SERVER_LOAD:
         server_set_load(server, event->x);
         return;
+    case SERVER_HEALTH:
+        server_set_health(server, (int)event->x);
+        return;
     case SERVER_TAGS:
         server->tags = event->x;
         return;

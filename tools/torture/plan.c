@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "dice.h"
+#include "messages/health.h"
 #include "policies.h"
 #include "watcher.h"
 
@@ -158,6 +159,10 @@ static void draw_details(struct swarm *swarm, struct event *event, uint32_t n_se
     case SERVER_LOAD:
     case SERVER_TAGS:
         event->x = (uint32_t)grebe__rng_next(rng);
+        break;
+    case SERVER_HEALTH:
+        event->x =
+            chance(rng, 50) ? (uint32_t)GREBE__SERVING_YES : grebe__rng_below(rng, 4);
         break;
     case SERVER_RESTART:
         event->x = 1 + draw_delay_ms(rng);

@@ -35,6 +35,7 @@ enum event_kind {
     SERVER_TEMPER,      /* x: enum temper */
     SERVER_LATENCY,     /* x ms until a request is answered */
     SERVER_LOAD,        /* x: what it says of its load */
+    SERVER_HEALTH,      /* x: what it says of its health, by number (grpc.health.v1) */
     SERVER_TAGS,        /* x: what a resolver knows of it (endpoints.h) */
     /* `who` is a client: a channel and its calls. */
     RESOLVE,        /* its backends are `list` now, its service config is `config` */

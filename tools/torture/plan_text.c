@@ -39,6 +39,9 @@ static const char *const tempers[N_TEMPERS] = {
     [TEMPER_MOODY] = "answers in all kinds of ways",
 };
 
+static const char *const healths[] = {"UNKNOWN", "SERVING", "NOT_SERVING",
+                                      "SERVICE_UNKNOWN"};
+
 static const char *const habits[N_HABITS] = {
     [HABIT_SILENT] = "says nothing when asked again",
     [HABIT_TELLS] = "answers at once when asked again",
@@ -106,6 +109,9 @@ static size_t server_text(const struct event *event, char *buf, size_t size)
     case SERVER_LOAD:
         return (size_t)snprintf(buf, size, "server %c: another load (%u)", name,
                                 event->x);
+    case SERVER_HEALTH:
+        return (size_t)snprintf(buf, size, "server %c: says %s of its health", name,
+                                healths[event->x]);
     case SERVER_TAGS:
         return (size_t)snprintf(buf, size, "server %c: %s", name,
                                 tags_text(event->x, tags, sizeof tags));

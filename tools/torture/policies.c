@@ -122,7 +122,7 @@ const struct policy policies[] = {
                "'c':{'config':<policy>},'b':{'config':<policy>}})"
                "(,'panicThreshold':<0-100>|)(,'overprovisioningFactor':<100-300>|)}",
      .weight = 5,
-     .traits = POLICY_GOES_BY_PATH},
+     .traits = POLICY_GOES_BY_PATH | POLICY_PANICS},
     {.name = "priority_load_experimental",
      .config = "{'priorities':['a','b'],'children':{"
                "'a':{'config':[{'round_robin':{}}]},'b':{'config':[{'round_robin':{}}],"
@@ -130,7 +130,7 @@ const struct policy policies[] = {
                "'failTrafficOnPanic':true(,'panicThreshold':<1-100>|)}",
      .weight = 2,
      .traits = POLICY_GOES_BY_PATH | POLICY_LEAVES_OUT | POLICY_SETS_ASIDE |
-               POLICY_IGNORES_LOSSES},
+               POLICY_IGNORES_LOSSES | POLICY_PANICS},
     {.name = "zone_aware",
      .config = "{('localZone':'(z0|z1|z9)',|)'localCounts':{'z0':<0-4>,'z1':<0-4>,"
                "'z9':<0-2>},'minClusterSize':<0-3>(,'routingEnabledPercent':<0-99>|),"

@@ -36,6 +36,8 @@ enum policy_trait {
     POLICY_SETS_ASIDE = 8,
     /* A lost connection may be no reason for it to have names resolved again. */
     POLICY_IGNORES_LOSSES = 16,
+    /* When too many of its endpoints are ill, it uses those as well. */
+    POLICY_PANICS = 32,
 };
 
 struct policy {

@@ -367,7 +367,7 @@ static bool is_in_reach(const struct client *client, const struct server *server
     double limit_ms =
         settings->min_connect_ms > shortest_ms ? settings->min_connect_ms : shortest_ms;
 
-    return server_is_good(server) && server->dial_delay_ms < limit_ms;
+    return server_is_well(server) && server->dial_delay_ms < limit_ms;
 }
 
 /* One will do, if the policy looks at them all and they have what it goes by. */

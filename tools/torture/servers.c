@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "dice.h"
+#include "messages/health.h"
 #include "sim/services.h"
 #include "trace.h"
 #include "world.h"
@@ -142,7 +143,9 @@ static bool is_whole(struct sim_request *request, struct call *call)
 /* A stream of the library's own, for a service that nobody told the server of. */
 static void refuse_service(struct sim_request *request)
 {
-    if (server_of(request)->temper != TEMPER_STALLS)
+    if (server_of(request)->temper == TEMPER_STALLS)
+        request->step = OUTCOME_STALL;
+    else
         sim_end(request, GREBE_STATUS_UNIMPLEMENTED, "no such service");
 }
 
@@ -199,6 +202,7 @@ void server_init(struct server *server, struct world *world, unsigned index)
         .world = world,
         .index = index,
         .max_streams = UINT32_MAX,
+        .health = -1,
         .tags = (uint32_t)grebe__rng_next(&world->rng),
     };
     snprintf(server->address, sizeof server->address, "10.0.0.%u:443", index + 1);
@@ -300,6 +304,12 @@ void server_set_load(struct server *server, uint32_t dice)
         sim_server_set_load(server->sim, &report, 1000 * ms_ns);
 }
 
+void server_set_health(struct server *server, int health)
+{
+    server->health = health;
+    sim_server_set_health(server->sim, config_health_service, health);
+}
+
 void server_heal(struct server *server)
 {
     grebe__timer_cancel(&server->restart);
@@ -308,12 +318,22 @@ void server_heal(struct server *server)
     server_set_max_streams(server, UINT32_MAX);
     server->latency_ms = 1;
     server_set_temper(server, TEMPER_ECHOES);
+    if (server->health >= 0)
+        server_set_health(server, GREBE__SERVING_YES);
 }
 
 bool server_is_good(const struct server *server)
 {
+    uint32_t n_services = (server->reports ? 1 : 0) + (server->health >= 0 ? 1 : 0);
+
     return server->door == DOOR_OPEN && server->temper != TEMPER_STALLS &&
-           server->max_streams > (server->reports ? 1 : 0);
+           server->max_streams > n_services;
+}
+
+bool server_is_well(const struct server *server)
+{
+    return server_is_good(server) &&
+           (server->health < 0 || server->health == GREBE__SERVING_YES);
 }
 
 struct server *server_find(struct world *world, const char *address)

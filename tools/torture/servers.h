@@ -22,6 +22,7 @@ struct server {
     enum temper temper;
     uint32_t latency_ms, dial_delay_ms, max_streams;
     bool reports;  /* its load, if it is asked: one stream of each connection */
+    int health;    /* as it says if it is asked, by number; -1: nobody is there to say */
     uint32_t tags; /* what a resolver knows of it: endpoints.h */
     struct sim_server *sim;
     struct grebe__timer restart;
@@ -42,11 +43,16 @@ void server_goaway(struct server *server, uint32_t n_refused, bool is_too_many_p
 /* What it says of its load from now on. */
 void server_set_load(struct server *server, uint32_t dice);
 
+/* Likewise of its health, if that is checked: one stream of each connection. */
+void server_set_health(struct server *server, int health);
+
 /* It does from now on. */
 void server_heal(struct server *server);
 
 /* It takes connections, and every request that it takes ends soon. */
 bool server_is_good(const struct server *server);
+/* And it says so. */
+bool server_is_well(const struct server *server);
 
 /* By its address; NULL: there is none. */
 struct server *server_find(struct world *world, const char *address);

@@ -420,14 +420,16 @@ static void try_hash(struct spy *spy, struct grebe_picker *picker)
         fail("picks follow the policy's rule", "%s: calls of one hash part", spy->name);
 }
 
-static unsigned find_ready(struct spy *spy, struct spied_subconn *ready[MAX_TRIALS])
+static unsigned find_ready(struct spy *spy, bool may_be_ill,
+                           struct spied_subconn *ready[MAX_TRIALS])
 {
     unsigned n = 0;
 
     grebe__list_foreach (link, &spy->subconns) {
         struct spied_subconn *spied = spied_of_link(link);
 
-        if (spied->state == GREBE_READY && n < MAX_TRIALS)
+        if ((subconn_takes_calls(spied) || (may_be_ill && spied->state == GREBE_READY)) &&
+            n < MAX_TRIALS)
             ready[n++] = spied;
     }
     return n;
@@ -437,9 +439,10 @@ static void check_picks(struct spy *spy, struct grebe_picker *picker)
 {
     struct spied_subconn *ready[MAX_TRIALS];
     uint32_t counts[MAX_TRIALS] = {0};
-    unsigned n = find_ready(spy, ready);
     enum pick_rule rule = spy->policy == NULL ? PICKS_ANY : spy->policy->rule;
     bool is_fixed = rule == PICKS_ONE || rule == PICKS_IN_TURNS;
+    bool may_panic = !is_fixed && client_had(spy->client, POLICY_PANICS);
+    unsigned n = find_ready(spy, may_panic, ready);
 
     try_rounds(spy, picker, counts, ready, n);
     if (rule == PICKS_BY_HASH)
@@ -464,7 +467,7 @@ static void check_readiness(struct spy *spy)
     bool sets_aside = spy->policy == NULL || client_had(client, POLICY_SETS_ASIDE);
 
     if (sets_aside || spy->state == GREBE_READY || memory_is_short(&client->memory) ||
-        find_ready(spy, ready) == 0) {
+        find_ready(spy, false, ready) == 0) {
         spy->is_late = false;
         return;
     }

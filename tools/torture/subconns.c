@@ -301,6 +301,7 @@ static void on_health(void *arg, struct grebe_subconn *subconn,
         spied->state != GREBE_READY)
         fail("health is that of a READY subconn", "%s of %s is not", spied->address,
              spied->spy->name);
+    spied->health = state;
     spy_enter(spied->spy, "a subconn's health");
     spied->on_health(spied->health_arg, subconn, state, error);
     spy_leave(spied->spy);
@@ -315,6 +316,7 @@ void subconn_watch_health(struct spy *spy, struct grebe_subconn *subconn,
         fail("a policy watches its own subconns", "%s does not", spy->name);
     spied->on_health = listener;
     spied->health_arg = arg;
+    spied->health = GREBE_CONNECTING; /* until it is heard */
     grebe_client_conn_watch_health(spy->cc, subconn, listener == NULL ? NULL : on_health,
                                    spied);
 }

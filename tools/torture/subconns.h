@@ -24,10 +24,10 @@ struct spied_subconn {
     char address[24];                           /* the first */
     grebe_subconn_state_fn on_state, on_health; /* the policy's */
     void *arg, *health_arg;
-    enum grebe_connectivity state;
-    uint64_t since_ns; /* in that state */
-    bool is_over;      /* SHUTDOWN was told */
-    bool has_to_stay;  /* it is READY, and the update that is under way has its address */
+    enum grebe_connectivity state, health; /* the latter as told to on_health */
+    uint64_t since_ns;                     /* in that state */
+    bool is_over;                          /* SHUTDOWN was told */
+    bool has_to_stay; /* it is READY, and the update that is under way has its address */
 
     /* The row of failures. */
     unsigned n_failures;  /* as the core should count them */
@@ -41,6 +41,13 @@ int subconn_new(struct spy *spy, const struct grebe_subconn_options *options,
                 struct grebe_subconn **out);
 void subconn_watch_health(struct spy *spy, struct grebe_subconn *subconn,
                           grebe_subconn_state_fn listener, void *arg);
+
+/* It is READY, and as far as its policy listens it is well, too. */
+static inline bool subconn_takes_calls(const struct spied_subconn *spied)
+{
+    return spied->state == GREBE_READY &&
+           (spied->on_health == NULL || spied->health == GREBE_READY);
+}
 
 /* The policy's, SHUTDOWN or not; NULL: it never had it. */
 struct spied_subconn *subconn_find(struct spy *spy, const struct grebe_subconn *subconn);

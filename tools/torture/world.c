@@ -7,6 +7,7 @@
 #include "book.h"
 #include "calls.h"
 #include "dice.h"
+#include "messages/health.h"
 #include "policies.h"
 #include "trace.h"
 
@@ -124,6 +125,22 @@ static void play_events(struct world *world, const bool *is_kept)
     }
 }
 
+/* All backends say that they are ill, and serve all the same. */
+static void plague(struct world *world)
+{
+    trace("---- all servers are ill");
+    for (unsigned i = 0; i < world->plan->n_servers; i++)
+        server_set_health(&world->servers[i], GREBE__SERVING_NO);
+}
+
+static void recover(struct world *world)
+{
+    world_advance(world, world->sim.env.now_ns + 2000 * ms_ns);
+    trace("---- all servers are well");
+    for (unsigned i = 0; i < world->plan->n_servers; i++)
+        server_set_health(&world->servers[i], GREBE__SERVING_YES);
+}
+
 /* Every backend takes calls and answers them with errors: whoever keeps accounts of that
  * thinks badly of them all. */
 static void storm(struct world *world)
@@ -149,6 +166,7 @@ static void storm(struct world *world)
 static void heal(struct world *world)
 {
     unsigned first = grebe__rng_below(&world->rng, world->plan->n_servers);
+    bool are_ill;
 
     for (unsigned i = 0; i < MAX_AMBUSHES; i++)
         world->ambushes[i].client = NULL;
@@ -166,10 +184,15 @@ static void heal(struct world *world)
     settle(world);
     world_calm(world);
     trace("---- everything is repaired");
+    are_ill = chance(&world->rng, 50);
+    if (are_ill)
+        plague(world);
     for (unsigned i = 0; i < world->plan->n_clients; i++)
         client_heal(&world->clients[i]);
     world->is_healed = true;
     settle(world);
+    if (are_ill)
+        recover(world);
     world_calm(world);
 }
 
