@@ -214,6 +214,18 @@ class Bench(Case):
                 self.assertEqual(done.returncode, code, limits)
                 self.assertEqual(b"grebe bench: " in done.stderr, code == 3)
 
+    def test_result_that_cannot_be_saved_is_known_before_the_run(self):
+        path = self.folder / "absent" / "x.json"
+        self.check_usage(run("bench", "--plaintext", "127.0.0.1:1", ECHO, "-z", "60s",
+                             "--save", path), "--save", "No such file")
+
+    def test_backend_without_calls_has_no_latency(self):
+        with Backend(count=2) as backend:
+            done = run("bench", "--plaintext", backend.target, ECHO, "-n", 20,
+                       "--policy", "pick_first")
+            self.assertRegex(done.stdout.decode(),
+                             rf"(?m)^  {backend.addresses[1]} +0\.0% +0 +- +- +- +0$")
+
     def test_baseline_is_compared(self):
         path = self.folder / "before.json"
         with Backend("--delay", "5ms") as backend:

@@ -63,6 +63,27 @@ class Call(Case):
                 self.assertEqual((done.returncode, done.stderr), (0, b""))
                 self.assertEqual(done.stdout, want)
 
+    def test_text_that_is_no_utf_8_is_escaped(self):
+        socket_path, link = self.folder / "s", os.fsdecode(bytes(self.folder) + b"/\xff")
+        os.symlink(socket_path, link)
+        address = f"unix:{self.folder}/%ff"
+        escaped = f"{self.folder}/\\xff"
+        refused = f"connection error: {escaped}: connect: "
+        with Backend(listen=f"unix:{socket_path}"):
+            code, result = run_json("call", "--plaintext", address, ECHO, "-d", "hi")
+            self.assertEqual((code, result["peer"]), (0, escaped))
+            _, result = run_json("bench", "--plaintext", address, ECHO, "-n", "3")
+            self.assertEqual(result["backends"][0]["address"], escaped)
+            _, result = run_json("resolve", address)
+            self.assertEqual(result["endpoints"][0]["addresses"][0]["address"], escaped)
+        done = run("call", "--plaintext", address, ECHO, "-d", "hi")
+        self.assertEqual(done.stderr.decode().count(refused), 2)
+        _, result = run_json("call", "--plaintext", address, ECHO, "-d", "hi")
+        self.assertTrue(result["status"]["message"].startswith(refused))
+        failure = result["status"]["failure"]["addresses"][0]
+        self.assertEqual(failure["address"], escaped)
+        self.assertTrue(failure["last_error"].startswith(refused))
+
     def test_a_mebibyte_comes_back(self):
         message = bytes(range(256)) * 4096
         with Backend() as backend:

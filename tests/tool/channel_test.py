@@ -154,6 +154,12 @@ class Channel(Case):
                                "0.3", "--max-time", "15s")
                 self.assertEqual(code, "UNAVAILABLE")
                 self.assertTrue(0.3 <= time.monotonic() - before < 5)
+            # An attempt may take as long as the backoff behind it, which begins with 1 s.
+            _, result = run_json("call", "--plaintext", server.address, ECHO, "-d", "",
+                                 "--connect-timeout", "0.3")
+            address = result["status"]["failure"]["addresses"][0]
+            self.assertLessEqual(address["next_attempt_us"], 300000)
+            self.assertIn("timed out", address["last_error"])
 
     def test_max_time_is_the_deadline(self):
         with SilentServer(greets=True) as server:

@@ -109,6 +109,9 @@ class Cli(Case):
             (["--plaintext", "--service-config", "@/nowhere"], "/nowhere"),
             (["--plaintext", "-H", "nonsense"], "'name: value'"),
             (["--plaintext", "-H", "a-bin: !"], "not base64"),
+            (["--plaintext", "-H", "a b: c"], "'a b': a name has letters"),
+            (["--plaintext", "-H", "a: \u00e4"], "a value is printable ASCII"),
+            (["--plaintext", "--authority", "a b"], "no header may hold"),
             (["--plaintext", "-H", "ä: x"], "-H"),
             (["--plaintext", "--max-time", "0"], "--max-time"),
         ]:

@@ -41,6 +41,14 @@ class Resolve(Case):
                      for address in endpoint["addresses"]]
         self.assertIn("127.0.0.1:80", addresses)
 
+    def test_errors_have_the_members_of_updates(self):
+        _, update = run_json("resolve", "ipv4:127.0.0.1:80")
+        code, error = run_json("resolve", f"file:{self.folder}/absent")
+        self.assertEqual(code, 1)
+        self.assertEqual(sorted(error), sorted(update))
+        self.assertEqual(error["error"]["code"], "UNAVAILABLE")
+        self.assertIn("no such file", error["error"]["message"])
+
     def test_targets_that_cannot_be_are_usage(self):
         self.check_usage(run("resolve", "ipv4:nonsense"), "nonsense")
         self.check_usage(run("resolve"), "TARGET is missing")

@@ -2,6 +2,8 @@
 /* bench.c -- grebe bench: load through one real channel, and who carried it. */
 #include "bench.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "units.h"
@@ -83,12 +85,25 @@ static int load_payload(const struct bench_args *args, struct payload *out)
     return is_good ? EXIT_FINE : options_complain("bench", "-d: %s", error);
 }
 
+/* Found out before the run, not after it. */
+static int check_save(const struct bench_args *args)
+{
+    FILE *file = args->save == NULL ? NULL : fopen(args->save, "a");
+
+    if (args->save == NULL)
+        return EXIT_FINE;
+    if (file == NULL)
+        return options_complain("bench", "--save: %s: %s", args->save, strerror(errno));
+    fclose(file);
+    return EXIT_FINE;
+}
+
 static int save(const struct bench_args *args, const json_t *json)
 {
     if (args->save == NULL ||
         json_dump_file(json, args->save, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0)
         return EXIT_FINE;
-    return options_fail("bench", "--save: %s could not be written", args->save);
+    return options_fail("bench", "--save: %s: %s", args->save, strerror(errno));
 }
 
 /* The result, and how it differs from the baseline if there is one. */
@@ -145,9 +160,10 @@ static int run_bench(struct bench *bench)
     json_t *baseline;
     int code = bench_baseline_load(args, &baseline);
 
-    if (code != EXIT_FINE)
-        return code;
-    code = args->n_threads > 0 ? bench_run_threads(bench) : bench_run_load(bench);
+    if (code == EXIT_FINE)
+        code = check_save(args);
+    if (code == EXIT_FINE)
+        code = args->n_threads > 0 ? bench_run_threads(bench) : bench_run_load(bench);
     if (code == EXIT_FINE)
         code = report(bench, baseline);
     json_decref(baseline);

@@ -172,6 +172,7 @@ int bench_baseline_load(const struct bench_args *args, json_t **out)
         json_is_object(json_object_get(*out, "latency_us")))
         return EXIT_FINE;
     json_decref(*out);
+    *out = NULL;
     return options_complain("bench", "--baseline: %s was not written by --save",
                             args->baseline);
 }

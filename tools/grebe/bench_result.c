@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "output.h"
 #include "term.h"
 #include "units.h"
 
@@ -81,10 +82,11 @@ static json_t *backends_json(const struct bench_result *result)
         struct tally_backend *backend = result->backends[i];
 
         json_array_append_new(array,
-                              json_pack("{s:s, s:I, s:f, s:I, s:o, s:o, s:I}", "address",
-                                        backend->address, "calls", (json_int_t)backend->n,
-                                        "share", share_of(backend->n, result->sum.n),
-                                        "ok", (json_int_t)backend->codes[GREBE_STATUS_OK],
+                              json_pack("{s:o, s:I, s:f, s:I, s:o, s:o, s:I}", "address",
+                                        output_string(backend->address), "calls",
+                                        (json_int_t)backend->n, "share",
+                                        share_of(backend->n, result->sum.n), "ok",
+                                        (json_int_t)backend->codes[GREBE_STATUS_OK],
                                         "codes", codes_json(backend->codes), "latency_us",
                                         latency_json(&backend->latency), "in_flight_max",
                                         (json_int_t)overlap_max(&backend->overlap)));
@@ -106,7 +108,7 @@ static json_t *cut_text_json(const char *text)
 
     for (int i = 0; i < 4 && value == NULL; i++)
         value = json_stringn(text, length > (size_t)i ? length - (size_t)i : 0);
-    return value == NULL ? json_string("") : value;
+    return value == NULL ? output_string(text) : value;
 }
 
 static json_t *events_json(const struct bench *bench)
@@ -116,10 +118,11 @@ static json_t *events_json(const struct bench *bench)
     for (size_t i = 0; i < bench->events.n; i++) {
         const struct event *event = &bench->events.items[i];
 
-        json_array_append_new(array, json_pack("{s:f, s:s, s:s, s:o}", "t_s",
-                                               event_time_s(bench, event), "event",
-                                               event->name, "address", event->address,
-                                               "detail", cut_text_json(event->detail)));
+        json_array_append_new(array,
+                              json_pack("{s:f, s:s, s:o, s:o}", "t_s",
+                                        event_time_s(bench, event), "event", event->name,
+                                        "address", output_string(event->address),
+                                        "detail", cut_text_json(event->detail)));
     }
     return array;
 }
@@ -146,13 +149,14 @@ json_t *bench_result_json(const struct bench_result *result)
     bool is_open = args->rate > 0;
     uint64_t in_flight = is_open ? bench->in_flight_max : callers_of(args);
     json_t *json = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:I, s:o, s:f, s:I, s:I, s:f, s:o, s:o}", "version", 1,
-        "target", bench->target, "method", bench->method + 1, "policy", bench->policy,
-        "mode", is_open ? "open" : "closed", "in_flight", (json_int_t)in_flight,
-        "rate_target", is_open ? json_real(args->rate) : json_null(), "elapsed_s",
-        result->elapsed_s, "calls", (json_int_t)result->sum.n, "ok",
-        (json_int_t)result->sum.n_ok, "rate", result->rate, "latency_us",
-        latency_json(&result->sum.latency), "codes", codes_json(result->sum.codes));
+        "{s:i, s:o, s:s, s:s, s:s, s:I, s:o, s:f, s:I, s:I, s:f, s:o, s:o}", "version", 1,
+        "target", output_string(bench->target), "method", bench->method + 1, "policy",
+        bench->policy, "mode", is_open ? "open" : "closed", "in_flight",
+        (json_int_t)in_flight, "rate_target",
+        is_open ? json_real(args->rate) : json_null(), "elapsed_s", result->elapsed_s,
+        "calls", (json_int_t)result->sum.n, "ok", (json_int_t)result->sum.n_ok, "rate",
+        result->rate, "latency_us", latency_json(&result->sum.latency), "codes",
+        codes_json(result->sum.codes));
 
     json_object_set_new(json, "client",
                         json_pack("{s:f, s:I}", "cpu_us_per_call",
@@ -268,8 +272,12 @@ static void print_backend(const struct bench_result *result,
 {
     double share = share_of(backend->n, result->sum.n);
     uint64_t n_failed = backend->n - backend->codes[GREBE_STATUS_OK];
-    char p50[UNITS_TEXT], p99[UNITS_TEXT];
+    char p50[UNITS_TEXT] = "-", p99[UNITS_TEXT] = "-";
 
+    if (backend->n > 0) {
+        units_format_duration(histogram_quantile(&backend->latency, 0.5), p50);
+        units_format_duration(histogram_quantile(&backend->latency, 0.99), p99);
+    }
     printf("  %-*s %5.1f%% ", width, backend->address, 100 * share);
     term_print_bar(term, share, BAR_COLUMNS, TERM_CYAN);
     printf(" %9llu ", (unsigned long long)backend->n);
@@ -278,9 +286,7 @@ static void print_backend(const struct bench_result *result,
                term_style(term, TERM_PLAIN));
     else
         printf("%7s", "-");
-    printf(" %7s %7s %5llu\n",
-           units_format_duration(histogram_quantile(&backend->latency, 0.5), p50),
-           units_format_duration(histogram_quantile(&backend->latency, 0.99), p99),
+    printf(" %7s %7s %5llu\n", p50, p99,
            (unsigned long long)overlap_max(&backend->overlap));
 }
 

@@ -144,8 +144,11 @@ static void print_details(const struct grebe_call *call)
     struct grebe_call_times times = grebe_call_times(call);
     const char *peer = grebe_call_peer(call);
 
-    fprintf(stderr, "%-10s%s, %u attempt%s\n", "peer", *peer == '\0' ? "(none)" : peer,
-            times.n_attempts, times.n_attempts == 1 ? "" : "s");
+    fprintf(stderr, "%-10s", "peer");
+    term_print_escaped(stderr, *peer == '\0' ? "(none)" : peer,
+                       *peer == '\0' ? strlen("(none)") : strlen(peer));
+    fprintf(stderr, ", %u attempt%s\n", times.n_attempts,
+            times.n_attempts == 1 ? "" : "s");
     print_times(&times);
     print_metadata("headers", grebe_call_headers(call));
     print_metadata("trailers", grebe_call_trailers(call));
@@ -207,7 +210,7 @@ static json_t *metadata_json(const struct grebe_metadata *metadata)
         json_t *before = json_object_get(object, entry->key);
         json_t *value = is_binary_key(entry->key)
                             ? base64_json(entry->value, entry->value_length)
-                            : json_stringn(entry->value, entry->value_length);
+                            : output_text(entry->value, entry->value_length);
 
         if (before == NULL)
             json_object_set_new(object, entry->key, value);
@@ -230,12 +233,13 @@ static json_t *call_json(const struct grebe_call *call)
     char name[24];
 
     return json_pack(
-        "{s:i, s:{s:s, s:i, s:o, s:o*}, s:s, s:o, s:o, s:I, s:o?, s:o*}", "version", 1,
+        "{s:i, s:{s:s, s:i, s:o, s:o*}, s:o, s:o, s:o, s:I, s:o?, s:o*}", "version", 1,
         "status", "code", grebe_status_code_name(status->code, name), "number",
-        status->code, "message", json_stringn(status->message, status->message_length),
+        status->code, "message", output_text(status->message, status->message_length),
         "failure", failure == NULL ? NULL : reasons_failure_json(failure), "peer",
-        grebe_call_peer(call), "headers", metadata_json(grebe_call_headers(call)),
-        "trailers", metadata_json(grebe_call_trailers(call)), "latency_us",
+        output_string(grebe_call_peer(call)), "headers",
+        metadata_json(grebe_call_headers(call)), "trailers",
+        metadata_json(grebe_call_trailers(call)), "latency_us",
         (json_int_t)((times.done_ns - times.started_ns + 500) / NS_PER_US),
         "response_base64", response == NULL ? NULL : base64_json(response, length),
         "explain", explanation == NULL ? NULL : reasons_explanation_json(explanation));

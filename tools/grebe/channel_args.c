@@ -29,7 +29,8 @@ const struct option_spec channel_options[] = {
     {OPTION_TEXT, '\0', "service-config", AT(service_config), "JSON", NULL, 0,
      "or @FILE: used if the resolver has none"},
     {OPTION_DURATION, '\0', "connect-timeout", AT(connect_timeout_ns), "TIME", NULL, 1,
-     "for TCP, TLS and HTTP/2 of a connection together; 20s unless given"},
+     "for TCP, TLS and HTTP/2 of a connection together; 20s unless given; the longer the "
+     "backoff gets, the longer may an attempt take"},
     {OPTION_DURATION, '\0', "keepalive-time", AT(keepalive_time_ns), "TIME", NULL, 1,
      "PING after this long without news; at least 10s"},
     {OPTION_TEXT, '\0', "tcp-congestion", AT(congestion), "NAME", NULL, 0,
@@ -122,6 +123,18 @@ static int make_channel(const char *verb, const char *target,
     return result == GREBE_OK ? EXIT_FINE : channel_refused(verb, result, &diag);
 }
 
+/* An attempt may take as long as the backoff behind it: the first of these must not make
+ * the timeout longer than it was asked for. */
+static void set_connect_timeout(uint64_t timeout_ns,
+                                struct grebe_channel_options *options)
+{
+    if (timeout_ns == 0)
+        return;
+    options->min_connect_timeout_ns = timeout_ns;
+    if (timeout_ns < options->backoff_base_ns)
+        options->backoff_base_ns = timeout_ns;
+}
+
 int channel_open(const char *verb, const char *target, const struct channel_args *args,
                  struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
                  struct grebe_channel **out)
@@ -146,8 +159,7 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     proxy_apply(&args->proxy, true, &options);
     options.record_path = args->record;
     options.record_metadata = args->record_metadata;
-    if (args->connect_timeout_ns != 0)
-        options.min_connect_timeout_ns = args->connect_timeout_ns;
+    set_connect_timeout(args->connect_timeout_ns, &options);
     if (args->keepalive_time_ns != 0)
         options.keepalive_time_ns = args->keepalive_time_ns;
     if (code == EXIT_FINE)
@@ -235,6 +247,21 @@ static bool is_binary(const char *name)
     return length > 4 && strcasecmp(name + length - 4, "-bin") == 0;
 }
 
+/* Which half of it cannot be sent. */
+static int complain_of_header(const char *verb, const char *name, const char *text)
+{
+    static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyz"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+    if (name[strspn(name, name_bytes)] != '\0')
+        return options_complain(
+            verb, "-H: '%s': a name has letters, digits, '-', '_' and '.'", name);
+    return options_complain(verb,
+                            "-H: '%s': a value is printable ASCII; give other bytes in "
+                            "base64, to a name that ends in -bin",
+                            text);
+}
+
 static int add_header(const char *verb, struct grebe_metadata *metadata, const char *text)
 {
     char name[256];
@@ -260,8 +287,10 @@ static int add_header(const char *verb, struct grebe_metadata *metadata, const c
     result = grebe_metadata_add(metadata, name, is_binary(name) ? (char *)decoded : value,
                                 value_length);
     free(decoded);
+    if (result == GREBE_ERR_INVALID)
+        return complain_of_header(verb, name, text);
     if (result != GREBE_OK)
-        return options_complain(verb, "-H: '%s': %s", text, grebe_strerror(result));
+        return options_fail(verb, "-H: %s", grebe_strerror(result));
     return EXIT_FINE;
 }
 

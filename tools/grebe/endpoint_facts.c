@@ -7,6 +7,8 @@
 #include <grebe/locality.h>
 #include <grebe/path.h>
 
+#include "output.h"
+
 /* An endpoint's well-known attributes; NULL or "" where it has none. */
 struct facts {
     unsigned weight;
@@ -109,7 +111,7 @@ void endpoint_facts_text(const struct grebe_endpoint *endpoint, char *buf, size_
 static void set_if(json_t *object, const char *name, const char *value)
 {
     if (value != NULL && value[0] != '\0')
-        json_object_set_new(object, name, json_string(value));
+        json_object_set_new(object, name, output_string(value));
 }
 
 json_t *endpoint_facts_json(const struct grebe_endpoint *endpoint)
@@ -122,7 +124,7 @@ json_t *endpoint_facts_json(const struct grebe_endpoint *endpoint)
     set_if(object, "zone", facts.zone);
     set_if(object, "sub_zone", facts.sub_zone);
     for (; facts.path != NULL; facts.path = grebe_path_rest(facts.path))
-        json_array_append_new(path, json_string(grebe_path_first(facts.path)));
+        json_array_append_new(path, output_string(grebe_path_first(facts.path)));
     if (json_array_size(path) > 0)
         json_object_set(object, "path", path);
     set_if(object, "hash_key", facts.hash_key);
@@ -130,7 +132,7 @@ json_t *endpoint_facts_json(const struct grebe_endpoint *endpoint)
     for (size_t i = 0; i < grebe_attributes_n_named(facts.all); i++) {
         const char *name, *value = grebe_attributes_named_at(facts.all, i, &name);
 
-        json_object_set_new(named, name, json_string(value));
+        json_object_set_new(named, name, output_string(value));
     }
     if (json_object_size(named) > 0)
         json_object_set(object, "named", named);

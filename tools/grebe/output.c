@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "term.h"
 
 #define NO_COLOR_OPTION                                                                  \
     {                                                                                    \
@@ -31,6 +34,23 @@ const struct option_spec output_options_csv[] = {
 bool output_is(const struct output_args *args, const char *format)
 {
     return strcmp(args->format, format) == 0;
+}
+
+json_t *output_text(const char *text, size_t length)
+{
+    json_t *value = json_stringn(text, length);
+    char *escaped = value != NULL ? NULL : malloc(4 * length + 1);
+
+    if (escaped == NULL)
+        return value;
+    value = json_stringn(escaped, term_escape(text, length, escaped));
+    free(escaped);
+    return value;
+}
+
+json_t *output_string(const char *text)
+{
+    return text == NULL ? NULL : output_text(text, strlen(text));
 }
 
 int output_json(json_t *value)

@@ -18,6 +18,13 @@ extern const struct option_spec output_options_csv[]; /* with csv */
 
 bool output_is(const struct output_args *args, const char *format);
 
+/* A JSON string of text from anywhere.  JSON is UTF-8: in what is not, each byte that a
+ * terminal should not see is \xNN, too.  NULL when jansson is out of memory. */
+json_t *output_text(const char *text, size_t length);
+/* The same up to a NUL; NULL for NULL: json_pack() makes null of it ("o?") or nothing
+ * ("o*"). */
+json_t *output_string(const char *text);
+
 /* One JSON value and a newline on stdout, at once; takes over the reference.  NULL, which
  * is jansson out of memory: says so.  Gives the exit code. */
 int output_json(json_t *value);

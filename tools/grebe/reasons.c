@@ -2,10 +2,30 @@
 #include "reasons.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "output.h"
+#include "term.h"
 #include "units.h"
 
 /* ---- Text -------------------------------------------------------------------------------- */
+
+static void print(const char *text)
+{
+    term_print_escaped(stderr, text, strlen(text));
+}
+
+static void print_lines(const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+
+        term_print_escaped(stderr, text, length);
+        text += length;
+        if (*text != '\0')
+            putc(*text++, stderr);
+    }
+}
 
 void reasons_print_explanation(const struct grebe_explanation *explanation)
 {
@@ -18,7 +38,7 @@ void reasons_print_explanation(const struct grebe_explanation *explanation)
         return;
     }
     grebe_explanation_format(explanation, text, length + 1);
-    fputs(text, stderr);
+    print_lines(text);
     free(text);
 }
 
@@ -32,10 +52,20 @@ static void print_age(uint64_t age_ns)
         fprintf(stderr, ", %s ago", units_format_duration(age_ns, buf));
 }
 
+static void print_next(bool has_next_attempt, uint64_t next_attempt_ns)
+{
+    char buf[UNITS_TEXT];
+
+    if (has_next_attempt)
+        fprintf(stderr, ", next attempt in %s",
+                units_format_duration(next_attempt_ns, buf));
+}
+
 static void print_resolution(const struct grebe_failure_resolver *resolver)
 {
     if (resolver->last_error != NULL) {
-        fprintf(stderr, "  name resolution: %s", resolver->last_error);
+        fputs("  name resolution: ", stderr);
+        print(resolver->last_error);
         print_age(resolver->error_age_ns);
     } else if (resolver->has_result && resolver->n_endpoints == 0) {
         fputs("  name resolution: no endpoints", stderr);
@@ -45,24 +75,25 @@ static void print_resolution(const struct grebe_failure_resolver *resolver)
     } else {
         return;
     }
+    print_next(resolver->has_next_attempt, resolver->next_attempt_ns);
     fputc('\n', stderr);
 }
 
 static void print_address(const struct grebe_failure_address *address)
 {
-    char buf[UNITS_TEXT];
-
-    fprintf(stderr, "  %s: %s", address->address,
-            grebe_connectivity_name(address->state));
-    if (address->health != NULL)
-        fprintf(stderr, ", health: %s", address->health);
+    fputs("  ", stderr);
+    print(address->address);
+    fprintf(stderr, ": %s", grebe_connectivity_name(address->state));
+    if (address->health != NULL) {
+        fputs(", health: ", stderr);
+        print(address->health);
+    }
     if (address->last_error != NULL) {
-        fprintf(stderr, ", %s", address->last_error);
+        fputs(", ", stderr);
+        print(address->last_error);
         print_age(address->error_age_ns);
     }
-    if (address->has_next_attempt)
-        fprintf(stderr, ", next attempt in %s",
-                units_format_duration(address->next_attempt_ns, buf));
+    print_next(address->has_next_attempt, address->next_attempt_ns);
     fputc('\n', stderr);
 }
 
@@ -91,9 +122,9 @@ static json_t *policies_json(const struct grebe_explanation *explanation)
 
     for (size_t i = 0; (policy = grebe_explanation_policy(explanation, i)) != NULL; i++)
         json_array_append_new(array,
-                              json_pack("{s:s, s:i, s:s, s:s}", "policy", policy->policy,
+                              json_pack("{s:s, s:i, s:s, s:o}", "policy", policy->policy,
                                         "depth", (int)policy->depth, "rule", policy->rule,
-                                        "notes", policy->notes));
+                                        "notes", output_string(policy->notes)));
     return array;
 }
 
@@ -107,14 +138,14 @@ static json_t *candidates_json(const struct grebe_explanation *explanation)
         bool has_in_flight = it->in_flight != UINT32_MAX;
 
         json_array_append_new(
-            array,
-            json_pack("{s:s, s:s, s:b, s:b, s:o*, s:s, s:s*, s:o*, s:o*}", "address",
-                      it->address, "state", grebe_connectivity_name(it->state), "chosen",
-                      it->is_chosen, "offered", it->is_offered, "policy",
-                      it->is_offered ? json_integer((json_int_t)it->policy) : NULL,
-                      "reason", it->reason, "score_name", it->score_name, "score",
-                      has_score ? json_real(it->score) : NULL, "in_flight",
-                      has_in_flight ? json_integer(it->in_flight) : NULL));
+            array, json_pack("{s:o, s:s, s:b, s:b, s:o*, s:s, s:s*, s:o*, s:o*}",
+                             "address", output_string(it->address), "state",
+                             grebe_connectivity_name(it->state), "chosen", it->is_chosen,
+                             "offered", it->is_offered, "policy",
+                             it->is_offered ? json_integer((json_int_t)it->policy) : NULL,
+                             "reason", it->reason, "score_name", it->score_name, "score",
+                             has_score ? json_real(it->score) : NULL, "in_flight",
+                             has_in_flight ? json_integer(it->in_flight) : NULL));
     }
     return array;
 }
@@ -138,9 +169,10 @@ static json_t *picks_json(const struct grebe_explanation *explanation)
 
     for (size_t i = 0; (pick = grebe_explanation_pick(explanation, i)) != NULL; i++)
         json_array_append_new(array,
-                              json_pack("{s:o, s:s, s:s, s:s}", "at_us", us(pick->at_ns),
+                              json_pack("{s:o, s:s, s:o, s:o}", "at_us", us(pick->at_ns),
                                         "kind", kind_name(pick->kind), "address",
-                                        pick->address, "status", pick->status));
+                                        output_string(pick->address), "status",
+                                        output_string(pick->status)));
     return array;
 }
 
@@ -154,8 +186,8 @@ static json_t *attempts_json(const struct grebe_explanation *explanation)
 
         json_array_append_new(
             array,
-            json_pack("{s:s, s:o, s:o*, s:o, s:s}", "address", it->address, "started_us",
-                      us(it->started_ns), "headers_us",
+            json_pack("{s:o, s:o, s:o*, s:o, s:s}", "address", output_string(it->address),
+                      "started_us", us(it->started_ns), "headers_us",
                       it->headers_ns == 0 ? NULL : us(it->headers_ns), "ended_us",
                       us(it->ended_ns), "code", grebe_status_code_name(it->code, name)));
     }
@@ -178,21 +210,25 @@ json_t *reasons_explanation_json(const struct grebe_explanation *explanation)
 
 static json_t *resolver_json(const struct grebe_failure_resolver *resolver)
 {
-    return json_pack("{s:b, s:I, s:o*, s:s*, s:o*}", "has_result", resolver->has_result,
-                     "endpoints", (json_int_t)resolver->n_endpoints, "result_age_us",
+    return json_pack("{s:b, s:I, s:o*, s:o*, s:o*, s:o*}", "has_result",
+                     resolver->has_result, "endpoints", (json_int_t)resolver->n_endpoints,
+                     "result_age_us",
                      resolver->has_result ? us(resolver->result_age_ns) : NULL,
-                     "last_error", resolver->last_error, "error_age_us",
-                     resolver->last_error != NULL ? us(resolver->error_age_ns) : NULL);
+                     "last_error", output_string(resolver->last_error), "error_age_us",
+                     resolver->last_error != NULL ? us(resolver->error_age_ns) : NULL,
+                     "next_attempt_us",
+                     resolver->has_next_attempt ? us(resolver->next_attempt_ns) : NULL);
 }
 
 static json_t *address_json(const struct grebe_failure_address *address)
 {
-    return json_pack("{s:s, s:s, s:s*, s:s*, s:o*, s:o*}", "address", address->address,
-                     "state", grebe_connectivity_name(address->state), "health",
-                     address->health, "last_error", address->last_error, "error_age_us",
-                     address->last_error != NULL ? us(address->error_age_ns) : NULL,
-                     "next_attempt_us",
-                     address->has_next_attempt ? us(address->next_attempt_ns) : NULL);
+    return json_pack(
+        "{s:o, s:s, s:o*, s:o*, s:o*, s:o*}", "address", output_string(address->address),
+        "state", grebe_connectivity_name(address->state), "health",
+        output_string(address->health), "last_error", output_string(address->last_error),
+        "error_age_us", address->last_error != NULL ? us(address->error_age_ns) : NULL,
+        "next_attempt_us",
+        address->has_next_attempt ? us(address->next_attempt_ns) : NULL);
 }
 
 json_t *reasons_failure_json(const struct grebe_failure *failure)

@@ -145,6 +145,12 @@ static void print_time(FILE *out)
     fprintf(out, "%s  ", text);
 }
 
+/* NULL if it was found nowhere: a name that does not exist has no records. */
+static const char *source_of(const struct grebe_resolver_state *state)
+{
+    return state->source == NULL || state->source[0] == '\0' ? NULL : state->source;
+}
+
 static void print_head(const struct resolving *r,
                        const struct grebe_resolver_state *state, const char *scheme,
                        const struct change *change)
@@ -160,8 +166,8 @@ static void print_head(const struct resolving *r,
     printf("%zu endpoint%s", state->n_endpoints, state->n_endpoints == 1 ? "" : "s");
     if (change->is_first) {
         printf(", resolver %s", scheme);
-        if (state->source != NULL)
-            printf(" (%s)", state->source);
+        if (source_of(state) != NULL)
+            printf(" (%s)", source_of(state));
         printf(", %s\n", units_format_duration(age_ns(r), buf));
         return;
     }
@@ -169,8 +175,8 @@ static void print_head(const struct resolving *r,
         printf(", %zu new, %zu gone", change->n_added, change->n_removed);
     else
         printf(", unchanged");
-    if (state->source != NULL)
-        printf(" (%s)", state->source);
+    if (source_of(state) != NULL)
+        printf(" (%s)", source_of(state));
     putchar('\n');
 }
 
@@ -278,10 +284,11 @@ static json_t *addresses_json(const struct grebe_endpoint *endpoint)
     for (size_t i = 0; i < grebe_endpoint_n_addresses(endpoint); i++) {
         const struct grebe_address *address = grebe_endpoint_address(endpoint, i);
 
-        json_array_append_new(addresses, json_pack("{s:s, s:s, s:s?}", "address",
-                                                   grebe_address_text(address), "network",
-                                                   network_of(address), "server_name",
-                                                   grebe_address_server_name(address)));
+        json_array_append_new(
+            addresses, json_pack("{s:o, s:s, s:o?}", "address",
+                                 output_string(grebe_address_text(address)), "network",
+                                 network_of(address), "server_name",
+                                 output_string(grebe_address_server_name(address))));
     }
     return addresses;
 }
@@ -300,7 +307,7 @@ static json_t *service_config_json(const char *text)
     if (text == NULL)
         return json_null();
     value = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    return value == NULL ? json_string(text) : value;
+    return value == NULL ? output_string(text) : value;
 }
 
 static json_t *seconds_json(uint64_t ns)
@@ -325,28 +332,34 @@ static json_t *state_json(const struct resolving *r,
     for (size_t i = 0; i < state->n_endpoints; i++)
         json_array_append_new(endpoints, endpoint_json(state->endpoints[i]));
     return json_pack(
-        "{s:i, s:f, s:s, s:s, s:s?, s:o, s:s?, s:o, s:o, s:s?, s:o, s:o, s:I, s:I, s:n}",
-        "version", 1, "t_s", units_s(age_ns(r)), "target", r->args->operands.items[0],
-        "scheme", scheme, "source", state->source, "endpoints", endpoints, "reason",
-        grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_REASON), "balancers",
-        balancers_json(state), "service_config",
+        "{s:i, s:f, s:o, s:s, s:o?, s:o, s:o?, s:o, s:o, s:o?, s:o, s:o, s:I, s:I, s:n}",
+        "version", 1, "t_s", units_s(age_ns(r)), "target",
+        output_string(r->args->operands.items[0]), "scheme", scheme, "source",
+        output_string(source_of(state)), "endpoints", endpoints, "reason",
+        output_string(grebe_attributes_get(state->attributes, &GREBE_ATTRIBUTE_REASON)),
+        "balancers", balancers_json(state), "service_config",
         service_config_json(state->service_config), "service_config_error",
-        state->service_config_error, "ttl_s", seconds_json(state->ttl_ns),
+        output_string(state->service_config_error), "ttl_s", seconds_json(state->ttl_ns),
         "next_refresh_s", seconds_json(until_ns(state->next_refresh_ns)), "added",
         (json_int_t)change->n_added, "removed", (json_int_t)change->n_removed, "error");
 }
 
+/* The same members as above: who reads them need not look which kind it is. */
 static json_t *error_json(const struct resolving *r, const struct grebe_status *error,
                           const char *scheme)
 {
     uint64_t wait_ns = until_ns(grebe_resolver_watch_next_ns(r->watch));
     char name[24];
 
-    return json_pack("{s:i, s:f, s:s, s:s, s:[], s:o, s:{s:s, s:o}}", "version", 1, "t_s",
-                     units_s(age_ns(r)), "target", r->args->operands.items[0], "scheme",
-                     scheme, "endpoints", "next_refresh_s", seconds_json(wait_ns),
-                     "error", "code", grebe_status_code_name(error->code, name),
-                     "message", json_stringn(error->message, error->message_length));
+    return json_pack(
+        "{s:i, s:f, s:o, s:s, s:n, s:[], s:n, s:[], s:n, s:n, s:n, s:o, s:i, "
+        "s:i, s:{s:s, s:o}}",
+        "version", 1, "t_s", units_s(age_ns(r)), "target",
+        output_string(r->args->operands.items[0]), "scheme", scheme, "source",
+        "endpoints", "reason", "balancers", "service_config", "service_config_error",
+        "ttl_s", "next_refresh_s", seconds_json(wait_ns), "added", 0, "removed", 0,
+        "error", "code", grebe_status_code_name(error->code, name), "message",
+        output_text(error->message, error->message_length));
 }
 
 /* ---- Run --------------------------------------------------------------------------- */

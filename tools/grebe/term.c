@@ -83,21 +83,39 @@ static size_t printable(const unsigned char *text, size_t length)
     return n;
 }
 
+/* Takes a character, or a byte that is none, from *text, and writes it to `out`, which has
+ * room for four bytes and a NUL.  Gives how many it wrote. */
+static size_t escape_next(const unsigned char **text, size_t *length, char *out)
+{
+    size_t n = printable(*text, *length), taken = n == 0 ? 1 : n;
+
+    if (n == 0)
+        n = (size_t)sprintf(out, "\\x%02x", **text);
+    else
+        memcpy(out, *text, n);
+    *text += taken;
+    *length -= taken;
+    return n;
+}
+
+size_t term_escape(const void *text, size_t length, char *out)
+{
+    const unsigned char *bytes = text;
+    char *end = out;
+
+    while (length > 0)
+        end += escape_next(&bytes, &length, end);
+    *end = '\0';
+    return (size_t)(end - out);
+}
+
 void term_print_escaped(FILE *out, const void *text, size_t length)
 {
     const unsigned char *bytes = text;
+    char piece[5];
 
-    while (length > 0) {
-        size_t n = printable(bytes, length);
-
-        if (n == 0)
-            fprintf(out, "\\x%02x", *bytes);
-        else
-            fwrite(bytes, 1, n, out);
-        n += n == 0;
-        bytes += n;
-        length -= n;
-    }
+    while (length > 0)
+        fwrite(piece, 1, escape_next(&bytes, &length, piece), out);
 }
 
 void term_progress(const char *format, ...)

@@ -43,6 +43,10 @@ void term_print_bar(const struct term *term, double share, int width,
  * move the cursor. */
 void term_print_escaped(FILE *out, const void *text, size_t length);
 
+/* The same into `out`, which has room for 4 * length bytes and a NUL.  Gives how many it is
+ * without the NUL. */
+size_t term_escape(const void *text, size_t length, char *out);
+
 /* Replaces the line of progress on stderr; NULL wipes it.  Nothing if that is no
  * terminal. */
 void term_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
