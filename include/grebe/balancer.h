@@ -379,7 +379,8 @@ static inline void grebe_client_conn_remove_subconn(struct grebe_client_conn *cc
     grebe_subconn_shutdown(subconn);
 }
 
-/* Replace the addresses.  A connection to an address still listed is kept. */
+/* Replace the addresses, which are referenced.  A connection to an address still listed is
+ * kept; none at all leave the subconn IDLE.  GREBE_ERR_NOMEM. */
 GREBE_API int grebe_subconn_update_addresses(struct grebe_subconn *subconn,
                                              struct grebe_address *const *addresses,
                                              size_t n) GREBE_MUST_CHECK;
@@ -392,7 +393,8 @@ GREBE_API void grebe_subconn_unref(struct grebe_subconn *subconn);
 typedef void (*grebe_timer_fn)(void *arg);
 
 /* A one-shot timer, not running.  It never fires after the balancer of `cc` is destroyed,
- * which has to destroy it before that is over. */
+ * which has to destroy it before that is over.  *out is the caller's to destroy.
+ * GREBE_ERR_NOMEM. */
 GREBE_API int grebe_timer_new(struct grebe_client_conn *cc, grebe_timer_fn on_fire,
                               void *arg, struct grebe_timer **out) GREBE_MUST_CHECK;
 /* Fire at `at_ns` on the clock of grebe_client_conn_now_ns(); replaces an earlier time. */

@@ -71,18 +71,20 @@ typedef void (*grebe_call_done_fn)(void *arg, struct grebe_call *call);
 
 /* The same without waiting: on_done(arg, call) runs once.  `request` is borrowed until
  * then, `method` is copied.  The caller's reference is *out; `out` NULL gives it up, and
- * the call object then ends with on_done. */
+ * the call object then ends with on_done.  GREBE_OK means that on_done will run; otherwise
+ * it will not: GREBE_ERR_NOMEM, GREBE_ERR_INVALID, GREBE_ERR_FORKED, as above. */
 GREBE_API int grebe_call_start_unary(struct grebe_channel *channel, const char *method,
                                      const void *request, size_t request_length,
                                      const struct grebe_call_options *options,
                                      grebe_call_done_fn on_done, void *arg,
                                      struct grebe_call **out) GREBE_MUST_CHECK;
 
-/* End the call with CANCELLED, unless it is done.  More than once is harmless. */
+/* End the call with CANCELLED, unless it is done.  More than once is harmless.  Does not
+ * wait: on_done comes as it would have. */
 GREBE_API void grebe_call_cancel(struct grebe_call *call);
 
 /* Wait for the end.  GREBE_ERR_TIMEOUT after `timeout_ns` (negative: never), and the call
- * goes on; GREBE_ERR_DEADLOCK on the loop's own thread.  The channel may be destroyed while
+ * goes on; GREBE_ERR_DEADLOCK on the loop's own thread; GREBE_ERR_FORKED.  The channel may be destroyed while
  * threads wait, which ends the call, but not before they do. */
 GREBE_API int grebe_call_wait(struct grebe_call *call, int64_t timeout_ns);
 

@@ -6,6 +6,9 @@
  * starts IDLE, and connects when the first call or grebe_channel_connect() asks for it.
  *
  * Threading   Any thread, unless it says otherwise.
+ * fork()      A channel made before fork() answers GREBE_ERR_FORKED in the child.  What is
+ *             without a result does nothing there: the child leaves the memory of the
+ *             parent's channels alone.
  * Sources     grpc-go ClientConn; gRPC connectivity semantics; gRFC A21, A61.
  */
 #ifndef GREBE_CHANNEL_H
@@ -48,7 +51,8 @@ struct grebe_channel_options {
     grebe_log_fn on_log; /* NULL: silent */
     void *log_arg;
     uint64_t idle_timeout_ns;        /* 30 min; 0: never */
-    uint64_t min_connect_timeout_ns; /* 20 s, for TCP, TLS and HTTP/2 together */
+    uint64_t min_connect_timeout_ns; /* 20 s, for TCP, TLS and HTTP/2 together; the
+                                      * backoff behind an attempt, if that is longer */
     uint64_t backoff_base_ns;        /* 1 s */
     double backoff_multiplier;       /* 1.6 */
     double backoff_jitter;           /* 0.2 */
@@ -151,34 +155,38 @@ GREBE_API void grebe_channel_destroy(struct grebe_channel *channel);
 GREBE_API enum grebe_connectivity
 grebe_channel_state(const struct grebe_channel *channel);
 
-/* Leave idle mode and have the balancer connect.  Does not wait. */
+/* Leave idle mode and have the balancer connect.  Does not wait.  GREBE_OK, or
+ * GREBE_ERR_FORKED. */
 GREBE_API int grebe_channel_connect(struct grebe_channel *channel);
 
 /* Wait until the state is not `source`; GREBE_OK at once if it is not now.
- * GREBE_ERR_TIMEOUT after `timeout_ns` (negative: never).  States may be missed in
- * between. */
+ * GREBE_ERR_TIMEOUT after `timeout_ns` (negative: never); GREBE_ERR_DEADLOCK on the loop's
+ * own thread; GREBE_ERR_FORKED.  States may be missed in between. */
 GREBE_API int grebe_channel_wait_for_state_change(struct grebe_channel *channel,
                                                   enum grebe_connectivity source,
                                                   int64_t timeout_ns);
 
 /* Hear every state, in order, none twice, on the loop's thread, SHUTDOWN last.  It begins
  * with the present one, unless that is the IDLE in which the channel was made.  Any number
- * of watchers; the same function with the same argument is one.  GREBE_ERR_NOMEM, or
- * GREBE_ERR_CLOSED while the channel is being destroyed. */
+ * of watchers; the same function with the same argument is one.  GREBE_ERR_NOMEM,
+ * GREBE_ERR_FORKED, or GREBE_ERR_CLOSED while the channel is being destroyed. */
 typedef void (*grebe_channel_state_fn)(void *arg, enum grebe_connectivity state);
 GREBE_API int grebe_channel_watch_state(struct grebe_channel *channel,
                                         grebe_channel_state_fn on_state, void *arg);
-/* That watcher hears nothing more once this has returned.  One that never was: no-op. */
+/* That watcher hears nothing more once this has returned.  One that never was: no-op.
+ * GREBE_OK, or GREBE_ERR_FORKED. */
 GREBE_API int grebe_channel_unwatch_state(struct grebe_channel *channel,
                                           grebe_channel_state_fn on_state, void *arg);
 
 /* Drop resolver, balancer and connections until the next call.  Ignored while calls are
- * in flight. */
+ * in flight.  GREBE_OK, or GREBE_ERR_FORKED. */
 GREBE_API int grebe_channel_enter_idle(struct grebe_channel *channel);
 
-/* Forget all backoff: subconns that wait are tried again now. */
+/* Forget all backoff: subconns that wait are tried again now.  GREBE_OK, or
+ * GREBE_ERR_FORKED. */
 GREBE_API int grebe_channel_reset_backoff(struct grebe_channel *channel);
 
+/* The one it belongs to.  Borrowed. */
 GREBE_API struct grebe_loop *grebe_channel_loop(const struct grebe_channel *channel);
 /* "dns:///host:443", whatever was written.  Borrowed. */
 GREBE_API const char *grebe_channel_target(const struct grebe_channel *channel);

@@ -33,16 +33,16 @@ struct grebe_resolver_builder;
 GREBE_API int
 grebe_balancer_register(const struct grebe_balancer_builder *builder) GREBE_MUST_CHECK;
 
-/* NULL for an unknown name. */
+/* As it was registered; NULL for an unknown name. */
 GREBE_API const struct grebe_balancer_builder *grebe_balancer_get(const char *name);
 
-/* The same for resolvers, by scheme. */
+/* The same for resolvers, by scheme, with the same errors (GREBE_RESOLVER_API). */
 GREBE_API int
 grebe_resolver_register(const struct grebe_resolver_builder *builder) GREBE_MUST_CHECK;
 GREBE_API const struct grebe_resolver_builder *grebe_resolver_get(const char *scheme);
 
 /* The scheme of targets that have none; NULL takes it back.  The default is "dns".
- * Copied. */
+ * Copied.  GREBE_ERR_INVALID for "", GREBE_ERR_NOMEM. */
 GREBE_API int grebe_resolver_set_default_scheme(const char *scheme) GREBE_MUST_CHECK;
 
 GREBE_API void grebe_registry_set_case_sensitive(bool is_case_sensitive);
