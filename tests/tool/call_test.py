@@ -84,6 +84,13 @@ class Call(Case):
         self.assertEqual(failure["address"], escaped)
         self.assertTrue(failure["last_error"].startswith(refused))
 
+    def test_warnings_are_told_with_v(self):
+        with Backend() as backend:
+            done = self.call(backend, "-d", "x", "-v", "--keepalive-time", "1s")
+            self.assertIn(b"warning   keepalive time below 10 s: 10 s is used\n", done.stderr)
+            done = self.call(backend, "-d", "x", "--keepalive-time", "1s")
+            self.assertEqual(done.stderr, b"")
+
     def test_a_mebibyte_comes_back(self):
         message = bytes(range(256)) * 4096
         with Backend() as backend:

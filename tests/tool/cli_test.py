@@ -117,6 +117,11 @@ class Cli(Case):
         ]:
             self.check_usage(run(*base, *words), part)
 
+    def test_scheme_of_nobody_is_wrong_usage(self):
+        for verb in (["call"], ["bench"], ["resolve"]):
+            operands = ["XDS:///x"] if verb == ["resolve"] else ["XDS:///x", "a.B/C"]
+            self.check_usage(run(*verb, *operands), "nobody resolves 'xds'")
+
     def test_no_colours_outside_of_a_terminal(self):
         done = run("resolve", "ipv4:127.0.0.1:1", env={"TERM": "xterm"})
         self.assertNotIn(b"\033", done.stdout)

@@ -36,7 +36,7 @@ static const struct option_spec call_options[] = {
     {OPTION_COUNT, 'n', "number", AT(n_calls), "N", NULL, 1,
      "N calls, one after another"},
     {OPTION_FLAG, 'v', "verbose", AT(is_verbose), NULL, NULL, 0,
-     "print peer, headers, trailers and the time each phase took"},
+     "print peer, headers, trailers, the time each phase took, and warnings"},
     {OPTION_FLAG, '\0', "explain", AT(explains), NULL, NULL, 0,
      "print how the call came to this backend"},
     {.kind = OPTION_END},
@@ -165,14 +165,16 @@ static void print_failure(const struct grebe_status *status)
         reasons_print_failure(status->failure);
 }
 
-/* --explain: the library's own account, with the time since the call began. */
+/* -v: what the library warns of, as an option that has another effect than it says.
+ * --explain: all of its account, with the time since the call began. */
 static void on_log(void *arg, enum grebe_log_level level, const char *message)
 {
     struct caller *caller = arg;
     char buf[UNITS_TEXT];
 
-    (void)level;
-    if (caller->current == NULL)
+    if (caller->args->is_verbose && !caller->args->explains && level >= GREBE_LOG_WARNING)
+        fprintf(stderr, "%-10s%s\n", "warning", message);
+    if (!caller->args->explains || caller->current == NULL)
         return; /* closing down explains nothing */
     fprintf(stderr, "%-10s+%-8s%s\n", "log",
             units_format_duration(grebe_now_ns() - caller->began_ns, buf), message);
@@ -359,8 +361,7 @@ static int call_with_channel(struct caller *caller)
     caller->options.wants_explanation = caller->args->explains;
     caller->policy = channel_policy(&caller->args->channel, policy);
     code = channel_open("call", caller->args->operands.items[0], &caller->args->channel,
-                        caller->host.loop, caller->args->explains ? on_log : NULL, caller,
-                        &caller->channel);
+                        caller->host.loop, on_log, caller, &caller->channel);
     if (code == EXIT_FINE) {
         int closed;
 

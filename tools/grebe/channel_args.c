@@ -73,6 +73,27 @@ static int check(const char *verb, const struct channel_args *args)
     return EXIT_FINE;
 }
 
+int channel_check_target(const char *verb, const char *target)
+{
+    static const char scheme_bytes[] = "abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+    size_t length = strspn(target, scheme_bytes);
+    char scheme[32];
+
+    if (length == 0 || length >= sizeof scheme ||
+        strncmp(target + length, "://", strlen("://")) != 0)
+        return EXIT_FINE;
+    for (size_t i = 0; i < length; i++)
+        scheme[i] = (char)tolower((unsigned char)target[i]);
+    scheme[length] = '\0';
+    if (grebe_resolver_get(scheme) != NULL)
+        return EXIT_FINE;
+    return options_complain(verb,
+                            "TARGET: nobody resolves '%s'; there are dns, ipv4, ipv6, "
+                            "unix, unix-abstract, passthrough, file and those of --load",
+                            scheme);
+}
+
 int channel_refused(const char *verb, int result, const struct grebe_diag *diag)
 {
     if (result == GREBE_ERR_NOMEM || result == GREBE_ERR_SYSTEM)
@@ -144,6 +165,8 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     int code = check(verb, args);
 
     grebe_channel_options_init(&options);
+    if (code == EXIT_FINE)
+        code = channel_check_target(verb, target);
     if (code == EXIT_FINE)
         code = make_credentials(verb, args, &options.credentials);
     if (code != EXIT_FINE)

@@ -30,6 +30,10 @@ struct channel_args {
 
 extern const struct option_spec channel_options[];
 
+/* A scheme that nobody resolves makes the whole target a name for the DNS, as gRPC has it:
+ * whoever types one meant something else.  Gives EXIT_FINE, or EXIT_USAGE and says so. */
+int channel_check_target(const char *verb, const char *target);
+
 /* Opens a channel.  What is wrong is said on stderr; gives EXIT_FINE, EXIT_USAGE or
  * EXIT_FAILED.  `loop` NULL: one of its own; `on_log` NULL: silent. */
 int channel_open(const char *verb, const char *target, const struct channel_args *args,

@@ -461,6 +461,8 @@ static int run(void *arg)
     int code = plugins_load("resolve", &r.args->plugins);
     const char *obstacle;
 
+    if (code == EXIT_FINE)
+        code = channel_check_target("resolve", r.args->operands.items[0]);
     if (code != EXIT_FINE)
         return code;
     obstacle = host_init(&r.host, on_interrupt);
