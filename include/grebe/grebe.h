@@ -9,6 +9,8 @@
  *               or referenced; results of getters are borrowed from their object.
  *   Options     A struct with a struct_size, filled by its _INIT macro or function: new
  *               members get their defaults in programs compiled before they existed.
+ *               Of channels, calls and credentials one that is zeroed instead is refused
+ *               with GREBE_ERR_INVALID.
  *   Results     int: GREBE_OK or a negative GREBE_ERR_* (grebe/error.h).  `out` comes last
  *               and is untouched on failure.
  *   NULL        Not allowed where nothing says that it is.

@@ -3,6 +3,7 @@
 #include <grebe/call.h>
 
 #include "base/assert.h"
+#include "base/options.h"
 #include "core/call.h"
 #include "core/options.h"
 #include "io/loop.h"
@@ -16,6 +17,8 @@ static int new_unary(struct grebe_channel *channel, const char *method,
     struct grebe_call_options options = grebe__call_options_complete(given);
     int result;
 
+    if (given != NULL && !grebe__options_are_filled(given))
+        return GREBE_ERR_INVALID;
     if (grebe__loop_is_forked(loop))
         return GREBE_ERR_FORKED;
     result = grebe__call_new(channel, method, &options, grebe__loop_now_ns(loop),

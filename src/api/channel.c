@@ -3,6 +3,7 @@
 #include <grebe/channel.h>
 
 #include "base/diag.h"
+#include "base/options.h"
 #include "core/channel.h"
 #include "core/credentials.h"
 #include "core/options.h"
@@ -56,6 +57,11 @@ static int make_on_loop(const char *target, const struct grebe_channel_options *
     };
     int result = GREBE_OK;
 
+    if (given != NULL && !grebe__options_are_filled(given)) {
+        grebe_diag_set(diag, "options.struct_size is 0: fill the options with "
+                             "grebe_channel_options_init() before you set any");
+        return GREBE_ERR_INVALID;
+    }
     if (loop == NULL)
         result = grebe_loop_new(options.mem, &loop);
     else if (grebe__loop_is_forked(loop))

@@ -8,6 +8,7 @@
 #ifndef GREBE_BASE_OPTIONS_H
 #define GREBE_BASE_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -20,6 +21,16 @@ static inline void grebe__options_read(void *to, size_t size, const void *from)
     memcpy(&known, from, sizeof known);
     memcpy(to, from, known < size ? known : size);
     memcpy(to, &size, sizeof size);
+}
+
+/* False for a struct that was zeroed instead of being filled by its _INIT macro or function:
+ * reading it would ignore every member, a deadline for instance, without a word. */
+static inline bool grebe__options_are_filled(const void *from)
+{
+    size_t known;
+
+    memcpy(&known, from, sizeof known);
+    return known > 0;
 }
 
 #endif

@@ -136,6 +136,11 @@ static int make(const struct grebe_tls_options *options, struct grebe_diag *diag
     struct grebe__tls_credentials *credentials;
     int result;
 
+    if (options != NULL && !grebe__options_are_filled(options)) {
+        grebe_diag_set(diag,
+                       "options.struct_size is 0: begin with GREBE_TLS_OPTIONS_INIT");
+        return GREBE_ERR_INVALID;
+    }
     if (options != NULL)
         grebe__options_read(&all, sizeof all, options);
     credentials = grebe_mem_zalloc(NULL, sizeof *credentials);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <grebe/call.h>
 #include <grebe/channel.h>
 #include <grebe/resolve.h>
 
@@ -111,6 +112,36 @@ TEST(a_loop_of_the_parent_is_said_in_the_child_of_a_fork)
     grebe_loop_unref(loop);
 }
 
+/* struct_size 0 would mean a program that knows no member: none would count. */
+TEST(options_that_are_zeroed_are_refused)
+{
+    struct grebe_channel_options options = {0};
+    struct grebe_call_options call_options = {0};
+    struct grebe_tls_options tls_options = {0};
+    struct grebe_credentials *credentials = NULL;
+    struct grebe_channel *channel = NULL;
+    struct grebe_call *call = NULL;
+    struct grebe_diag diag = unwritten();
+
+    options.credentials = grebe_credentials_insecure();
+    assert_int_equal(grebe_channel_new("x", &options, &diag, &channel),
+                     GREBE_ERR_INVALID);
+    assert_non_null(strstr(diag.text, "grebe_channel_options_init()"));
+    assert_int_equal(grebe_credentials_tls(&tls_options, &diag, &credentials),
+                     GREBE_ERR_INVALID);
+    assert_non_null(strstr(diag.text, "GREBE_TLS_OPTIONS_INIT"));
+
+    grebe_channel_options_init(&options);
+    options.credentials = grebe_credentials_insecure();
+    assert_int_equal(grebe_channel_new("ipv4:127.0.0.1:1", &options, &diag, &channel),
+                     GREBE_OK);
+    call_options.timeout_ns = 1000000;
+    assert_int_equal(grebe_call_unary(channel, "/s/m", "", 0, &call_options, &call),
+                     GREBE_ERR_INVALID);
+    assert_null(call);
+    grebe_channel_destroy(channel);
+}
+
 TEST(success_writes_nothing)
 {
     struct grebe_diag diag = unwritten(), before = diag;
@@ -133,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(want_of_memory_is_said_wherever_it_strikes),
         cmocka_unit_test(a_loop_of_the_parent_is_said_in_the_child_of_a_fork),
+        cmocka_unit_test(options_that_are_zeroed_are_refused),
         cmocka_unit_test(success_writes_nothing),
         cmocka_unit_test(nobody_needs_to_ask),
     };
