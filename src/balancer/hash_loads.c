@@ -2,60 +2,119 @@
 #include "balancer/hash_loads.h"
 
 #include "base/assert.h"
+#include "base/crew.h"
 #include "base/endpoint.h"
+#include "base/line.h"
 #include "base/ref.h"
 
-/* ---- Counts ------------------------------------------------------------------------------- */
+/* ---- Of all endpoints ---------------------------------------------------------------------- */
+
+/* What every call changes is apart for each thread (base/crew.h). */
+struct tally {
+    uint32_t begun, ended; /* atomic */
+    char apart[GREBE__LINE - 2 * sizeof(uint32_t)];
+};
 
 struct grebe__hash_total {
+    struct tally tallies[GREBE__CREW_NUMBERS];
     const struct grebe_mem *mem;
+    struct grebe__crew *crew; /* a reference */
     uint32_t refs;
-    uint64_t n_calls; /* atomic */
 };
+
+static struct grebe__hash_total *new_total(const struct grebe_mem *mem)
+{
+    struct grebe__hash_total *total = grebe__line_alloc(mem, sizeof *total);
+
+    if (total == NULL)
+        return NULL;
+    *total =
+        (struct grebe__hash_total){.mem = mem, .crew = grebe__crew_new(mem), .refs = 1};
+    if (total->crew == NULL) {
+        grebe__line_free(mem, total);
+        return NULL;
+    }
+    return total;
+}
 
 static void unref_total(struct grebe__hash_total *total)
 {
-    if (total != NULL && grebe__ref_put(&total->refs))
-        grebe_mem_free(total->mem, total);
+    if (total == NULL || !grebe__ref_put(&total->refs))
+        return;
+    grebe__crew_unref(total->crew);
+    grebe__line_free(total->mem, total);
 }
+
+static void count_begin(struct grebe__hash_total *total)
+{
+    unsigned number = grebe__crew_number(total->crew);
+
+    grebe__crew_count_one(&total->tallies[number].begun, number);
+}
+
+static void count_end(struct grebe__hash_total *total)
+{
+    unsigned number = grebe__crew_number(total->crew);
+
+    grebe__crew_count_one(&total->tallies[number].ended, number);
+}
+
+/* Threads count meanwhile: a call may be seen to end that was not seen to begin. */
+uint64_t grebe__hash_load_total(const struct grebe__hash_load *load)
+{
+    const struct grebe__hash_total *total = load->total;
+    uint32_t n_calls = 0;
+
+    for (unsigned i = 0; i < GREBE__CREW_NUMBERS; i++) {
+        n_calls -= __atomic_load_n(&total->tallies[i].ended, __ATOMIC_RELAXED);
+        n_calls += __atomic_load_n(&total->tallies[i].begun, __ATOMIC_RELAXED);
+    }
+    return (int32_t)n_calls < 0 ? 0 : n_calls;
+}
+
+/* ---- Counts ------------------------------------------------------------------------------- */
+
+static const uint64_t one_ref = UINT64_C(1) << 32;
 
 void grebe__hash_load_ref(struct grebe__hash_load *load)
 {
-    grebe__ref_get(&load->refs);
+    __atomic_fetch_add(&load->uses, one_ref, __ATOMIC_RELAXED);
 }
 
-void grebe__hash_load_unref(struct grebe__hash_load *load)
+/* A reference or a call less: the last one frees it. */
+static void give_up(struct grebe__hash_load *load, uint64_t use)
 {
-    if (load == NULL || !grebe__ref_put(&load->refs))
+    uint64_t before = __atomic_fetch_sub(&load->uses, use, __ATOMIC_ACQ_REL);
+
+    GREBE_ASSERT(before >= use);
+    if (before != use)
         return;
     grebe_endpoint_unref(load->endpoint);
     unref_total(load->total);
     grebe_mem_free(load->mem, load);
 }
 
-uint64_t grebe__hash_load_total(const struct grebe__hash_load *load)
+void grebe__hash_load_unref(struct grebe__hash_load *load)
 {
-    return __atomic_load_n(&load->total->n_calls, __ATOMIC_RELAXED);
+    if (load != NULL)
+        give_up(load, one_ref);
 }
 
 static void on_done(void *arg, const struct grebe_done_info *info)
 {
     struct grebe__hash_load *load = arg;
-    uint32_t before = __atomic_fetch_sub(&load->n_calls, 1, __ATOMIC_RELAXED);
 
     (void)info;
-    GREBE_ASSERT(before > 0);
-    __atomic_fetch_sub(&load->total->n_calls, 1, __ATOMIC_RELAXED);
-    grebe__hash_load_unref(load);
+    count_end(load->total);
+    give_up(load, 1);
 }
 
 void grebe__hash_load_begin(struct grebe__hash_load *load, struct grebe_pick *pick)
 {
     if (!grebe_pick_listen(pick, on_done, load))
         return; /* the connection is not there, or nobody would tell us of the end */
-    grebe__hash_load_ref(load);
-    __atomic_fetch_add(&load->n_calls, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&load->total->n_calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&load->uses, 1, __ATOMIC_RELAXED);
+    count_begin(load->total);
 }
 
 /* (n_calls + 1) * factor %, and of that the share: both rounded up.  More than fits into 32
@@ -90,11 +149,8 @@ void grebe__hash_loads_fini(struct grebe__hash_loads *loads)
 
 static struct grebe__hash_total *total_of(struct grebe__hash_loads *loads)
 {
-    if (loads->total != NULL)
-        return loads->total;
-    loads->total = grebe_mem_alloc(loads->mem, sizeof *loads->total);
-    if (loads->total != NULL)
-        *loads->total = (struct grebe__hash_total){.mem = loads->mem, .refs = 1};
+    if (loads->total == NULL)
+        loads->total = new_total(loads->mem);
     return loads->total;
 }
 
@@ -118,7 +174,7 @@ static struct grebe__hash_load *new_load(struct grebe__hash_loads *loads,
         .mem = loads->mem,
         .endpoint = grebe_endpoint_ref(endpoint),
         .total = total,
-        .refs = 1,
+        .uses = one_ref,
         .round = loads->round - 1,
     };
     return load;

@@ -30,9 +30,8 @@ struct grebe__hash_load {
     const struct grebe_mem *mem;
     struct grebe_endpoint *endpoint; /* a reference */
     struct grebe__hash_total *total; /* a reference */
-    uint32_t refs;
-    uint32_t n_calls; /* atomic */
-    uint32_t round;   /* of the set: in which it was last asked for */
+    uint64_t uses;  /* atomic: calls in the lower half, references in the upper */
+    uint32_t round; /* of the set: in which it was last asked for */
 };
 
 void grebe__hash_load_ref(struct grebe__hash_load *load);
@@ -40,7 +39,7 @@ void grebe__hash_load_unref(struct grebe__hash_load *load); /* NULL: no-op */
 
 static inline uint32_t grebe__hash_load_calls(const struct grebe__hash_load *load)
 {
-    return __atomic_load_n(&load->n_calls, __ATOMIC_RELAXED);
+    return (uint32_t)__atomic_load_n(&load->uses, __ATOMIC_RELAXED);
 }
 
 /* Calls on all endpoints of the set. */

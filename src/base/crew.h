@@ -54,17 +54,21 @@ static inline unsigned grebe__crew_number(struct grebe__crew *crew)
     return grebe__crew_enter(crew, thread);
 }
 
-/* One more of what the calling thread, which has `number`, counts. */
-static inline void grebe__crew_count(uint32_t counts[GREBE__CREW_NUMBERS],
-                                     unsigned number)
+/* One more in the count that belongs to `number`, which the calling thread has. */
+static inline void grebe__crew_count_one(uint32_t *count, unsigned number)
 {
-    uint32_t *count = &counts[number];
-
     if (number == GREBE__CREW_OTHERS)
         __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     else
         __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1,
                          __ATOMIC_RELAXED);
+}
+
+/* The same where the counts of all numbers lie together. */
+static inline void grebe__crew_count(uint32_t counts[GREBE__CREW_NUMBERS],
+                                     unsigned number)
+{
+    grebe__crew_count_one(&counts[number], number);
 }
 
 static inline uint32_t grebe__crew_sum(const uint32_t counts[GREBE__CREW_NUMBERS])
