@@ -75,67 +75,70 @@ static struct grebe_picker *failing_picker(const struct priority_load *pl,
 
 /* ---- Publishing ------------------------------------------------------------------------- */
 
-/* When another policy takes over, a child has the subconns of both for a moment. */
-static uint32_t n_healthy(const struct grebe__counted_child *child)
+/* Who fails in panic has failed. */
+static enum grebe_connectivity state_of(const struct priority_load *pl, size_t i,
+                                        const struct grebe__priority_share *shares)
 {
-    uint32_t n = grebe__counted_child_n_healthy(child);
-
-    return n < child->n_endpoints ? n : child->n_endpoints;
+    return has_to_fail(pl, pl->order[i], &shares[i]) ? GREBE_TRANSIENT_FAILURE
+                                                     : pl->order[i]->state;
 }
 
-/* Where nobody is healthy, or all are in panic, those are of use that are as well connected
- * as any is. */
-static void share_out(const struct priority_load *pl,
-                      struct grebe__priority_share *shares)
+static enum grebe_connectivity best_state(const struct priority_load *pl,
+                                          const struct grebe__priority_share *shares)
 {
     struct grebe_state_evaluator states = {{0}};
+
+    for (size_t i = 0; i < pl->n; i++)
+        grebe_state_evaluator_record(&states, GREBE_SHUTDOWN, state_of(pl, i, shares));
+    return grebe_state_evaluator_state(&states);
+}
+
+/* Returns the state of all together.  Where nobody is healthy, or all are in panic, those are
+ * of use that are in this state; and who is in panic does not depend on that. */
+static enum grebe_connectivity share_out(const struct priority_load *pl,
+                                         struct grebe__priority_share *shares)
+{
     enum grebe_connectivity best;
 
     for (size_t i = 0; i < pl->n; i++)
-        grebe_state_evaluator_record(&states, GREBE_SHUTDOWN, pl->order[i]->state);
-    best = grebe_state_evaluator_state(&states);
-    for (size_t i = 0; i < pl->n; i++)
         shares[i] = (struct grebe__priority_share){
             .n_endpoints = pl->order[i]->n_endpoints,
-            .n_healthy = n_healthy(pl->order[i]),
-            .is_usable = pl->order[i]->state == best,
+            .n_healthy = grebe__counted_child_n_healthy(pl->order[i]),
+            .is_usable = true,
         };
     grebe__priority_shares(shares, pl->n, pl->factor, pl->panic_threshold);
+    best = best_state(pl, shares);
+    for (size_t i = 0; i < pl->n; i++)
+        shares[i].is_usable = state_of(pl, i, shares) == best;
+    grebe__priority_shares(shares, pl->n, pl->factor, pl->panic_threshold);
+    return best;
 }
 
-/* Fills in `views`, each with a reference to a picker, and returns the state of those that
- * take calls together. */
-static enum grebe_connectivity look_at_all(const struct priority_load *pl,
-                                           const struct grebe__priority_share *shares,
-                                           struct grebe__priority_view *views)
+/* Fills in `views`, each with a reference to a picker. */
+static void look_at_all(const struct priority_load *pl,
+                        const struct grebe__priority_share *shares,
+                        struct grebe__priority_view *views)
 {
-    struct grebe_state_evaluator states = {{0}};
-
     for (size_t i = 0; i < pl->n; i++) {
         struct grebe__counted_child *child = pl->order[i];
-        bool fails = has_to_fail(pl, child, &shares[i]);
 
         grebe__child_health_set_panic(&child->health,
                                       shares[i].is_in_panic && !pl->fails_in_panic);
         views[i].name = child->name;
-        views[i].picker = fails ? failing_picker(pl, child, &shares[i])
-                                : grebe_picker_ref(child->picker);
-        if (shares[i].load > 0)
-            grebe_state_evaluator_record(&states, GREBE_SHUTDOWN,
-                                         fails ? GREBE_TRANSIENT_FAILURE : child->state);
+        views[i].picker = has_to_fail(pl, child, &shares[i])
+                              ? failing_picker(pl, child, &shares[i])
+                              : grebe_picker_ref(child->picker);
     }
-    return grebe_state_evaluator_state(&states);
 }
 
 static bool publish_all(const struct priority_load *pl,
                         struct grebe__priority_share *shares,
                         struct grebe__priority_view *views)
 {
-    enum grebe_connectivity state;
+    enum grebe_connectivity state = share_out(pl, shares);
     struct grebe_picker *picker;
 
-    share_out(pl, shares);
-    state = look_at_all(pl, shares, views);
+    look_at_all(pl, shares, views);
     picker = state == GREBE_CONNECTING
                  ? grebe_picker_queueing()
                  : grebe__priority_load_picker(pl->cc, views, shares, pl->n);

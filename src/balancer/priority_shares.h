@@ -30,7 +30,7 @@
 enum { GREBE__PRIORITY_ALL = 100 }; /* of the calls, endpoints */
 
 struct grebe__priority_share {
-    uint32_t n_endpoints, n_healthy; /* given; n_healthy <= n_endpoints */
+    uint32_t n_endpoints, n_healthy; /* given */
     bool is_usable;   /* given: calls may go there when nobody's health speaks for it */
     bool is_in_panic; /* with no endpoints it is, if any threshold is set */
     uint32_t health;  /* how much of all calls it can bear */

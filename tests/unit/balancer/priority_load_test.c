@@ -411,15 +411,16 @@ TEST(in_panic_calls_fail_if_that_is_wanted)
     start_ready(&b, FAILS, "a1 a2 b1");
     make_ill(&b, "a2");
     refuse(&b, "a3");
-    assert_int_equal(load_of(&b, "a1"), 50); /* a4 may come yet */
+    answer_again(&b, "a2");
+    assert_int_equal(load_of(&b, "a1"), 50); /* a4 may come yet, and a2 is not used */
     refuse(&b, "a4");
-    assert_int_equal(load_of(&b, "fail: priority_load: \"a\" is in panic: 1 of 4"), 50);
-    assert_int_equal(load_of(&b, "b1"), 50); /* there three may */
+    expect_loads(&b, 0, 100); /* a has failed; of b three may come */
     assert_int_equal(b.lab.state, GREBE_READY);
     refuse(&b, "b2");
     refuse(&b, "b3");
-    assert_int_equal(load_of(&b, "b1"), 50); /* with the last one it would be half */
+    expect_loads(&b, 0, 100); /* with the last one it would be half */
     refuse(&b, "b4");
+    assert_int_equal(load_of(&b, "fail: priority_load: \"a\" is in panic: 1 of 4"), 50);
     assert_int_equal(load_of(&b, why), 50);
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_health(&b, "a2", GREBE_READY, NULL);
@@ -441,6 +442,22 @@ TEST(nobody_is_told_of_panic_before_somebody_is_ready)
     refuse(&b, "b2");
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     assert_non_null(strstr(lb_bench_pick(&b), "refused"));
+    lb_bench_fini(&b);
+}
+
+/* It has failed, and whoever is on the way may be better. */
+TEST(calls_wait_for_the_next_one_while_it_connects)
+{
+    struct lb_bench b;
+
+    start_ready(&b, FAILS, "a1");
+    refuse(&b, "a2");
+    refuse(&b, "a3");
+    refuse(&b, "a4");
+    assert_int_equal(b.lab.state, GREBE_CONNECTING);
+    assert_string_equal(lb_bench_pick(&b), "queue");
+    connect_all(&b, "b1 b2 b3");
+    expect_loads(&b, 35, 65);
     lb_bench_fini(&b);
 }
 
@@ -718,6 +735,7 @@ int main(void)
         cmocka_unit_test(what_becomes_of_one_that_is_ill_in_panic_is_heard),
         cmocka_unit_test(without_a_threshold_there_is_no_panic),
         cmocka_unit_test(in_panic_calls_fail_if_that_is_wanted),
+        cmocka_unit_test(calls_wait_for_the_next_one_while_it_connects),
         cmocka_unit_test(nobody_is_told_of_panic_before_somebody_is_ready),
         cmocka_unit_test(who_is_ejected_does_not_count_and_is_used_in_panic),
         cmocka_unit_test(the_best_state_of_a_priority_is_that_of_all),
