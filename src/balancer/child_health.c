@@ -3,16 +3,16 @@
 
 #include <grebe/parent.h>
 
+#include "balancer/heard.h"
+
 /* One subconn; freed with it, whatever came of those who watch. */
 struct watch {
     struct grebe_subconn_tag tag;
     const struct grebe_mem *mem;
     struct grebe__child_health *owner; /* NULL: SHUTDOWN, or nobody counts any more */
     struct grebe__list link;           /* on the owner's watches */
-    enum grebe_connectivity state;
-    enum grebe_connectivity health; /* as it was told last, CONNECTING before that */
-    bool hears_health;              /* the child listens to it */
-    grebe_subconn_state_fn on_childs_health; /* then */
+    struct grebe__heard heard;
+    grebe_subconn_state_fn on_childs_health; /* if it listens to health */
     void *childs_arg;
     enum grebe_connectivity told; /* to it, CONNECTING before that */
     bool is_news;                 /* that it is counted, or is no longer */
@@ -25,44 +25,38 @@ static struct watch *of(struct grebe_subconn_tag *tag)
     return grebe_container_of(tag, struct watch, tag);
 }
 
-static bool is_healthy(const struct watch *watch)
-{
-    return watch->state == GREBE_READY &&
-           (!watch->hears_health || watch->health == GREBE_READY);
-}
-
 static bool has_failed(const struct watch *watch)
 {
-    return watch->state == GREBE_TRANSIENT_FAILURE || watch->state == GREBE_SHUTDOWN ||
-           (watch->hears_health && watch->health == GREBE_TRANSIENT_FAILURE);
+    return watch->heard.state == GREBE_TRANSIENT_FAILURE ||
+           watch->heard.state == GREBE_SHUTDOWN || grebe__heard_is_ill(&watch->heard);
 }
 
 static void count(struct watch *watch)
 {
+    bool is_healthy = grebe__heard_is_healthy(&watch->heard);
+
     if (watch->owner == NULL)
         return;
-    if (!watch->is_decided && (is_healthy(watch) || has_failed(watch))) {
+    if (!watch->is_decided && (is_healthy || has_failed(watch))) {
         watch->is_decided = true;
         watch->owner->n_undecided--;
     }
-    if (is_healthy(watch) == watch->is_counted)
+    if (is_healthy == watch->is_counted)
         return;
-    watch->is_counted = !watch->is_counted;
+    watch->is_counted = is_healthy;
     watch->is_news = true;
-    watch->owner->n_healthy += watch->is_counted ? 1 : UINT32_MAX; /* that is, -1 */
+    watch->owner->n_healthy += is_healthy ? 1 : UINT32_MAX; /* that is, -1 */
 }
 
-/* Listening to health ends with every change of the state. */
 static void on_state(struct grebe_subconn_tag *tag, enum grebe_connectivity state)
 {
-    of(tag)->state = state;
-    of(tag)->hears_health = false;
+    grebe__heard_state(&of(tag)->heard, state);
     count(of(tag));
 }
 
 static void on_health(struct grebe_subconn_tag *tag, enum grebe_connectivity health)
 {
-    of(tag)->health = health;
+    of(tag)->heard.health = health;
     of(tag)->is_news = false;
     count(of(tag));
 }
@@ -81,7 +75,7 @@ static void shut_down(struct grebe_subconn_tag *tag)
 
     if (owner == NULL)
         return;
-    watch->state = GREBE_SHUTDOWN;
+    grebe__heard_state(&watch->heard, GREBE_SHUTDOWN);
     count(watch);
     forget(watch);
     if (was_counted)
@@ -117,7 +111,7 @@ int grebe__child_health_new_subconn(struct grebe__child_health *health,
     }
     watch->mem = mem;
     watch->owner = health;
-    watch->state = GREBE_IDLE;
+    watch->heard = grebe__heard_nothing();
     health->n_undecided++;
     grebe__list_append(&health->watches, &watch->link);
     grebe_subconn_tag_init(&watch->tag, &tag_ops, health);
@@ -150,11 +144,10 @@ void grebe__child_health_listen(struct grebe__child_health *health,
 {
     struct watch *watch = of(grebe_subconn_tag_of(subconn, health));
 
-    watch->hears_health = on_childs_health != NULL;
+    grebe__heard_listen(&watch->heard, on_childs_health != NULL);
     watch->on_childs_health = on_childs_health;
     watch->childs_arg = arg;
     watch->told = GREBE_CONNECTING;
-    watch->health = GREBE_CONNECTING;
     count(watch);
     grebe_client_conn_watch_health(health->cc, subconn,
                                    on_childs_health == NULL ? NULL : relay, watch);
@@ -169,7 +162,7 @@ void grebe__child_health_set_panic(struct grebe__child_health *health, bool is_i
     grebe__list_foreach (link, &health->watches) {
         struct watch *watch = grebe_container_of(link, struct watch, link);
 
-        if (watch->hears_health && watch->health == GREBE_TRANSIENT_FAILURE)
+        if (grebe__heard_is_ill(&watch->heard))
             grebe_client_conn_watch_health(health->cc, watch->tag.subconn, relay, watch);
     }
 }
