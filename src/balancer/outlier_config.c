@@ -131,6 +131,9 @@ static int read(const struct grebe_json *json, struct grebe__outlier_config *con
         error = get_percent(json, NULL, "maxEjectionPercent", "max_ejection_percent",
                             &config->max_ejection_percent, diag);
     if (error == GREBE_OK)
+        error = get_percent(json, NULL, "panicThreshold", "panic_threshold",
+                            &config->panic_threshold, diag);
+    if (error == GREBE_OK)
         error = get_success_rate(json, &config->success_rate, diag);
     if (error == GREBE_OK)
         error = get_failure_percentage(json, &config->failure_percentage, diag);

@@ -26,6 +26,7 @@ struct grebe__outlier_config {
     uint64_t interval_ns;
     uint64_t base_ejection_ns, max_ejection_ns;
     uint32_t max_ejection_percent;
+    uint32_t panic_threshold; /* percent of endpoints; 0: there is no panic */
     struct grebe__outlier_rule success_rate, failure_percentage;
     struct grebe_lb_config *child; /* a reference */
 };

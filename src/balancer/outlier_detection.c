@@ -9,6 +9,9 @@
  * endpoints leaves them out by itself.  Connections stay.  The longer an endpoint has been
  * ejected before, the longer it is this time.
  *
+ * When too few endpoints are left, and that is configured, ejection has no effect: the load
+ * of all would be too much for them.  This is of Envoy, and of grebe alone here.
+ *
  * The picker is the child's, and counts.  With neither of the rules configured it is the
  * child's and nothing more.
  *
@@ -43,6 +46,7 @@ struct outlier_detection {
     struct grebe__outlier_config config; /* in force; its child is not ours */
     struct grebe__outlier_roster roster;
     size_t n_ejected;          /* of it */
+    bool is_in_panic;          /* they take calls all the same */
     struct grebe_timer *timer; /* runs while the config is active */
     uint64_t interval_began_ns;
     enum grebe_connectivity state; /* as the child said last */
@@ -68,6 +72,7 @@ struct counting_picker {
     const void *owner;          /* of the tags; not to be looked into */
     struct grebe_picker *child; /* a reference */
     size_t n, n_ejected;        /* when it was made: endpoints */
+    bool is_in_panic;           /* likewise */
 };
 
 static void explain(const struct counting_picker *picker,
@@ -75,8 +80,8 @@ static void explain(const struct counting_picker *picker,
 {
     grebe_explain_begin(args->explanation, policy_name,
                         "endpoints that fail too often are left out");
-    grebe_explain_note(args->explanation, "%zu of %zu ejected", picker->n_ejected,
-                       picker->n);
+    grebe_explain_note(args->explanation, "%zu of %zu ejected%s", picker->n_ejected,
+                       picker->n, picker->is_in_panic ? ", and used in panic" : "");
     grebe_picker_pick(picker->child, args, out);
     grebe_explain_end(args->explanation);
 }
@@ -121,6 +126,7 @@ static struct grebe_picker *new_counting_picker(const struct outlier_detection *
     picker->child = grebe_picker_ref(od->picker);
     picker->n = od->roster.n;
     picker->n_ejected = od->n_ejected;
+    picker->is_in_panic = od->is_in_panic;
     return &picker->base;
 }
 
@@ -137,6 +143,50 @@ static void publish(struct outlier_detection *od)
     if (picker == NULL)
         picker = grebe_picker_ref(od->picker);
     grebe_client_conn_update_state(od->cc, od->state, picker);
+}
+
+/* ---- Panic --------------------------------------------------------------------------- */
+
+/* Of those that are not ejected. */
+static size_t n_ready(const struct outlier_detection *od)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < od->roster.n; i++)
+        n += od->roster.records[i]->ejection == NULL &&
+             grebe__outlier_record_is_ready(od->roster.records[i]);
+    return n;
+}
+
+static void tell_of_panic(const struct outlier_detection *od, size_t n)
+{
+    if (od->is_in_panic)
+        grebe_client_conn_log(od->cc, GREBE_LOG_WARNING,
+                              "%s: panic: %zu of %zu endpoints are READY and not "
+                              "ejected, less than %u %%: those that are take calls",
+                              policy_name, n, od->roster.n,
+                              (unsigned)od->config.panic_threshold);
+    else
+        grebe_client_conn_log(od->cc, GREBE_LOG_INFO,
+                              "%s: panic is over: who is ejected takes no calls",
+                              policy_name);
+}
+
+/* Without anybody to bring back there is no panic. */
+static void panic_or_not(struct outlier_detection *od)
+{
+    uint64_t enough = (uint64_t)od->config.panic_threshold * od->roster.n;
+    bool was_in_panic = od->is_in_panic, is_possible = enough > 0 && od->n_ejected > 0;
+    size_t n = is_possible ? n_ready(od) : 0;
+
+    od->is_in_panic = is_possible && (uint64_t)100 * n < enough;
+    if (!od->is_in_panic && !was_in_panic)
+        return;
+    for (size_t i = 0; i < od->roster.n; i++)
+        if (od->roster.records[i]->is_overruled != od->is_in_panic)
+            grebe__outlier_record_overrule(od->roster.records[i], od->is_in_panic);
+    if (od->is_in_panic != was_in_panic)
+        tell_of_panic(od, n);
 }
 
 /* ---- Interval ------------------------------------------------------------------------ */
@@ -265,6 +315,7 @@ static void begin_interval(struct outlier_detection *od)
 static void on_interval(void *arg)
 {
     struct outlier_detection *od = arg;
+    bool was_in_panic = od->is_in_panic;
 
     begin_interval(od);
     apply(od, &od->config.success_rate, &by_success_rate);
@@ -272,7 +323,8 @@ static void on_interval(void *arg)
     for (size_t i = 0; i < od->roster.n; i++)
         age(od, od->roster.records[i]);
     start_timer(od);
-    if (od->is_uncounted)
+    panic_or_not(od);
+    if (od->picker != NULL && (od->is_uncounted || od->is_in_panic || was_in_panic))
         publish(od);
 }
 
@@ -305,6 +357,7 @@ static void on_child_state(void *arg, enum grebe_connectivity state,
     grebe_picker_unref(od->picker);
     od->picker = picker;
     od->state = state;
+    panic_or_not(od);
     publish(od);
 }
 
@@ -323,9 +376,19 @@ static int on_new_subconn(void *arg, const struct grebe_subconn_options *options
     return grebe__outlier_record_new_subconn(record, od, od->cc, options, out);
 }
 
+static void on_watch_health(void *arg, struct grebe_subconn *subconn,
+                            grebe_subconn_state_fn on_health, void *health_arg)
+{
+    struct outlier_detection *od = arg;
+
+    grebe__outlier_record_listen_to_health(subconn, od, on_health != NULL);
+    grebe_client_conn_watch_health(od->cc, subconn, on_health, health_arg);
+}
+
 static const struct grebe_client_conn_ops child_ops = {
     .update_state = on_child_state,
     .new_subconn = on_new_subconn,
+    .watch_health = on_watch_health,
 };
 
 /* ---- Updates ------------------------------------------------------------------------- */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/outlier_record.h"
 
+#include "balancer/heard.h"
 #include "base/ref.h"
 
 struct tag {
     struct grebe_subconn_tag base;
     struct grebe__list link;              /* on record->tags */
     struct grebe__outlier_record *record; /* a reference */
+    struct grebe__heard heard;
 };
 
 static struct tag *of(struct grebe_subconn_tag *base)
@@ -45,6 +47,16 @@ void grebe__outlier_record_unref(struct grebe__outlier_record *record)
 
 /* ---- Tags ---------------------------------------------------------------------------- */
 
+static void on_state(struct grebe_subconn_tag *base, enum grebe_connectivity state)
+{
+    grebe__heard_state(&of(base)->heard, state);
+}
+
+static void on_health(struct grebe_subconn_tag *base, enum grebe_connectivity health)
+{
+    of(base)->heard.health = health;
+}
+
 static void shut_down(struct grebe_subconn_tag *base)
 {
     grebe__list_remove(&of(base)->link);
@@ -59,6 +71,8 @@ static void release(struct grebe_subconn_tag *base)
 }
 
 static const struct grebe_subconn_tag_ops tag_ops = {
+    .on_state = on_state,
+    .on_health = on_health,
     .shut_down = shut_down,
     .release = release,
 };
@@ -81,11 +95,30 @@ int grebe__outlier_record_new_subconn(struct grebe__outlier_record *record,
     grebe_subconn_tag_init(&tag->base, &tag_ops, owner);
     grebe__ref_get(&record->refs);
     tag->record = record;
+    tag->heard = grebe__heard_nothing();
     grebe__list_append(&record->tags, &tag->link);
     grebe_subconn_attach(*out, &tag->base);
-    if (record->ejection != NULL)
+    if (record->ejection != NULL && !record->is_overruled)
         grebe_subconn_eject(&tag->base, record->ejection);
     return GREBE_OK;
+}
+
+void grebe__outlier_record_listen_to_health(struct grebe_subconn *subconn,
+                                            const void *owner, bool hears_health)
+{
+    struct grebe_subconn_tag *tag = grebe_subconn_tag_of(subconn, owner);
+
+    if (tag != NULL)
+        grebe__heard_listen(&of(tag)->heard, hears_health);
+}
+
+bool grebe__outlier_record_is_ready(const struct grebe__outlier_record *record)
+{
+    grebe__list_foreach (link, &record->tags) {
+        if (grebe__heard_is_healthy(&of_link(link)->heard))
+            return true;
+    }
+    return false;
 }
 
 /* ---- Counting ------------------------------------------------------------------------ */
@@ -129,21 +162,42 @@ grebe__outlier_record_take(struct grebe__outlier_record *record)
 
 /* ---- Ejection ------------------------------------------------------------------------ */
 
+static void eject_all(struct grebe__outlier_record *record)
+{
+    grebe__list_foreach (link, &record->tags) {
+        grebe_subconn_eject(&of_link(link)->base, record->ejection);
+    }
+}
+
+static void readmit_all(struct grebe__outlier_record *record)
+{
+    grebe__list_foreach (link, &record->tags) {
+        grebe_subconn_readmit(&of_link(link)->base);
+    }
+}
+
 void grebe__outlier_record_eject(struct grebe__outlier_record *record, const char *why,
                                  uint64_t now_ns)
 {
     record->ejection = why;
     record->ejected_at_ns = now_ns;
     record->multiplier++;
-    grebe__list_foreach (link, &record->tags) {
-        grebe_subconn_eject(&of_link(link)->base, why);
-    }
+    if (!record->is_overruled)
+        eject_all(record);
 }
 
 void grebe__outlier_record_readmit(struct grebe__outlier_record *record)
 {
     record->ejection = NULL;
-    grebe__list_foreach (link, &record->tags) {
-        grebe_subconn_readmit(&of_link(link)->base);
-    }
+    readmit_all(record);
+}
+
+void grebe__outlier_record_overrule(struct grebe__outlier_record *record,
+                                    bool is_overruled)
+{
+    record->is_overruled = is_overruled;
+    if (is_overruled)
+        readmit_all(record);
+    else if (record->ejection != NULL)
+        eject_all(record);
 }

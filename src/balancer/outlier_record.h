@@ -29,6 +29,7 @@ struct grebe__outlier_record {
     struct grebe__outlier_calls taken;  /* of those, in intervals that are over */
     struct grebe__list tags;            /* of its subconns that were not shut down */
     const char *ejection;               /* why; NULL: it takes calls */
+    bool is_overruled;                  /* it takes calls although it is ejected */
     uint64_t ejected_at_ns;
     uint32_t multiplier; /* ejections, less the intervals that went well since */
 };
@@ -45,6 +46,13 @@ int grebe__outlier_record_new_subconn(struct grebe__outlier_record *record,
                                       const struct grebe_subconn_options *options,
                                       struct grebe_subconn **out);
 
+/* For watch_health(): the child listens to a subconn, which may be of no record. */
+void grebe__outlier_record_listen_to_health(struct grebe_subconn *subconn,
+                                            const void *owner, bool hears_health);
+
+/* A subconn of it can take calls, as far as the child has heard. */
+bool grebe__outlier_record_is_ready(const struct grebe__outlier_record *record);
+
 /* For pick(): the call will count for its endpoint, if it has one. */
 void grebe__outlier_record_listen(struct grebe_pick *pick, const void *owner);
 
@@ -56,5 +64,8 @@ grebe__outlier_record_take(struct grebe__outlier_record *record);
 void grebe__outlier_record_eject(struct grebe__outlier_record *record, const char *why,
                                  uint64_t now_ns);
 void grebe__outlier_record_readmit(struct grebe__outlier_record *record);
+/* Whether ejection is without effect. */
+void grebe__outlier_record_overrule(struct grebe__outlier_record *record,
+                                    bool is_overruled);
 
 #endif

@@ -68,7 +68,7 @@ static const struct {
                    "\"childPolicy\": [{\"round_robin\": {}}]}"},
     {"outlier_detection",
      "{\"interval\": \"10s\", \"baseEjectionTime\": \"30s\", \"maxEjectionTime\": "
-     "\"300s\", \"maxEjectionPercent\": 50, \"successRateEjection\": {\"stdevFactor\": "
+     "\"300s\", \"maxEjectionPercent\": 50, \"panicThreshold\": 50, \"successRateEjection\": {\"stdevFactor\": "
      "1900, \"enforcementPercentage\": 100, \"minimumHosts\": 5, \"requestVolume\": 10}, "
      "\"failurePercentageEjection\": {\"threshold\": 85, \"enforcementPercentage\": 100, "
      "\"minimumHosts\": 5, \"requestVolume\": 10}, "

@@ -98,7 +98,7 @@ const struct policy policies[] = {
                "('failurePercentageEjection':{'threshold':<0-80>,"
                "'enforcementPercentage':<50-100>,'minimumHosts':<1-3>,"
                "'requestVolume':<1-3>},|)"
-               "'childPolicy':<policy>}",
+               "('panicThreshold':<1-100>,|)'childPolicy':<policy>}",
      .weight = 9,
      .traits = POLICY_SETS_ASIDE},
     {.name = "priority",

@@ -127,6 +127,7 @@ static const struct {
     {"\"baseEjectionTime\": \"-10s\"", NAME ".base_ejection_time = -10s; must be >= 0"},
     {"\"maxEjectionTime\": \"-0.5s\"", NAME ".max_ejection_time = -0.5s; must be >= 0"},
     {"\"maxEjectionPercent\": 150", NAME ".max_ejection_percent = 150; must be <= 100"},
+    {"\"panicThreshold\": 101", NAME ".panic_threshold = 101; must be <= 100"},
     {"\"successRateEjection\": {\"enforcementPercentage\": 150}",
      NAME ".SuccessRateEjection.enforcement_percentage = 150; must be <= 100"},
     {"\"failurePercentageEjection\": {\"threshold\": 150}",

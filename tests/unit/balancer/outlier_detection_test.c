@@ -16,6 +16,8 @@
 #define HALF                                                                              \
     "\"failurePercentageEjection\": {\"threshold\": 50, \"enforcementPercentage\": 100, " \
     "\"minimumHosts\": 3, \"requestVolume\": 3}"
+/* And when less than this many percent are left they are used all the same. */
+#define PANIC(percent) HALF ", \"maxEjectionPercent\": 100, \"panicThreshold\": " #percent
 #define RATE(factor)                                                                     \
     "\"successRateEjection\": {\"stdevFactor\": " #factor                                \
     ", \"enforcementPercentage\": 100, \"minimumHosts\": 3, \"requestVolume\": 3}"
@@ -962,10 +964,13 @@ static void call_until(struct channel_bench *c, const char *peer, unsigned n, in
 }
 
 /* Servers a, b and c, of which c, that may have another address, has been ejected. */
-static void start_channel(struct channel_bench *c, const char *endpoints)
+#define CHANNEL(rules)                                                                   \
+    "{\"loadBalancingConfig\": [{\"outlier_detection\": {" rules ", " CHILD "}}]}"
+
+static void start_channel(struct channel_bench *c, const char *config,
+                          const char *endpoints)
 {
-    channel_bench_start(c, "{\"loadBalancingConfig\": [{\"outlier_detection\": {" HALF
-                           ", " CHILD "}}]}");
+    channel_bench_start(c, config);
     channel_bench_servers(c, "a b c");
     channel_bench_connect(c);
     channel_bench_resolve(c, endpoints);
@@ -980,7 +985,7 @@ TEST(a_subconn_that_is_gone_is_neither_ejected_nor_let_back)
 {
     struct channel_bench c;
 
-    start_channel(&c, "a b d+c");
+    start_channel(&c, CHANNEL(HALF), "a b d+c");
     assert_true(channel_bench_logged(
         &c, "outlier_detection: d ejected for its failures: 5 of 5 "));
     channel_bench_advance_ms(&c, 40000);
@@ -993,7 +998,7 @@ TEST(an_explanation_names_who_is_ejected)
 {
     struct channel_bench c;
 
-    start_channel(&c, "a b c");
+    start_channel(&c, CHANNEL(HALF), "a b c");
     for (const char *name = "ab"; *name != '\0'; name++)
         sim_server_find(&c.sim, (char[]){*name, '\0'})->echoes = true;
     expect_explanation(
@@ -1004,6 +1009,134 @@ TEST(an_explanation_names_who_is_ejected)
             "      a  READY  later in the turn\n"
             "    c  READY  ejected by outlier_detection for its failures\n");
     channel_bench_fini(&c);
+}
+
+/* ---- Panic ------------------------------------------------------------------------------------------ */
+
+/* c and d are ejected, so that two of four are left. */
+static void start_ejecting(const char *config)
+{
+    start_ready(config, "a=R b=R c=R d=R");
+    calls("a=5/0 b=5/0 c=0/5 d=0/5");
+    lb_bench_advance_ms(b, 10000);
+}
+
+TEST(in_panic_those_that_are_ejected_take_calls)
+{
+    start_ejecting("{" PANIC(50) ", " CHILD "}");
+    expect_in_use("a b"); /* a half is not less than that */
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    expect_in_use("b c d"); /* and nobody without a connection */
+    make_ready("a");
+    expect_in_use("a b");
+    lb_bench_health(b, "a", GREBE_TRANSIENT_FAILURE, "NOT_SERVING");
+    expect_in_use("b c d");
+    lb_bench_health(b, "a", GREBE_READY, NULL);
+    expect_in_use("a b");
+    lb_bench_fini(b);
+}
+
+/* As it is by default: gRFC A50 knows of no panic. */
+TEST(without_a_threshold_there_is_no_panic)
+{
+    start_ejecting("{" HALF ", \"maxEjectionPercent\": 100, " CHILD "}");
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    expect_in_use("b");
+    lb_bench_fini(b);
+}
+
+/* Whoever is ejected then is never left out, and counts as ejected all the same. */
+TEST(panic_may_begin_with_an_ejection)
+{
+    start_ready("{" PANIC(50) ", " CHILD "}", "a=R b=R c=R d=R");
+    calls("a=5/0 b=0/5 c=0/5 d=0/5");
+    lb_bench_log(b);
+    lb_bench_advance_ms(b, 10000);
+    assert_string_equal(lb_bench_log(b), "READY"); /* the child is told of nothing */
+    expect_in_use("a b c d");
+    assert_string_equal(metrics(), "enforced failure_percentage, enforced "
+                                   "failure_percentage, enforced failure_percentage");
+    /* one more, in the midst of it */
+    calls("a=0/5 b=5/0 c=5/0 d=5/0");
+    lb_bench_advance_ms(b, 10000);
+    expect_in_use("a b c d");
+    assert_string_equal(metrics(), "enforced failure_percentage");
+    /* b, c and d are back: a alone is ejected, and panic is over */
+    lb_bench_advance_ms(b, 30000);
+    expect_in_use("b c d");
+    lb_bench_fini(b);
+}
+
+TEST(in_panic_endpoints_that_are_ill_take_no_calls)
+{
+    start_ejecting("{" PANIC(50) ", " CHILD "}");
+    lb_bench_health(b, "c", GREBE_TRANSIENT_FAILURE, "NOT_SERVING");
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    expect_in_use("b d");
+    lb_bench_fini(b);
+}
+
+TEST(in_panic_new_subconns_of_those_that_are_ejected_take_calls)
+{
+    start_ejecting("{" PANIC(50) ", " CHILD "}");
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    configure("{" PANIC(50) ", \"childPolicy\": [{\"static_weighted_round_robin\": {}}]}",
+              "a b c d");
+    make_ready("b");
+    make_ready("c");
+    make_ready("d");
+    expect_in_use("b c d");
+    make_ready("a");
+    expect_in_use("a b");
+    lb_bench_fini(b);
+}
+
+TEST(panic_ends_with_its_configuration)
+{
+    start_ejecting("{" PANIC(51) ", " CHILD "}");
+    expect_in_use("a b c d");
+    configure("{" PANIC(50) ", " CHILD "}", "a b c d");
+    expect_in_use("a b");
+    configure("{" PANIC(51) ", " CHILD "}", "a b c d");
+    expect_in_use("a b c d");
+    configure("{" HALF ", \"maxEjectionPercent\": 100, " CHILD "}", "a b c d");
+    expect_in_use("a b");
+    lb_bench_fini(b);
+}
+
+TEST(panic_is_told_of)
+{
+    struct channel_bench c;
+
+    start_channel(&c, CHANNEL(PANIC(80)), "a b c");
+    assert_true(channel_bench_logged(
+        &c, "outlier_detection: panic: 2 of 3 endpoints are READY and not ejected, less "
+            "than 80 %: those that are take calls"));
+    for (const char *name = "abc"; *name != '\0'; name++)
+        sim_server_find(&c.sim, (char[]){*name, '\0'})->echoes = true;
+    expect_explanation(
+        &c, "outlier_detection: endpoints that fail too often are left out (1 of 3 "
+            "ejected, and used in panic)\n"
+            "  round_robin: each endpoint in turn\n"
+            "    > a  READY  its turn\n"
+            "      b  READY  later in the turn\n"
+            "      c  READY  later in the turn\n");
+    channel_bench_advance_ms(&c, 40000);
+    assert_true(channel_bench_logged(
+        &c, "outlier_detection: panic is over: who is ejected takes no calls"));
+    channel_bench_fini(&c);
+}
+
+TEST(an_update_may_begin_and_end_a_panic)
+{
+    start_ejecting("{" PANIC(50) ", " CHILD "}");
+    configure("{" PANIC(50) ", " CHILD "}", "a b c d e");
+    expect_in_use("a b c d"); /* two of five */
+    configure("{" PANIC(50) ", " CHILD "}", "a b c");
+    expect_in_use("a b");
+    configure("{" PANIC(50) ", " CHILD "}", "c");
+    expect_in_use("c"); /* none of one */
+    lb_bench_fini(b);
 }
 
 /* ---- Memory ----------------------------------------------------------------------------------------- */
@@ -1029,11 +1162,8 @@ TEST(want_of_memory_is_survived)
 }
 
 /* The same with somebody ejected: all calls of the script above went well. */
-static void ejecting_script(struct lb_bench *bench)
+static void eject_someone(struct lb_bench *bench)
 {
-    (void)lb_bench_config(bench, "{" HALF ", " CHILD "}");
-    if (bench->n_configs == 0)
-        return;
     lb_bench_set(bench, "a=R b=R c=R");
     for (unsigned i = 0; i < 30; i++) {
         const struct grebe_pick_args args = {.method = "/s/m"};
@@ -1051,6 +1181,26 @@ static void ejecting_script(struct lb_bench *bench)
     lb_bench_advance_ms(bench, 10000);
     lb_bench_update(bench, "a b", NULL);
     lb_bench_advance_ms(bench, 60000);
+}
+
+static void ejecting_script(struct lb_bench *bench)
+{
+    (void)lb_bench_config(bench, "{" HALF ", " CHILD "}");
+    if (bench->n_configs > 0)
+        eject_someone(bench);
+}
+
+/* With more than half of them to be there it ends in panic. */
+static void panicking_script(struct lb_bench *bench)
+{
+    (void)lb_bench_config(bench, "{" PANIC(80) ", " CHILD "}");
+    if (bench->n_configs > 0)
+        eject_someone(bench);
+}
+
+TEST(want_of_memory_in_panic_is_survived)
+{
+    lb_bench_sweep(&grebe__outlier_detection, panicking_script);
 }
 
 TEST(want_of_memory_during_an_ejection_is_survived)
@@ -1125,6 +1275,15 @@ int main(void)
         cmocka_unit_test(one_inside_another_is_heard_as_well),
         cmocka_unit_test(a_subconn_that_is_gone_is_neither_ejected_nor_let_back),
         cmocka_unit_test(an_explanation_names_who_is_ejected),
+        cmocka_unit_test(in_panic_those_that_are_ejected_take_calls),
+        cmocka_unit_test(without_a_threshold_there_is_no_panic),
+        cmocka_unit_test(panic_may_begin_with_an_ejection),
+        cmocka_unit_test(in_panic_endpoints_that_are_ill_take_no_calls),
+        cmocka_unit_test(in_panic_new_subconns_of_those_that_are_ejected_take_calls),
+        cmocka_unit_test(panic_ends_with_its_configuration),
+        cmocka_unit_test(panic_is_told_of),
+        cmocka_unit_test(an_update_may_begin_and_end_a_panic),
+        cmocka_unit_test(want_of_memory_in_panic_is_survived),
         cmocka_unit_test(want_of_memory_is_survived),
         cmocka_unit_test(want_of_memory_during_an_ejection_is_survived),
         cmocka_unit_test(a_picker_that_could_not_be_made_is_made_later),
