@@ -126,6 +126,10 @@ struct grebe_pick_args {
     uint64_t random;                       /* uniform, fresh for each pick */
     const uint64_t *hash;                  /* of the request; NULL: nobody computed one */
     struct grebe_explanation *explanation; /* NULL: nobody asks; see grebe/explain.h */
+    /* Who asks for one pick at a time, on whatever threads: a channel, whose picks so are one
+     * sequence although several threads take turns driving its loop.  NULL: his thread tells
+     * who asks. */
+    const void *caller;
 };
 
 /* A picker answers one question, many times a second.  pick() must not block, allocate,

@@ -49,9 +49,9 @@ static uint32_t choose_of_drawn(const struct grebe__lr_picker *picker, uint32_t 
     return best;
 }
 
-static uint32_t choose_in_turn(struct grebe__lr_picker *picker)
+static uint32_t choose_in_turn(struct grebe__lr_picker *picker, uintptr_t who)
 {
-    uint32_t first = grebe__rotation_next(&picker->rotation), best = first;
+    uint32_t first = grebe__rotation_next(&picker->rotation, who), best = first;
 
     for (uint32_t i = 1; i < picker->n; i++) {
         uint32_t other = first + i < picker->n ? first + i : first + i - picker->n;
@@ -89,17 +89,18 @@ static uint32_t n_drawn(const struct grebe__lr_picker *picker)
                : 0;
 }
 
-static uint32_t choose(struct grebe__lr_picker *picker, uint64_t random)
+static uint32_t choose(struct grebe__lr_picker *picker,
+                       const struct grebe_pick_args *args)
 {
     uint32_t n = n_drawn(picker);
 
     if (n > 0)
-        return choose_of_drawn(picker, n, random);
+        return choose_of_drawn(picker, n, args->random);
     if (picker->way == GREBE__LR_SCAN)
-        return choose_in_turn(picker);
+        return choose_in_turn(picker, grebe__petiole_caller(args));
     if (picker->way == GREBE__LR_LOT)
-        return choose_by_lot(picker, random);
-    return grebe__weighted_least_next(picker->queue);
+        return choose_by_lot(picker, args->random);
+    return grebe__weighted_least_next(picker->queue, grebe__petiole_caller(args));
 }
 
 /* ---- Explaining ---------------------------------------------------------------------- */
@@ -196,7 +197,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                  struct grebe_pick *out)
 {
     struct grebe__lr_picker *picker = of(base);
-    uint32_t chosen = choose(picker, args->random);
+    uint32_t chosen = choose(picker, args);
     struct grebe__loaded *endpoint = &picker->endpoints[chosen];
 
     if (args->explanation != NULL)

@@ -21,6 +21,8 @@
 #include <grebe/balancer.h>
 #include <grebe/parent.h>
 
+#include "base/lanes.h"
+
 struct grebe__petiole;
 
 /* Lives as long as the policy. */
@@ -90,6 +92,12 @@ static inline void grebe__petiole_pick_leaf(struct grebe_picker *leaf,
     unexplained = *args;
     unexplained.explanation = NULL;
     grebe_picker_pick(leaf, &unexplained, out);
+}
+
+/* For pick(): who asks, for base/lanes.h. */
+static inline uintptr_t grebe__petiole_caller(const struct grebe_pick_args *args)
+{
+    return args->caller == NULL ? grebe__thread_pointer() : (uintptr_t)args->caller;
 }
 
 /* For new_picker(): over the children that are in `state`, in turn.  One rule covers all:

@@ -39,7 +39,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                  struct grebe_pick *out)
 {
     struct turns *picker = grebe_container_of(base, struct turns, base);
-    uint32_t next = grebe__rotation_next(&picker->rotation);
+    uint32_t next = grebe__rotation_next(&picker->rotation, grebe__petiole_caller(args));
 
     if (args->explanation != NULL)
         explain(picker, next, args->explanation);

@@ -94,13 +94,13 @@ void grebe__weighted_least_settle(struct grebe__weighted_least *least)
 /* ---- Turns ------------------------------------------------------------------------------- */
 
 /* Without the queue: calls / weight, without a division; of equals the first. */
-static uint32_t next_of_two(struct grebe__weighted_least *least)
+static uint32_t next_of_two(struct grebe__weighted_least *least, uintptr_t who)
 {
-    uint32_t a = grebe__stride_next(&least->stride), b;
+    uint32_t a = grebe__stride_next(&least->stride, who), b;
 
     if (least->bias == 0)
         return a;
-    b = grebe__stride_next(&least->stride);
+    b = grebe__stride_next(&least->stride, who);
     return in_flight(least, b) * weight_of(least, a) <
                    in_flight(least, a) * weight_of(least, b)
                ? b
@@ -122,7 +122,7 @@ static void hasten(struct grebe__weighted_least *least)
     grebe__edf_rebase(queue, now);
 }
 
-uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least)
+uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr_t who)
 {
     /* Intervals are added to a time that is 2^30 times as long, at most. */
     static const double longest = 0x1p30;
@@ -131,7 +131,7 @@ uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least)
     uint32_t index;
 
     if (!grebe__edf_take(&least->queue))
-        return next_of_two(least);
+        return next_of_two(least, who);
     if (__atomic_load_n(&least->is_stale, __ATOMIC_RELAXED)) {
         __atomic_store_n(&least->is_stale, false, __ATOMIC_RELAXED);
         hasten(least);

@@ -25,7 +25,7 @@ static struct grebe__edf_turns *deadlines_of(const struct grebe__weighted_turns 
     return __atomic_load_n(&picker->deadlines, __ATOMIC_ACQUIRE);
 }
 
-static uint32_t next_turn(struct grebe__weighted_turns *picker)
+static uint32_t next_turn(struct grebe__weighted_turns *picker, uintptr_t who)
 {
     const uint16_t *order = order_of(picker);
     struct grebe__edf_turns *deadlines = deadlines_of(picker);
@@ -35,7 +35,7 @@ static uint32_t next_turn(struct grebe__weighted_turns *picker)
         return order[grebe__shared_rotation_next(&picker->rotation)];
     if (deadlines != NULL && grebe__edf_turns_next(deadlines, &index))
         return index;
-    return grebe__stride_next(&picker->stride);
+    return grebe__stride_next(&picker->stride, who);
 }
 
 static bool has_strides(const struct grebe__weighted_turns *picker)
@@ -44,15 +44,16 @@ static bool has_strides(const struct grebe__weighted_turns *picker)
 }
 
 /* The same, and how many were passed over on the way to it. */
-static uint32_t counted_turn(struct grebe__weighted_turns *picker, uint32_t *n_passed)
+static uint32_t counted_turn(struct grebe__weighted_turns *picker, uintptr_t who,
+                             uint32_t *n_passed)
 {
     struct grebe__stride *stride = &picker->stride;
-    struct grebe__lane *lane = grebe__lanes_mine(&stride->lanes);
+    struct grebe__lane *lane = grebe__lanes_of(&stride->lanes, who);
     uint32_t index;
 
     *n_passed = 0;
     if (stride->n == 1 || !has_strides(picker))
-        return next_turn(picker);
+        return next_turn(picker, who);
     while (!grebe__stride_try(stride, (uint32_t)grebe__lane_next(lane, 1), &index))
         ++*n_passed;
     return index;
@@ -82,7 +83,8 @@ static void tell_candidate(struct grebe__weighted_turns *picker, uint32_t i,
 static uint32_t explained_turn(struct grebe__weighted_turns *picker,
                                const struct grebe_pick_args *args)
 {
-    uint32_t n_passed, next = counted_turn(picker, &n_passed);
+    uint32_t n_passed,
+        next = counted_turn(picker, grebe__petiole_caller(args), &n_passed);
 
     grebe_explain_begin(args->explanation, picker->policy->name, picker->policy->rule);
     for (uint32_t i = 0; i < picker->n; i++)
@@ -111,8 +113,9 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
     struct grebe__weighted_turns *picker = of(base);
     const struct grebe__weighted_turn *child;
 
-    child = &picker->children[args->explanation == NULL ? next_turn(picker)
-                                                        : explained_turn(picker, args)];
+    child = &picker->children[args->explanation == NULL
+                                  ? next_turn(picker, grebe__petiole_caller(args))
+                                  : explained_turn(picker, args)];
     grebe__petiole_pick_leaf(child->picker, args, out);
     if (picker->hears_calls && child->weight != NULL &&
         grebe_pick_listen(out, on_done, child->weight)) {

@@ -12,7 +12,8 @@
  *
  * A lane belongs to a thread pointer, which no two threads have at a time.  The
  * lane of a thread that has ended stays with its pointer: it goes to the next thread that
- * gets the same one, or to nobody.
+ * gets the same one, or to nobody.  Who counts on several threads, but on one at a time, may
+ * go by any address of his own instead.
  *
  * Threading   Any, but for init.
  */
@@ -62,17 +63,17 @@ static inline void grebe__lanes_init(struct grebe__lanes *lanes, uint64_t first,
 }
 
 /* A lane for who has none of the first; everybody's, if there is none. */
-struct grebe__lane *grebe__lanes_claim(struct grebe__lanes *lanes, uintptr_t thread);
+struct grebe__lane *grebe__lanes_claim(struct grebe__lanes *lanes, uintptr_t who);
 
-/* The calling thread's: not to be handed to another one. */
-static inline struct grebe__lane *grebe__lanes_mine(struct grebe__lanes *lanes)
+/* That of `who`: the calling thread, by its pointer, or whoever else is alone by that name. */
+static inline struct grebe__lane *grebe__lanes_of(struct grebe__lanes *lanes,
+                                                  uintptr_t who)
 {
     struct grebe__lane *first = &lanes->lanes[0];
-    uintptr_t thread = grebe__thread_pointer();
 
-    if (__atomic_load_n(&first->owner, __ATOMIC_RELAXED) == thread)
+    if (__atomic_load_n(&first->owner, __ATOMIC_RELAXED) == who)
         return first;
-    return grebe__lanes_claim(lanes, thread);
+    return grebe__lanes_claim(lanes, who);
 }
 
 /* The next number of a lane; the one after it is `step` more. */

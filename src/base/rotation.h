@@ -56,9 +56,11 @@ static inline void grebe__rotation_init(struct grebe__rotation *rotation, uint32
                       rotation->circle.step * (n / (GREBE__LANES_OWN + 1) + 1));
 }
 
-static inline uint32_t grebe__rotation_next(struct grebe__rotation *rotation)
+/* For `who`, of base/lanes.h. */
+static inline uint32_t grebe__rotation_next(struct grebe__rotation *rotation,
+                                            uintptr_t who)
 {
-    struct grebe__lane *lane = grebe__lanes_mine(&rotation->lanes);
+    struct grebe__lane *lane = grebe__lanes_of(&rotation->lanes, who);
 
     return grebe__circle_index(&rotation->circle,
                                grebe__lane_next(lane, rotation->circle.step));

@@ -59,15 +59,15 @@ static inline bool grebe__stride_try(const struct grebe__stride *stride, uint32_
     return place >= GREBE__STRIDE_FULL - share;
 }
 
-/* Threading: any. */
-static inline uint32_t grebe__stride_next(struct grebe__stride *stride)
+/* For `who`, of base/lanes.h.  Threading: any. */
+static inline uint32_t grebe__stride_next(struct grebe__stride *stride, uintptr_t who)
 {
     struct grebe__lane *lane;
     uint32_t index;
 
     if (stride->n == 1)
         return 0;
-    lane = grebe__lanes_mine(&stride->lanes);
+    lane = grebe__lanes_of(&stride->lanes, who);
     while (!grebe__stride_try(stride, (uint32_t)grebe__lane_next(lane, 1), &index))
         continue;
     return index;

@@ -146,6 +146,7 @@ void grebe__channel_pick(struct grebe_channel *channel, struct grebe_call *call)
         .deadline_ns = call->deadline_ns,
         .random = grebe__rng_next(&env->rng),
         .explanation = call->explanation,
+        .caller = channel,
     };
 
     if (channel->picker == NULL) {

@@ -3,6 +3,8 @@
  * its smallest name, because the policy starts at a random child. */
 #include "support/test.h"
 
+#include <pthread.h>
+
 #include "balancer/round_robin.h"
 #include "support/lb_bench.h"
 
@@ -333,6 +335,54 @@ TEST(out_of_memory_anywhere_is_survived)
     lb_bench_sweep(&grebe__round_robin, live_a_life);
 }
 
+/* ---- Threads ------------------------------------------------------------------------- */
+
+struct asker {
+    struct grebe_picker *picker;
+    const void *caller;
+    char name[2];
+};
+
+static void *ask(void *arg)
+{
+    struct asker *asker = arg;
+    const struct grebe_pick_args args = {.method = "/s/m", .caller = asker->caller};
+    struct grebe_pick pick;
+
+    grebe_pick_init(&pick);
+    grebe_picker_pick(asker->picker, &args, &pick);
+    asker->name[0] =
+        lab_subconn_name(grebe_container_of(pick.subconn, struct lab_subconn, base))[0];
+    return NULL;
+}
+
+/* A channel is one caller, whichever of the threads that wait for calls drives its loop: its
+ * recording has one sequence of picks. */
+TEST(a_caller_goes_round_once_on_whatever_threads)
+{
+    struct asker asker = {.caller = &asker};
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R c=R");
+    asker.picker = b.lab.picker;
+    (void)ask(&asker);
+    for (int i = 0; i < 20; i++) {
+        int before = asker.name[0];
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
+        pthread_join(thread, NULL);
+        if (i % 3 == 2) {
+            assert_int_equal(asker.name[0], 'a' + (before - 'a' + 1) % 3);
+            (void)ask(&asker); /* and here */
+            before = before == 'c' ? 'a' : before + 1;
+        }
+        assert_int_equal(asker.name[0], 'a' + (before - 'a' + 1) % 3);
+    }
+    lb_bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +404,7 @@ int main(void)
         cmocka_unit_test(out_of_memory_keeps_the_last_picker),
         cmocka_unit_test(picker_that_memory_was_short_for_is_made_a_second_later),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
+        cmocka_unit_test(a_caller_goes_round_once_on_whatever_threads),
     };
 
     return cmocka_run_group_tests_name("round_robin", tests, NULL, NULL);

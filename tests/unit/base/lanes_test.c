@@ -17,7 +17,9 @@ TEST(one_thread_draws_one_sequence)
 
     grebe__lanes_init(&lanes, 7, APART);
     for (uint64_t i = 0; i < 100; i++)
-        assert_int_equal(grebe__lane_next(grebe__lanes_mine(&lanes), 3), 7 + 3 * i);
+        assert_int_equal(
+            grebe__lane_next(grebe__lanes_of(&lanes, grebe__thread_pointer()), 3),
+            7 + 3 * i);
 }
 
 TEST(a_sequence_goes_on_where_its_numbers_end)
@@ -25,21 +27,24 @@ TEST(a_sequence_goes_on_where_its_numbers_end)
     struct grebe__lanes lanes;
 
     grebe__lanes_init(&lanes, UINT64_MAX, APART);
-    assert_int_equal(grebe__lane_next(grebe__lanes_mine(&lanes), 2), UINT64_MAX);
-    assert_int_equal(grebe__lane_next(grebe__lanes_mine(&lanes), 2), 1);
+    assert_int_equal(
+        grebe__lane_next(grebe__lanes_of(&lanes, grebe__thread_pointer()), 2),
+        UINT64_MAX);
+    assert_int_equal(
+        grebe__lane_next(grebe__lanes_of(&lanes, grebe__thread_pointer()), 2), 1);
 }
 
-/* Thread pointers are never 0, so any other number stands for one. */
-TEST(a_thread_keeps_its_lane_and_the_last_one_is_for_everybody)
+/* Any number but 0 is somebody's. */
+TEST(who_has_a_lane_keeps_it_and_the_last_one_is_for_everybody)
 {
     struct grebe__lanes lanes;
 
     grebe__lanes_init(&lanes, 0, APART);
     for (uintptr_t round = 0; round < 2; round++)
-        for (uintptr_t thread = 1; thread <= GREBE__LANES_OWN + 3; thread++) {
-            size_t i = thread <= GREBE__LANES_OWN ? thread - 1 : GREBE__LANES_OWN;
+        for (uintptr_t who = 1; who <= GREBE__LANES_OWN + 3; who++) {
+            size_t i = who <= GREBE__LANES_OWN ? who - 1 : GREBE__LANES_OWN;
 
-            assert_ptr_equal(grebe__lanes_claim(&lanes, thread), &lanes.lanes[i]);
+            assert_ptr_equal(grebe__lanes_claim(&lanes, who), &lanes.lanes[i]);
         }
     assert_int_equal(lanes.lanes[GREBE__LANES_OWN].owner, 0);
 }
@@ -73,9 +78,10 @@ static void *draw(void *arg)
     struct drawer *drawer = arg;
 
     pthread_barrier_wait(drawer->all_there); /* no two of them have a pointer in turn */
-    drawer->lane = grebe__lanes_mine(drawer->lanes);
+    drawer->lane = grebe__lanes_of(drawer->lanes, grebe__thread_pointer());
     for (size_t i = 0; i < NUMBERS; i++)
-        drawer->numbers[i] = grebe__lane_next(grebe__lanes_mine(drawer->lanes), 1);
+        drawer->numbers[i] =
+            grebe__lane_next(grebe__lanes_of(drawer->lanes, grebe__thread_pointer()), 1);
     pthread_barrier_wait(drawer->all_there);
     return NULL;
 }
@@ -126,7 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_thread_draws_one_sequence),
         cmocka_unit_test(a_sequence_goes_on_where_its_numbers_end),
-        cmocka_unit_test(a_thread_keeps_its_lane_and_the_last_one_is_for_everybody),
+        cmocka_unit_test(who_has_a_lane_keeps_it_and_the_last_one_is_for_everybody),
         cmocka_unit_test(lanes_do_not_meet_in_a_cache_line),
         cmocka_unit_test(no_number_is_lost_or_drawn_twice),
     };

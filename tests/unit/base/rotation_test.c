@@ -12,7 +12,7 @@ static void expect_turns(uint32_t n, uint32_t first, uint32_t turns)
     grebe__rotation_init(&rotation, n, first);
     grebe__shared_rotation_init(&shared, n, first);
     for (uint32_t i = 0; i < turns; i++) {
-        assert_int_equal(grebe__rotation_next(&rotation), ((uint64_t)first + i) % n);
+        assert_int_equal(grebe__rotation_next(&rotation, 1), ((uint64_t)first + i) % n);
         assert_int_equal(grebe__shared_rotation_next(&shared), ((uint64_t)first + i) % n);
     }
 }

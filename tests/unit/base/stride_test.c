@@ -76,7 +76,7 @@ TEST(fewer_than_two_known_weights_are_plain_turns)
         assert_true(grebe__stride_set(&b.stride, (const double[]){1, 2, 3}));
         assert_false(grebe__stride_set(&b.stride, weights[i]));
         for (uint32_t k = 7; k < 30; k++)
-            assert_int_equal(grebe__stride_next(&b.stride), k % 3);
+            assert_int_equal(grebe__stride_next(&b.stride, 1), k % 3);
     }
 }
 
@@ -109,7 +109,7 @@ TEST(turns_are_those_of_the_static_stride)
             with(&b, sequences[i].weights, sequences[i].n, sequences[i].first);
 
         for (const char *c = sequences[i].picks; *c != '\0'; c++)
-            assert_int_equal('0' + (int)grebe__stride_next(&made->stride), *c);
+            assert_int_equal('0' + (int)grebe__stride_next(&made->stride, 1), *c);
         assert_int_equal((uint32_t)b.stride.lanes.lanes[0].at, sequences[i].next);
     }
 }
@@ -134,7 +134,7 @@ TEST(counts_are_as_the_weights)
 
         with(&b, tallies[i].weights, tallies[i].n, 0);
         for (uint32_t k = 0; k < tallies[i].n_turns; k++)
-            counts[grebe__stride_next(&b.stride)]++;
+            counts[grebe__stride_next(&b.stride, 1)]++;
         for (uint32_t k = 0; k < tallies[i].n; k++)
             assert_int_equal(counts[k], tallies[i].counts[k]);
         if (tallies[i].next != 0)
@@ -215,7 +215,7 @@ TEST(one_index_has_all_turns)
     grebe__stride_init(&b.stride, 1, 5, b.shares);
     assert_false(grebe__stride_set(&b.stride, (const double[]){3}));
     for (int i = 0; i < 10; i++)
-        assert_int_equal(grebe__stride_next(&b.stride), 0);
+        assert_int_equal(grebe__stride_next(&b.stride, 1), 0);
 }
 
 /* ---- Threads ------------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ static void *draw(void *arg)
     struct drawer *drawer = arg;
 
     for (int i = 0; i < TURNS; i++)
-        drawer->counts[grebe__stride_next(&drawer->b->stride)]++;
+        drawer->counts[grebe__stride_next(&drawer->b->stride, grebe__thread_pointer())]++;
     return NULL;
 }
 
