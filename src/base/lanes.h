@@ -27,21 +27,27 @@
 enum {
     GREBE__LANES_OWN = 4, /* and one more, for everybody else */
     GREBE__LANES_LINE = 64,
+    /* Between two numbers of 16 bytes, aligned to 16, so that no cache line has both,
+     * wherever the first of them begins. */
+    GREBE__LANES_GAP = GREBE__LANES_LINE - 16,
 };
 
-/* No two lanes are in one cache line wherever the first of them begins, since what is used
- * of each is 16 bytes, aligned to 16. */
+#define GREBE__LANES_NOBODY UINTPTR_MAX
+
 struct grebe__lane {
-    uintptr_t owner; /* atomic; 0: nobody's, or everybody's */
-    uint64_t at;     /* atomic: the next number */
-    char apart[GREBE__LANES_LINE - sizeof(uintptr_t) - sizeof(uint64_t)];
+    _Alignas(16) uint64_t at; /* atomic: the next number */
+    bool is_shared;
+    char gap[GREBE__LANES_GAP];
 };
 
+/* All threads read who owns what, and each writes only on its lane. */
 struct grebe__lanes {
-    _Alignas(16) struct grebe__lane lanes[GREBE__LANES_OWN + 1];
+    uintptr_t owners[GREBE__LANES_OWN]; /* atomic */
+    char gap[GREBE__LANES_GAP];
+    struct grebe__lane lanes[GREBE__LANES_OWN + 1];
 };
 
-/* 0 where the compiler does not tell: all threads are on the first lane then, atomically. */
+/* 0 where the compiler does not tell: all threads are on everybody's lane then. */
 static inline uintptr_t grebe__thread_pointer(void)
 {
 #if (defined(__x86_64__) || defined(__aarch64__) || defined(__riscv)) &&                 \
@@ -57,9 +63,11 @@ static inline void grebe__lanes_init(struct grebe__lanes *lanes, uint64_t first,
                                      uint64_t apart)
 {
     for (uint64_t i = 0; i <= GREBE__LANES_OWN; i++) {
-        lanes->lanes[i].owner = 0;
         lanes->lanes[i].at = first + i * apart;
+        lanes->lanes[i].is_shared = i == GREBE__LANES_OWN;
     }
+    for (size_t i = 0; i < GREBE__LANES_OWN; i++)
+        lanes->owners[i] = GREBE__LANES_NOBODY;
 }
 
 /* A lane for who has none of the first; everybody's, if there is none. */
@@ -69,10 +77,8 @@ struct grebe__lane *grebe__lanes_claim(struct grebe__lanes *lanes, uintptr_t who
 static inline struct grebe__lane *grebe__lanes_of(struct grebe__lanes *lanes,
                                                   uintptr_t who)
 {
-    struct grebe__lane *first = &lanes->lanes[0];
-
-    if (__atomic_load_n(&first->owner, __ATOMIC_RELAXED) == who)
-        return first;
+    if (__atomic_load_n(&lanes->owners[0], __ATOMIC_RELAXED) == who)
+        return &lanes->lanes[0];
     return grebe__lanes_claim(lanes, who);
 }
 
@@ -81,7 +87,7 @@ static inline uint64_t grebe__lane_next(struct grebe__lane *lane, uint64_t step)
 {
     uint64_t at;
 
-    if (__atomic_load_n(&lane->owner, __ATOMIC_RELAXED) == 0)
+    if (lane->is_shared)
         return __atomic_fetch_add(&lane->at, step, __ATOMIC_RELAXED);
     at = __atomic_load_n(&lane->at, __ATOMIC_RELAXED);
     __atomic_store_n(&lane->at, at + step, __ATOMIC_RELAXED);

@@ -34,7 +34,6 @@ TEST(a_sequence_goes_on_where_its_numbers_end)
         grebe__lane_next(grebe__lanes_of(&lanes, grebe__thread_pointer()), 2), 1);
 }
 
-/* Any number but 0 is somebody's. */
 TEST(who_has_a_lane_keeps_it_and_the_last_one_is_for_everybody)
 {
     struct grebe__lanes lanes;
@@ -46,20 +45,31 @@ TEST(who_has_a_lane_keeps_it_and_the_last_one_is_for_everybody)
 
             assert_ptr_equal(grebe__lanes_claim(&lanes, who), &lanes.lanes[i]);
         }
-    assert_int_equal(lanes.lanes[GREBE__LANES_OWN].owner, 0);
 }
 
-TEST(lanes_do_not_meet_in_a_cache_line)
+/* Who cannot be told from others counts with everybody. */
+TEST(nobody_in_particular_is_on_the_lane_for_everybody)
 {
     struct grebe__lanes lanes;
 
-    for (size_t i = 0; i < GREBE__LANES_OWN; i++) {
-        uintptr_t end = (uintptr_t)&lanes.lanes[i].at + sizeof lanes.lanes[i].at - 1;
+    grebe__lanes_init(&lanes, 0, APART);
+    assert_ptr_equal(grebe__lanes_of(&lanes, 0), &lanes.lanes[GREBE__LANES_OWN]);
+    assert_true(lanes.lanes[GREBE__LANES_OWN].is_shared);
+}
 
-        assert_true(end / GREBE__LANES_LINE <
-                    (uintptr_t)&lanes.lanes[i + 1] / GREBE__LANES_LINE);
-        assert_int_equal((uintptr_t)&lanes.lanes[i].owner / GREBE__LANES_LINE,
-                         end / GREBE__LANES_LINE);
+/* Neither with each other nor with what all of them read. */
+TEST(lanes_do_not_meet_in_a_cache_line)
+{
+    struct grebe__lanes lanes;
+    uintptr_t before = (uintptr_t)&lanes.owners[GREBE__LANES_OWN - 1];
+
+    for (size_t i = 0; i <= GREBE__LANES_OWN; i++) {
+        uintptr_t at = (uintptr_t)&lanes.lanes[i].at;
+
+        assert_true((before + sizeof before - 1) / GREBE__LANES_LINE <
+                    at / GREBE__LANES_LINE);
+        before = (uintptr_t)&lanes.lanes[i].is_shared;
+        assert_int_equal(at / GREBE__LANES_LINE, before / GREBE__LANES_LINE);
     }
 }
 
@@ -115,9 +125,9 @@ TEST(no_number_is_lost_or_drawn_twice)
         const struct drawer *drawer = &drawers[k];
         uint64_t begin = APART * (uint64_t)(drawer->lane - lanes.lanes);
 
-        n_owners += drawer->lane->owner != 0;
+        n_owners += !drawer->lane->is_shared;
         for (size_t i = 0; i < NUMBERS; i++)
-            if (drawer->lane->owner != 0)
+            if (!drawer->lane->is_shared)
                 assert_int_equal(drawer->numbers[i], begin + i);
             else
                 n_drawn[drawer->numbers[i] - begin]++;
@@ -133,6 +143,7 @@ int main(void)
         cmocka_unit_test(one_thread_draws_one_sequence),
         cmocka_unit_test(a_sequence_goes_on_where_its_numbers_end),
         cmocka_unit_test(who_has_a_lane_keeps_it_and_the_last_one_is_for_everybody),
+        cmocka_unit_test(nobody_in_particular_is_on_the_lane_for_everybody),
         cmocka_unit_test(lanes_do_not_meet_in_a_cache_line),
         cmocka_unit_test(no_number_is_lost_or_drawn_twice),
     };
