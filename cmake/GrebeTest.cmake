@@ -12,7 +12,7 @@ set(grebe_test_environment
     CMOCKA_MESSAGE_OUTPUT=TAP
     ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp
     PYTHONDONTWRITEBYTECODE=1
     GREBE_SOURCE_DIR=${PROJECT_SOURCE_DIR}
     GREBE_BINARY_DIR=${PROJECT_BINARY_DIR}
