@@ -21,7 +21,7 @@
 #include <grebe/balancer.h>
 #include <grebe/parent.h>
 
-#include "base/lanes.h"
+#include "base/claims.h"
 
 struct grebe__petiole;
 
@@ -94,7 +94,7 @@ static inline void grebe__petiole_pick_leaf(struct grebe_picker *leaf,
     grebe_picker_pick(leaf, &unexplained, out);
 }
 
-/* For pick(): who asks, for base/lanes.h. */
+/* For pick(): who asks, by a name of base/claims.h. */
 static inline uintptr_t grebe__petiole_caller(const struct grebe_pick_args *args)
 {
     return args->caller == NULL ? grebe__thread_pointer() : (uintptr_t)args->caller;

@@ -7,8 +7,7 @@
  * its own; a crew is for many small counters, a word for each number, that lie together
  * because whoever wants the sum reads all of them.
  *
- * A number belongs to a thread pointer: that of a thread which has ended goes to the next
- * one that gets the same, or to nobody.  Where threads cannot be told apart all are others.
+ * Whose a number is base/claims.h decides.  Where threads cannot be told apart all are others.
  *
  * Threading   Any, but for new.
  */
@@ -19,7 +18,7 @@
 
 #include <grebe/mem.h>
 
-#include "base/lanes.h"
+#include "base/claims.h"
 
 enum {
     GREBE__CREW_OTHERS = 3, /* the number of those who have none of their own, 0 to 2 */
@@ -37,9 +36,6 @@ struct grebe__crew *grebe__crew_new(const struct grebe_mem *mem);
 struct grebe__crew *grebe__crew_ref(struct grebe__crew *crew);
 void grebe__crew_unref(struct grebe__crew *crew); /* NULL: no-op */
 
-/* For a thread that has no number yet. */
-unsigned grebe__crew_enter(struct grebe__crew *crew, uintptr_t thread);
-
 /* The calling thread's, from now on. */
 static inline unsigned grebe__crew_number(struct grebe__crew *crew)
 {
@@ -47,11 +43,7 @@ static inline unsigned grebe__crew_number(struct grebe__crew *crew)
 
     if (__atomic_load_n(&crew->threads[0], __ATOMIC_RELAXED) == thread)
         return 0;
-    if (__atomic_load_n(&crew->threads[1], __ATOMIC_RELAXED) == thread)
-        return 1;
-    if (__atomic_load_n(&crew->threads[2], __ATOMIC_RELAXED) == thread)
-        return 2;
-    return grebe__crew_enter(crew, thread);
+    return grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, thread);
 }
 
 /* One more in the count that belongs to `number`, which the calling thread has. */

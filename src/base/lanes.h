@@ -10,10 +10,8 @@
  * the one sequence that began with `first`.  Threads together see one sequence each, begun
  * at places that are far apart.  Where all of them must share one, base/rotation.h does.
  *
- * A lane belongs to a thread pointer, which no two threads have at a time.  The
- * lane of a thread that has ended stays with its pointer: it goes to the next thread that
- * gets the same one, or to nobody.  Who counts on several threads, but on one at a time, may
- * go by any address of his own instead.
+ * Whose a lane is base/claims.h decides.  Who counts on several threads, but on one at a time,
+ * may go by any address of his own.
  *
  * Threading   Any, but for init.
  */
@@ -21,18 +19,17 @@
 #define GREBE_BASE_LANES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "base/claims.h"
+#include "base/line.h"
 
 enum {
     GREBE__LANES_OWN = 4, /* and one more, for everybody else */
-    GREBE__LANES_LINE = 64,
     /* Between two numbers of 16 bytes, aligned to 16, so that no cache line has both,
      * wherever the first of them begins. */
-    GREBE__LANES_GAP = GREBE__LANES_LINE - 16,
+    GREBE__LANES_GAP = GREBE__LINE - 16,
 };
-
-#define GREBE__LANES_NOBODY UINTPTR_MAX
 
 struct grebe__lane {
     _Alignas(16) uint64_t at; /* atomic: the next number */
@@ -47,17 +44,6 @@ struct grebe__lanes {
     struct grebe__lane lanes[GREBE__LANES_OWN + 1];
 };
 
-/* 0 where the compiler does not tell: all threads are on everybody's lane then. */
-static inline uintptr_t grebe__thread_pointer(void)
-{
-#if (defined(__x86_64__) || defined(__aarch64__) || defined(__riscv)) &&                 \
-    __has_builtin(__builtin_thread_pointer)
-    return (uintptr_t)__builtin_thread_pointer();
-#else
-    return 0;
-#endif
-}
-
 /* The first thread begins with `first`, the next one `apart` further on, and so on. */
 static inline void grebe__lanes_init(struct grebe__lanes *lanes, uint64_t first,
                                      uint64_t apart)
@@ -66,20 +52,17 @@ static inline void grebe__lanes_init(struct grebe__lanes *lanes, uint64_t first,
         lanes->lanes[i].at = first + i * apart;
         lanes->lanes[i].is_shared = i == GREBE__LANES_OWN;
     }
-    for (size_t i = 0; i < GREBE__LANES_OWN; i++)
-        lanes->owners[i] = GREBE__LANES_NOBODY;
+    grebe__claims_init(lanes->owners, GREBE__LANES_OWN);
 }
 
-/* A lane for who has none of the first; everybody's, if there is none. */
-struct grebe__lane *grebe__lanes_claim(struct grebe__lanes *lanes, uintptr_t who);
-
-/* That of `who`: the calling thread, by its pointer, or whoever else is alone by that name. */
+/* The lane of `who`: of the calling thread, by its pointer, or of whoever else is alone by that
+ * name. */
 static inline struct grebe__lane *grebe__lanes_of(struct grebe__lanes *lanes,
                                                   uintptr_t who)
 {
     if (__atomic_load_n(&lanes->owners[0], __ATOMIC_RELAXED) == who)
         return &lanes->lanes[0];
-    return grebe__lanes_claim(lanes, who);
+    return &lanes->lanes[grebe__claims_find(lanes->owners, GREBE__LANES_OWN, who)];
 }
 
 /* The next number of a lane; the one after it is `step` more. */

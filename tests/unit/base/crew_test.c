@@ -16,8 +16,9 @@ TEST(a_thread_keeps_its_number_and_the_last_one_is_for_everybody)
     struct grebe__crew *crew = grebe__crew_new(NULL);
 
     for (uintptr_t i = 0; i < GREBE__CREW_OTHERS + 3; i++)
-        assert_int_equal(grebe__crew_enter(crew, 8 * (i + 1)),
-                         i < GREBE__CREW_OTHERS ? i : GREBE__CREW_OTHERS);
+        assert_int_equal(
+            grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, 8 * (i + 1)),
+            i < GREBE__CREW_OTHERS ? i : GREBE__CREW_OTHERS);
     assert_int_equal(grebe__crew_number(crew), GREBE__CREW_OTHERS);
     grebe__crew_unref(crew);
 }
@@ -28,7 +29,7 @@ TEST(the_first_thread_has_the_first_number)
 
     assert_int_equal(grebe__crew_number(crew), 0);
     assert_int_equal(grebe__crew_number(crew), 0);
-    assert_int_equal(grebe__crew_enter(crew, 8), 1);
+    assert_int_equal(grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, 8), 1);
     grebe__crew_unref(crew);
 }
 
@@ -37,7 +38,8 @@ TEST(threads_that_cannot_be_told_apart_have_no_number)
 {
     struct grebe__crew *crew = grebe__crew_new(NULL);
 
-    assert_int_equal(grebe__crew_enter(crew, 0), GREBE__CREW_OTHERS);
+    assert_int_equal(grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, 0),
+                     GREBE__CREW_OTHERS);
     assert_int_equal(grebe__crew_number(crew), 0);
     grebe__crew_unref(crew);
 }

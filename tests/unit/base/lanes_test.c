@@ -43,7 +43,7 @@ TEST(who_has_a_lane_keeps_it_and_the_last_one_is_for_everybody)
         for (uintptr_t who = 1; who <= GREBE__LANES_OWN + 3; who++) {
             size_t i = who <= GREBE__LANES_OWN ? who - 1 : GREBE__LANES_OWN;
 
-            assert_ptr_equal(grebe__lanes_claim(&lanes, who), &lanes.lanes[i]);
+            assert_ptr_equal(grebe__lanes_of(&lanes, who), &lanes.lanes[i]);
         }
 }
 
@@ -66,10 +66,9 @@ TEST(lanes_do_not_meet_in_a_cache_line)
     for (size_t i = 0; i <= GREBE__LANES_OWN; i++) {
         uintptr_t at = (uintptr_t)&lanes.lanes[i].at;
 
-        assert_true((before + sizeof before - 1) / GREBE__LANES_LINE <
-                    at / GREBE__LANES_LINE);
+        assert_true((before + sizeof before - 1) / GREBE__LINE < at / GREBE__LINE);
         before = (uintptr_t)&lanes.lanes[i].is_shared;
-        assert_int_equal(at / GREBE__LANES_LINE, before / GREBE__LANES_LINE);
+        assert_int_equal(at / GREBE__LINE, before / GREBE__LINE);
     }
 }
 
