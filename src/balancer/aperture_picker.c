@@ -78,12 +78,6 @@ static void explain(const struct aperture_picker *picker,
 
 /* ---- Picking ------------------------------------------------------------------------- */
 
-static void on_done(void *load, const struct grebe_done_info *info)
-{
-    (void)info;
-    grebe__endpoint_load_end(load);
-}
-
 static void aperture_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                           struct grebe_pick *out)
 {
@@ -96,8 +90,7 @@ static void aperture_pick(struct grebe_picker *base, const struct grebe_pick_arg
     if (args->explanation != NULL)
         explain(picker, args, two, chosen);
     grebe__petiole_pick_leaf(endpoint->picker, args, out);
-    if (grebe_pick_listen(out, on_done, endpoint->load))
-        grebe__endpoint_load_begin(endpoint->load);
+    grebe__endpoint_load_count(endpoint->load, out);
 }
 
 static void aperture_picker_destroy(struct grebe_picker *base)

@@ -35,6 +35,12 @@ void grebe__endpoint_load_free(struct grebe__endpoint_load *load)
     grebe__crew_unref(crew);
 }
 
+void grebe__endpoint_load_done(void *arg, const struct grebe_done_info *info)
+{
+    (void)info;
+    grebe__endpoint_load_end(arg);
+}
+
 /* ---- Book ------------------------------------------------------------------------------ */
 
 static struct grebe__endpoint_load *new_load(const struct grebe__load_book *book)

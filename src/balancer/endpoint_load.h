@@ -66,6 +66,17 @@ static inline void grebe__endpoint_load_end(struct grebe__endpoint_load *load)
         grebe__endpoint_load_free(load);
 }
 
+/* The same as a grebe_pick_done_fn, whose `arg` is the load. */
+void grebe__endpoint_load_done(void *arg, const struct grebe_done_info *info);
+
+/* For pick(), after that of the leaf: a call that is sent counts until it ends. */
+static inline void grebe__endpoint_load_count(struct grebe__endpoint_load *load,
+                                              struct grebe_pick *pick)
+{
+    if (grebe_pick_listen(pick, grebe__endpoint_load_done, load))
+        grebe__endpoint_load_begin(load);
+}
+
 /* ---- Book ------------------------------------------------------------------------------ */
 
 struct grebe__load_book {

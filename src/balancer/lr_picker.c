@@ -187,12 +187,6 @@ static struct grebe__lr_picker *of(struct grebe_picker *base)
     return grebe_container_of(base, struct grebe__lr_picker, base);
 }
 
-static void on_done(void *load, const struct grebe_done_info *info)
-{
-    (void)info;
-    grebe__endpoint_load_end(load);
-}
-
 static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                  struct grebe_pick *out)
 {
@@ -203,8 +197,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
     if (args->explanation != NULL)
         explain(picker, chosen, args);
     grebe__petiole_pick_leaf(endpoint->picker, args, out);
-    if (grebe_pick_listen(out, on_done, endpoint->load))
-        grebe__endpoint_load_begin(endpoint->load);
+    grebe__endpoint_load_count(endpoint->load, out);
 }
 
 static void destroy(struct grebe_picker *base)
