@@ -4,6 +4,7 @@
 #include <grebe/parent.h>
 
 #include "balancer/heard.h"
+#include "balancer/tagged.h"
 
 /* One subconn; freed with it, whatever came of those who watch. */
 struct watch {
@@ -98,18 +99,14 @@ int grebe__child_health_new_subconn(struct grebe__child_health *health,
                                     const struct grebe_subconn_options *options,
                                     struct grebe_subconn **out)
 {
-    const struct grebe_mem *mem = grebe_client_conn_mem(health->cc);
-    struct watch *watch = grebe_mem_zalloc(mem, sizeof *watch);
-    int result;
+    struct watch *watch;
+    void *tag;
+    int result = grebe__tagged_subconn(health->cc, options, sizeof *watch, &tag, out);
 
-    if (watch == NULL)
-        return GREBE_ERR_NOMEM;
-    result = grebe_client_conn_new_subconn(health->cc, options, out);
-    if (result != GREBE_OK) {
-        grebe_mem_free(mem, watch);
+    if (result != GREBE_OK)
         return result;
-    }
-    watch->mem = mem;
+    watch = tag;
+    watch->mem = grebe_client_conn_mem(health->cc);
     watch->owner = health;
     watch->heard = grebe__heard_nothing();
     health->n_undecided++;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/newcomer.h"
 
+#include "balancer/tagged.h"
+
 struct newcomer {
     struct grebe_subconn_tag tag;
     struct grebe__list link;     /* on the parent's list */
@@ -93,22 +95,18 @@ int grebe__newcomers_new_subconn(struct grebe__newcomers *newcomers,
                                  const struct grebe_subconn_options *options,
                                  struct grebe_subconn **out)
 {
-    const struct grebe_mem *mem = grebe_client_conn_mem(newcomers->cc);
-    struct newcomer *newcomer = grebe_mem_alloc(mem, sizeof *newcomer);
-    int result;
+    struct newcomer *newcomer;
+    void *tag;
+    int result =
+        grebe__tagged_subconn(newcomers->cc, options, sizeof *newcomer, &tag, out);
 
-    if (newcomer == NULL)
-        return GREBE_ERR_NOMEM;
-    result = grebe_client_conn_new_subconn(newcomers->cc, options, out);
-    if (result != GREBE_OK) {
-        grebe_mem_free(mem, newcomer);
+    if (result != GREBE_OK)
         return result;
-    }
+    newcomer = tag;
     grebe_subconn_tag_init(&newcomer->tag, &tag_ops, newcomers);
     grebe__list_append(&newcomers->list, &newcomer->link);
     newcomer->of = newcomers;
-    newcomer->mem = mem;
-    newcomer->since_ns = 0;
+    newcomer->mem = grebe_client_conn_mem(newcomers->cc);
     grebe_subconn_attach(*out, &newcomer->tag);
     return GREBE_OK;
 }

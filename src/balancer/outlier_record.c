@@ -2,6 +2,7 @@
 #include "balancer/outlier_record.h"
 
 #include "balancer/heard.h"
+#include "balancer/tagged.h"
 #include "base/ref.h"
 
 struct tag {
@@ -82,16 +83,13 @@ int grebe__outlier_record_new_subconn(struct grebe__outlier_record *record,
                                       const struct grebe_subconn_options *options,
                                       struct grebe_subconn **out)
 {
-    struct tag *tag = grebe_mem_alloc(record->mem, sizeof *tag);
-    int result;
+    struct tag *tag;
+    void *made;
+    int result = grebe__tagged_subconn(cc, options, sizeof *tag, &made, out);
 
-    if (tag == NULL)
-        return GREBE_ERR_NOMEM;
-    result = grebe_client_conn_new_subconn(cc, options, out);
-    if (result != GREBE_OK) {
-        grebe_mem_free(record->mem, tag);
+    if (result != GREBE_OK)
         return result;
-    }
+    tag = made;
     grebe_subconn_tag_init(&tag->base, &tag_ops, owner);
     grebe__ref_get(&record->refs);
     tag->record = record;
