@@ -264,6 +264,21 @@ int lb_bench_config(struct lb_bench *bench, const char *text)
     return result;
 }
 
+void lb_bench_expect_configs(const struct grebe_balancer_builder *builder,
+                             const struct lb_config_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct lb_bench bench;
+
+        assert_true(lb_bench_init(&bench, builder, 1));
+        assert_int_equal(lb_bench_config(&bench, cases[i].json),
+                         cases[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
+        if (cases[i].error != NULL)
+            assert_string_equal(bench.text, cases[i].error);
+        lb_bench_fini(&bench);
+    }
+}
+
 void lb_bench_resolver_error(struct lb_bench *bench, const char *text)
 {
     struct grebe_status status = grebe_status_of(GREBE_STATUS_UNAVAILABLE, text);
@@ -303,6 +318,23 @@ void lb_bench_health(struct lb_bench *bench, const char *address,
 
     assert_non_null(subconn);
     lab_health(subconn, state, &status);
+}
+
+void lb_bench_connect(struct lb_bench *bench, const char *address)
+{
+    lb_bench_subconn(bench, address, GREBE_CONNECTING, NULL);
+    lb_bench_subconn(bench, address, GREBE_READY, NULL);
+    lb_bench_health(bench, address, GREBE_READY, NULL);
+}
+
+void lb_bench_connect_all(struct lb_bench *bench, const char *addresses)
+{
+    char copy[LB_BENCH_TEXT], *save = NULL;
+
+    snprintf(copy, sizeof copy, "%s", addresses);
+    for (char *name = strtok_r(copy, " ", &save); name != NULL;
+         name = strtok_r(NULL, " ", &save))
+        lb_bench_connect(bench, name);
 }
 
 /* The way a real subconn takes to a state, and what a policy that wants health hears. */

@@ -61,6 +61,14 @@ int lb_bench_update(struct lb_bench *bench, const char *endpoints, const void *c
 /* Has the policy parse its configuration, for updates from now on.  If that fails the one
  * before stays, and `text` is what the policy says about it. */
 int lb_bench_config(struct lb_bench *bench, const char *json);
+/* What `builder` says of each: GREBE_OK, or GREBE_ERR_CONFIG and `error`.  Each has a bench of its
+ * own. */
+struct lb_config_case {
+    const char *json;
+    const char *error; /* NULL: it is fine */
+};
+void lb_bench_expect_configs(const struct grebe_balancer_builder *builder,
+                             const struct lb_config_case *cases, size_t n);
 void lb_bench_resolver_error(struct lb_bench *bench, const char *text);
 void lb_bench_exit_idle(struct lb_bench *bench);
 void lb_bench_advance_ms(struct lb_bench *bench, uint64_t ms);
@@ -71,6 +79,10 @@ void lb_bench_subconn(struct lb_bench *bench, const char *address,
                       enum grebe_connectivity state, const char *error);
 void lb_bench_health(struct lb_bench *bench, const char *address,
                      enum grebe_connectivity state, const char *error);
+
+/* READY by the way a real one takes, and healthy; all of "a b c". */
+void lb_bench_connect(struct lb_bench *bench, const char *address);
+void lb_bench_connect_all(struct lb_bench *bench, const char *addresses);
 
 /* "a=R b=C c=T d=I": an update with these endpoints, then each subconn to that state by
  * the way a real one takes. */

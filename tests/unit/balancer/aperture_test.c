@@ -125,10 +125,7 @@ static void count(struct lb_bench *b, uint32_t n, bool stays_open, const char *c
 
 /* ---- Configuration ---------------------------------------------------------------------- */
 
-static const struct {
-    const char *json;
-    const char *error; /* NULL: it is fine */
-} configs[] = {
+static const struct lb_config_case configs[] = {
     {"{}", NULL},
     {"{\"minAperture\": 1, \"highLoad\": 1.5, \"lowLoad\": 0, "
      "\"smoothingWindow\": \"0.001s\"}",
@@ -162,17 +159,7 @@ static const struct {
 
 TEST(configuration_is_checked)
 {
-    struct lb_bench b;
-
-    assert_true(lb_bench_init(&b, &grebe__aperture, 1));
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(configs); i++) {
-        int result = lb_bench_config(&b, configs[i].json);
-
-        assert_int_equal(result, configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
-        if (configs[i].error != NULL)
-            assert_string_equal(b.text, configs[i].error);
-    }
-    lb_bench_fini(&b);
+    lb_bench_expect_configs(&grebe__aperture, configs, GREBE_ARRAY_LEN(configs));
 }
 
 TEST(both_names_are_registered)

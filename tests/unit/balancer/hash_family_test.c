@@ -71,13 +71,6 @@ static void start(struct lb_bench *b, const char *endpoints)
     assert_int_equal(lb_bench_update(b, endpoints, NULL), GREBE_OK);
 }
 
-static void ready(struct lb_bench *b, const char *address)
-{
-    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
-    lb_bench_subconn(b, address, GREBE_READY, NULL);
-    lb_bench_health(b, address, GREBE_READY, NULL);
-}
-
 static void lose(struct lb_bench *b, const char *address)
 {
     lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
@@ -98,7 +91,7 @@ static void connect_all(struct lb_bench *b, const char *keys)
     for (char *key = strtok_r(copy, " ", &save); key != NULL;
          key = strtok_r(NULL, " ", &save)) {
         wake(b, keys, key);
-        ready(b, key);
+        lb_bench_connect(b, key);
     }
     lb_bench_log(b);
 }
@@ -126,7 +119,7 @@ TEST(one_endpoint_serves_every_hash)
 
     start(&b, "a");
     wake(&b, "a", "a");
-    ready(&b, "a");
+    lb_bench_connect(&b, "a");
     for (uint64_t i = 0; i < 100; i++)
         assert_string_equal(lb_bench_pick_hash(&b, i * UINT64_C(0x0123456789abcdef)),
                             "a");
@@ -152,7 +145,7 @@ TEST(the_next_on_the_ring_serves_while_the_owner_cannot)
     for (int i = 0; i < 10; i++)
         assert_string_equal(lb_bench_pick_hash(&b, hash), next);
     lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
-    ready(&b, "b");
+    lb_bench_connect(&b, "b");
     assert_string_equal(lb_bench_pick_hash(&b, hash), "b");
     lb_bench_fini(&b);
 }
@@ -181,7 +174,7 @@ TEST(the_second_address_serves_when_the_first_is_down)
     start(&b, "a+b");
     wake(&b, "a", "a");
     lose(&b, "a");
-    ready(&b, "b");
+    lb_bench_connect(&b, "b");
     assert_string_equal(lb_bench_pick_hash(&b, 1), "b");
     lb_bench_fini(&b);
 }
@@ -224,7 +217,7 @@ TEST(state_follows_the_census)
             wake(&b, keys, names[k]);
         for (uint32_t k = 0; k < n_woken; k++)
             if (k < censuses[i].n_ready)
-                ready(&b, names[k]);
+                lb_bench_connect(&b, names[k]);
             else if (k < censuses[i].n_ready + censuses[i].n_failed)
                 lose(&b, names[k]);
         assert_int_equal(b.lab.state, censuses[i].state);
@@ -274,7 +267,7 @@ static void start_with_one_left(struct lb_bench *b)
     wake(b, "a b c d", "a");
     wake(b, "a b c d", "b");
     wake(b, "a b c d", "c");
-    ready(b, "c");
+    lb_bench_connect(b, "c");
     lose(b, "a");
     lose(b, "b");
     assert_int_equal(b->lab.state, GREBE_READY);
@@ -361,7 +354,7 @@ TEST(the_first_address_is_the_key_and_any_order_the_same_connection)
 
     start(&b, "a+b+c");
     wake(&b, "a", "a");
-    ready(&b, "a");
+    lb_bench_connect(&b, "a");
     lb_bench_log(&b);
     expect_tables(&b, "a+c+b", NULL, 0);
     assert_string_equal(lb_bench_pick_hash(&b, 1), "a");
@@ -380,11 +373,11 @@ TEST(endpoints_with_the_same_key_have_states_of_their_own)
     assert_string_equal(lb_bench_pick_hash(&b, 1), "queue");
     if (strstr(lb_bench_log(&b), "new a") != NULL) {
         lose(&b, "a");
-        ready(&b, "b");
+        lb_bench_connect(&b, "b");
         assert_string_equal(lb_bench_pick_hash(&b, 1), "b");
     } else {
         lose(&b, "b");
-        ready(&b, "a");
+        lb_bench_connect(&b, "a");
         assert_string_equal(lb_bench_pick_hash(&b, 1), "a");
     }
     lb_bench_fini(&b);
@@ -515,7 +508,7 @@ TEST(out_of_memory_keeps_the_last_picker_and_tries_again)
 
     start(&b, "a");
     wake(&b, "a", "a");
-    ready(&b, "a");
+    lb_bench_connect(&b, "a");
     for (uint32_t i = 1; i < 40; i++) {
         b.mem.fail_at = b.mem.n_allocs + i;
         lb_bench_update(&b, i % 2 == 0 ? "a" : "a b", NULL);

@@ -130,10 +130,7 @@ static void make_ready(struct lb_bench *b, const char *address)
 
 /* ---- Configuration -------------------------------------------------------------------- */
 
-static const struct {
-    const char *json;
-    const char *error; /* NULL: it is fine */
-} configs[] = {
+static const struct lb_config_case configs[] = {
     {"{}", NULL},
     {"{\"choiceCount\": 2}", NULL},
     {"{\"choice_count\": 3, \"weighted\": true}", NULL},
@@ -152,10 +149,7 @@ static const struct {
      "slowStartConfig.slowStartWindow: must be non-negative"},
 };
 
-static const struct {
-    const char *json;
-    const char *error; /* NULL: it is fine */
-} full_configs[] = {
+static const struct lb_config_case full_configs[] = {
     {"{\"weighted\": true, \"bias\": 0, \"fullScan\": false}", NULL},
     {"{\"full_scan\": true, \"choiceCount\": 0}", NULL},
     {"{\"bias\": -0.1}", "bias: must be non-negative"},
@@ -168,33 +162,13 @@ static const struct {
 /* L-3 */
 TEST(configuration_is_checked)
 {
-    struct lb_bench b;
-
-    assert_true(lb_bench_init(&b, &grebe__least_request, 1));
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(configs); i++) {
-        int result = lb_bench_config(&b, configs[i].json);
-
-        assert_int_equal(result, configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
-        if (configs[i].error != NULL)
-            assert_string_equal(b.text, configs[i].error);
-    }
-    lb_bench_fini(&b);
+    lb_bench_expect_configs(&grebe__least_request, configs, GREBE_ARRAY_LEN(configs));
 }
 
 TEST(configuration_of_the_full_one_is_checked)
 {
-    struct lb_bench b;
-
-    assert_true(lb_bench_init(&b, &grebe__least_request_full, 1));
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(full_configs); i++) {
-        int result = lb_bench_config(&b, full_configs[i].json);
-
-        assert_int_equal(result,
-                         full_configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
-        if (full_configs[i].error != NULL)
-            assert_string_equal(b.text, full_configs[i].error);
-    }
-    lb_bench_fini(&b);
+    lb_bench_expect_configs(&grebe__least_request_full, full_configs,
+                            GREBE_ARRAY_LEN(full_configs));
 }
 
 static const struct {

@@ -76,10 +76,7 @@ static void expect_shares(struct lb_bench *b, uint32_t n, uint32_t of_a, uint32_
 
 /* ---- Configuration -------------------------------------------------------------------- */
 
-static const struct {
-    const char *json;
-    const char *error; /* NULL: it is fine */
-} configs[] = {
+static const struct lb_config_case configs[] = {
     {"{}", NULL},
     {"{\"floor\": 2.5, \"weightExpirationPeriod\": \"0s\", \"whatever\": 1}", NULL},
     {"{\"enable_oob_load_report\": true, \"oob_reporting_period\": \"-1s\"}", NULL},
@@ -92,17 +89,7 @@ static const struct {
 
 TEST(configuration_is_checked)
 {
-    struct lb_bench b;
-
-    assert_true(lb_bench_init(&b, &grebe__load_aware, 1));
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(configs); i++) {
-        int result = lb_bench_config(&b, configs[i].json);
-
-        assert_int_equal(result, configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
-        if (configs[i].error != NULL)
-            assert_string_equal(b.text, configs[i].error);
-    }
-    lb_bench_fini(&b);
+    lb_bench_expect_configs(&grebe__load_aware, configs, GREBE_ARRAY_LEN(configs));
 }
 
 /* ---- What is believed ------------------------------------------------------------------ */

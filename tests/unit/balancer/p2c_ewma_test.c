@@ -154,10 +154,7 @@ static void fini(struct rig *rig)
 
 /* ---- Configuration -------------------------------------------------------------------- */
 
-static const struct {
-    const char *json;
-    const char *error; /* NULL: it is fine */
-} configs[] = {
+static const struct lb_config_case configs[] = {
     {"{}", NULL},
     {"{\"loadMetric\": \"pending\", \"whatever\": 1}", NULL},
     {"{\"loadMetric\": \"orcaUtilization\", \"weightExpirationPeriod\": \"0s\"}", NULL},
@@ -181,17 +178,7 @@ static const struct {
 
 TEST(configuration_is_checked)
 {
-    struct lb_bench b;
-
-    assert_true(lb_bench_init(&b, &grebe__p2c_ewma, 1));
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(configs); i++) {
-        int result = lb_bench_config(&b, configs[i].json);
-
-        assert_int_equal(result, configs[i].error == NULL ? GREBE_OK : GREBE_ERR_CONFIG);
-        if (configs[i].error != NULL)
-            assert_string_equal(b.text, configs[i].error);
-    }
-    lb_bench_fini(&b);
+    lb_bench_expect_configs(&grebe__p2c_ewma, configs, GREBE_ARRAY_LEN(configs));
 }
 
 /* ---- Two are compared ------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include <grebe/registry.h>
 
 #include "balancer/priority_load.h"
+#include "base/assert.h"
 #include "support/channel_bench.h"
 #include "support/lb_bench.h"
 #include "support/stub_policy.h"
@@ -35,13 +36,6 @@ static void start(struct lb_bench *b, const char *config, const char *endpoints)
     stub_log();
 }
 
-static void connect_to(struct lb_bench *b, const char *address)
-{
-    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
-    lb_bench_subconn(b, address, GREBE_READY, NULL);
-    lb_bench_health(b, address, GREBE_READY, NULL);
-}
-
 static void refuse(struct lb_bench *b, const char *address)
 {
     char text[32];
@@ -51,21 +45,10 @@ static void refuse(struct lb_bench *b, const char *address)
     lb_bench_subconn(b, address, GREBE_TRANSIENT_FAILURE, text);
 }
 
-/* All that are named, separated by spaces. */
-static void connect_all(struct lb_bench *b, const char *addresses)
-{
-    char copy[256], *save = NULL;
-
-    snprintf(copy, sizeof copy, "%s", addresses);
-    for (char *name = strtok_r(copy, " ", &save); name != NULL;
-         name = strtok_r(NULL, " ", &save))
-        connect_to(b, name);
-}
-
 static void start_ready(struct lb_bench *b, const char *config, const char *ready)
 {
     start(b, config, eight);
-    connect_all(b, ready);
+    lb_bench_connect_all(b, ready);
 }
 
 static void make_ill(struct lb_bench *b, const char *address)
@@ -97,9 +80,7 @@ static void expect_loads(struct lb_bench *b, unsigned in_a, unsigned in_b)
 
 /* ---- Configuration ---------------------------------------------------------------------- */
 
-static const struct {
-    const char *json, *error;
-} wrong[] = {
+static const struct lb_config_case wrong[] = {
     {"{\"priorities\": [\"0\"]}", "priorities[0]: is not among the children: \"0\""},
     {"{\"children\": {" CHILD("0", "nobody") "}}",
      "children.0.config: no supported policies found in [nobody]"},
@@ -113,14 +94,7 @@ static const struct {
 
 TEST(wrong_configurations_are_explained)
 {
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct lb_bench b;
-
-        assert_true(lb_bench_init(&b, &grebe__priority_load, 1));
-        assert_int_equal(lb_bench_config(&b, wrong[i].json), GREBE_ERR_CONFIG);
-        assert_string_equal(b.text, wrong[i].error);
-        lb_bench_fini(&b);
-    }
+    lb_bench_expect_configs(&grebe__priority_load, wrong, GREBE_ARRAY_LEN(wrong));
 }
 
 TEST(both_names_are_registered)
@@ -178,7 +152,7 @@ TEST(loads_are_those_of_the_table)
                 char address[16];
 
                 snprintf(address, sizeof address, "%c%u", "abc"[i], k);
-                connect_to(&b, address);
+                lb_bench_connect(&b, address);
                 lb_bench_log(&b);
             }
         for (size_t i = 0; i < n; i++)
@@ -228,8 +202,8 @@ TEST(one_inside_another_draws_for_itself)
           "}]}, \"p\": {\"config\": [{\"round_robin\": {}}]}}, \"priorities\": [\"o\", "
           "\"p\"]}",
           "o>a>a1 o>a>a2 o>b>b1 o>b>b2 p>c1 p>c2 p>c3 p>c4");
-    connect_all(&b, "a1 b1 c1 c2 c3 c4"); /* two of four in o: a 70, b 70 */
-    connect_to(&b, "b2");
+    lb_bench_connect_all(&b, "a1 b1 c1 c2 c3 c4"); /* two of four in o: a 70, b 70 */
+    lb_bench_connect(&b, "b2");
     lb_bench_subconn(&b, "b2", GREBE_IDLE, NULL);
     for (int i = 0; i < N; i++)
         off += lb_bench_pick(&b)[0] == 'a';
@@ -281,7 +255,7 @@ TEST(endpoints_that_are_removed_do_not_count)
     expect_loads(&b, 100, 0);
     lb_bench_config(&b, PAIR("pick_first", ""));
     lb_bench_update(&b, "a>a1 b>b1", NULL);
-    connect_all(&b, "a1 b1");
+    lb_bench_connect_all(&b, "a1 b1");
     expect_loads(&b, 100, 0);
     assert_int_equal(lb_bench_n_live(&b), 2);
     lb_bench_fini(&b);
@@ -367,7 +341,7 @@ TEST(what_becomes_of_one_that_is_ill_in_panic_is_heard)
     assert_int_equal(load_of(&b, "a1"), 50);
     lb_bench_subconn(&b, "a1", GREBE_IDLE, NULL);
     expect_loads(&b, 0, 100);
-    connect_all(&b, "a1 a2 a3");
+    lb_bench_connect_all(&b, "a1 a2 a3");
     expect_loads(&b, 100, 0); /* 3 of 4: 105 */
     lb_bench_fini(&b);
 }
@@ -456,7 +430,7 @@ TEST(calls_wait_for_the_next_one_while_it_connects)
     refuse(&b, "a4");
     assert_int_equal(b.lab.state, GREBE_CONNECTING);
     assert_string_equal(lb_bench_pick(&b), "queue");
-    connect_all(&b, "b1 b2 b3");
+    lb_bench_connect_all(&b, "b1 b2 b3");
     expect_loads(&b, 35, 65);
     lb_bench_fini(&b);
 }
@@ -498,7 +472,7 @@ TEST(who_is_ejected_does_not_count_and_is_used_in_panic)
           "{\"children\": {\"a\": {\"config\": [" EJECTING "]}, \"b\": {\"config\": "
           "[" EJECTING "]}}, \"priorities\": [\"a\", \"b\"]}",
           "a>a1 a>a2 a>a3 a>a4 b>b1 b>b2");
-    connect_all(&b, "a1 a2 a3 a4 b1 b2");
+    lb_bench_connect_all(&b, "a1 a2 a3 a4 b1 b2");
     fail_calls(&b, "a1 a2");
     expect_loads(&b, 70, 30);
     assert_int_equal(load_of(&b, "a1"), 0);
@@ -623,7 +597,7 @@ TEST(a_priority_without_endpoints_is_passed_over)
     struct lb_bench b;
 
     start(&b, TWO, "b>b1");
-    connect_to(&b, "b1");
+    lb_bench_connect(&b, "b1");
     expect_loads(&b, 0, 100);
     lb_bench_update(&b, "", NULL);
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);

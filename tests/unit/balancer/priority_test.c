@@ -7,6 +7,7 @@
 #include <grebe/registry.h>
 
 #include "balancer/priority.h"
+#include "base/assert.h"
 #include "support/channel_bench.h"
 #include "support/lb_bench.h"
 #include "support/stub_policy.h"
@@ -63,9 +64,7 @@ static void expect_in_use(struct lb_bench *b, size_t i)
 
 /* ---- Configuration ---------------------------------------------------------------------- */
 
-static const struct {
-    const char *json, *error;
-} wrong[] = {
+static const struct lb_config_case wrong[] = {
     {"[]", ": expected an object"},
     {"{\"children\": 7}", "children: expected an object, found a number"},
     {"{\"children\": {\"0\": {}}}", "children.0.config: expected a list of policies"},
@@ -88,14 +87,7 @@ static const struct {
 /* P-1 */
 TEST(wrong_configurations_are_explained)
 {
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct lb_bench b;
-
-        assert_true(lb_bench_init(&b, &grebe__priority, 1));
-        assert_int_equal(lb_bench_config(&b, wrong[i].json), GREBE_ERR_CONFIG);
-        assert_string_equal(b.text, wrong[i].error);
-        lb_bench_fini(&b);
-    }
+    lb_bench_expect_configs(&grebe__priority, wrong, GREBE_ARRAY_LEN(wrong));
 }
 
 TEST(both_names_are_registered)
@@ -274,13 +266,6 @@ TEST(a_parked_child_is_closed_after_15_minutes)
         "1", "round_robin") "}, "                                                        \
                             "\"priorities\": [\"0\", \"1\"]}"
 
-static void connect_to(struct lb_bench *b, const char *address)
-{
-    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
-    lb_bench_subconn(b, address, GREBE_READY, NULL);
-    lb_bench_health(b, address, GREBE_READY, NULL);
-}
-
 static void lose(struct lb_bench *b, const char *address)
 {
     lb_bench_subconn(b, address, GREBE_IDLE, NULL);
@@ -296,10 +281,10 @@ TEST(a_parked_child_comes_back_with_its_connections)
     start(&b, REAL);
     lb_bench_subconn(&b, "a", GREBE_CONNECTING, NULL);
     lb_bench_subconn(&b, "a", GREBE_TRANSIENT_FAILURE, NULL);
-    connect_to(&b, "b");
+    lb_bench_connect(&b, "b");
     assert_string_equal(lb_bench_cycle(&b), "b");
     lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
-    connect_to(&b, "a");
+    lb_bench_connect(&b, "a");
     assert_string_equal(lb_bench_cycle(&b), "a");
     lb_bench_advance_ms(&b, 14 * MINUTE_MS);
     lb_bench_log(&b);
@@ -497,10 +482,10 @@ TEST(a_child_without_endpoints_is_passed_over)
     assert_int_equal(lb_bench_config(&b, REAL), GREBE_OK);
     assert_int_equal(lb_bench_update(&b, "1>b", NULL), GREBE_OK);
     assert_string_equal(lb_bench_log(&b), "new b, connect b, CONNECTING");
-    connect_to(&b, "b");
+    lb_bench_connect(&b, "b");
     assert_string_equal(lb_bench_cycle(&b), "b");
     lb_bench_update(&b, "0>a 1>b", NULL);
-    connect_to(&b, "a");
+    lb_bench_connect(&b, "a");
     assert_string_equal(lb_bench_cycle(&b), "a");
     lb_bench_fini(&b);
 }

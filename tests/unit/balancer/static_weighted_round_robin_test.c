@@ -238,9 +238,7 @@ TEST(modes_are_exact_after_the_ramp)
     expect_exact_after_the_ramp("{\"mode\": \"edf\", " RAMP "}");
 }
 
-static const struct {
-    const char *json, *error;
-} wrong_ramps[] = {
+static const struct lb_config_case wrong_ramps[] = {
     {"{\"slowStartConfig\": 1}", "slowStartConfig: expected an object, found a number"},
     {"{\"slowStartConfig\": {\"aggression\": 0}}",
      "slowStartConfig.aggression: must be greater than 0"},
@@ -250,14 +248,8 @@ static const struct {
 
 TEST(slow_start_is_checked)
 {
-    struct lb_bench b;
-
-    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
-    for (size_t i = 0; i < GREBE_ARRAY_LEN(wrong_ramps); i++) {
-        assert_int_equal(lb_bench_config(&b, wrong_ramps[i].json), GREBE_ERR_CONFIG);
-        assert_string_equal(b.text, wrong_ramps[i].error);
-    }
-    lb_bench_fini(&b);
+    lb_bench_expect_configs(&grebe__static_weighted_round_robin, wrong_ramps,
+                            GREBE_ARRAY_LEN(wrong_ramps));
 }
 
 /* ---- Threads ------------------------------------------------------------------------- */

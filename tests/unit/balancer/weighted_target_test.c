@@ -6,6 +6,7 @@
 #include <grebe/registry.h>
 
 #include "balancer/weighted_target.h"
+#include "base/assert.h"
 #include "support/channel_bench.h"
 #include "support/lb_bench.h"
 #include "support/stub_policy.h"
@@ -54,9 +55,7 @@ static void expect_share(struct lb_bench *b, uint32_t n, double p, const char *t
 
 /* ---- Configuration ---------------------------------------------------------------------- */
 
-static const struct {
-    const char *json, *error;
-} wrong[] = {
+static const struct lb_config_case wrong[] = {
     {"7", ": expected an object"},
     {"[]", ": expected an object"},
     {"{\"targets\": []}", "targets: expected an object, found a list"},
@@ -79,14 +78,7 @@ static const struct {
 
 TEST(wrong_configurations_are_explained)
 {
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct lb_bench b;
-
-        assert_true(lb_bench_init(&b, &grebe__weighted_target, 1));
-        assert_int_equal(lb_bench_config(&b, wrong[i].json), GREBE_ERR_CONFIG);
-        assert_string_equal(b.text, wrong[i].error);
-        lb_bench_fini(&b);
-    }
+    lb_bench_expect_configs(&grebe__weighted_target, wrong, GREBE_ARRAY_LEN(wrong));
 }
 
 /* T-1: what is no JSON at all is refused before any policy sees it. */

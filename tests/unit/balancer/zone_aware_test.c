@@ -6,6 +6,7 @@
 #include <grebe/registry.h>
 
 #include "balancer/zone_aware.h"
+#include "base/assert.h"
 #include "support/channel_bench.h"
 #include "support/lb_bench.h"
 #include "support/stub_policy.h"
@@ -28,28 +29,10 @@ static void start(struct lb_bench *b, const char *config, const char *endpoints)
     lb_bench_log(b);
 }
 
-static void connect_to(struct lb_bench *b, const char *address)
-{
-    lb_bench_subconn(b, address, GREBE_CONNECTING, NULL);
-    lb_bench_subconn(b, address, GREBE_READY, NULL);
-    lb_bench_health(b, address, GREBE_READY, NULL);
-}
-
-/* All that are named, separated by spaces. */
-static void connect_all(struct lb_bench *b, const char *addresses)
-{
-    char copy[256], *save = NULL;
-
-    snprintf(copy, sizeof copy, "%s", addresses);
-    for (char *name = strtok_r(copy, " ", &save); name != NULL;
-         name = strtok_r(NULL, " ", &save))
-        connect_to(b, name);
-}
-
 static void start_all(struct lb_bench *b, const char *config)
 {
     start(b, config, eight);
-    connect_all(b, "a1 a2 b1 b2 b3 b4 c1 c2");
+    lb_bench_connect_all(b, "a1 a2 b1 b2 b3 b4 c1 c2");
 }
 
 /* Of `n` picks about the part `p` goes to zone `zone`: within 4 sigma,
@@ -75,9 +58,7 @@ static void expect_shares(struct lb_bench *b, double a, double in_b, double c)
 
 /* ---- Configuration ---------------------------------------------------------------------- */
 
-static const struct {
-    const char *json, *error;
-} wrong[] = {
+static const struct lb_config_case wrong[] = {
     {"{}", "childPolicy: ChildPolicy must be specified"},
     {"{\"localZone\": 1}", "localZone: expected a string, found a number"},
     {"{\"localCounts\": []}", "localCounts: expected an object, found a list"},
@@ -92,14 +73,7 @@ static const struct {
 
 TEST(wrong_configurations_are_explained)
 {
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct lb_bench b;
-
-        assert_true(lb_bench_init(&b, &grebe__zone_aware, 1));
-        assert_int_equal(lb_bench_config(&b, wrong[i].json), GREBE_ERR_CONFIG);
-        assert_string_equal(b.text, wrong[i].error);
-        lb_bench_fini(&b);
-    }
+    lb_bench_expect_configs(&grebe__zone_aware, wrong, GREBE_ARRAY_LEN(wrong));
 }
 
 TEST(both_names_are_registered)
@@ -146,7 +120,7 @@ TEST(a_zone_without_endpoints_sends_all_its_calls_away)
     struct lb_bench b;
 
     start(&b, USUAL, "b1@b b2@b b3@b b4@b c1@c c2@c");
-    connect_all(&b, "b1 b2 b3 b4 c1 c2");
+    lb_bench_connect_all(&b, "b1 b2 b3 b4 c1 c2");
     /* clients 40 40 20, endpoints 0 67 33: room 2666 and 1333 */
     expect_shares(&b, 0, 2.0 / 3, 1.0 / 3);
     lb_bench_fini(&b);
@@ -165,7 +139,7 @@ TEST(endpoints_that_are_lost_or_ill_do_not_count)
     expect_shares(&b, 0, 2.0 / 3, 1.0 / 3);
     lb_bench_health(&b, "a2", GREBE_READY, NULL);
     expect_share(&b, 0.357, 'a');
-    connect_to(&b, "a1");
+    lb_bench_connect(&b, "a1");
     expect_share(&b, 0.625, 'a');
     lb_bench_fini(&b);
 }
@@ -180,7 +154,7 @@ TEST(endpoints_that_are_removed_do_not_count)
     /* 2 2 2 of 6: 3333 each; stay 8332, room 0 and 1333 */
     expect_shares(&b, 0.8332, 0, 0.1668);
     lb_bench_update(&b, eight, NULL);
-    connect_all(&b, "b3 b4");
+    lb_bench_connect_all(&b, "b3 b4");
     expect_shares(&b, 0.625, 0.25, 0.125);
     lb_bench_fini(&b);
 }
@@ -197,7 +171,7 @@ TEST(another_child_policy_is_counted_anew)
                         "[{\"pick_first\": {}}]}"),
         GREBE_OK);
     lb_bench_update(&b, "a1@a b1@b c1@c", NULL);
-    connect_all(&b, "a1 b1 c1"); /* pick_first does not watch health here */
+    lb_bench_connect_all(&b, "a1 b1 c1"); /* pick_first does not watch health here */
     /* 3333 each; stay 8332, room 0 and 1333 */
     expect_shares(&b, 0.8332, 0, 0.1668);
     assert_int_equal(lb_bench_n_live(&b), 3);
@@ -230,8 +204,9 @@ TEST(no_call_is_routed_with_0_percent)
           "\"routingEnabledPercent\": 0, " ROUND_ROBIN "}",
           "a1@a b1@b b2@b b3@b b4@b b5@b b6@b b7@b b8@b b9@b b10@b b11@b b12@b b13@b "
           "b14@b b15@b b16@b b17@b b18@b b19@b b20@b");
-    connect_all(&b, "a1 b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 b11 b12 b13 b14 b15 b16 b17 b18 "
-                    "b19 b20");
+    lb_bench_connect_all(
+        &b, "a1 b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 b11 b12 b13 b14 b15 b16 b17 b18 "
+            "b19 b20");
     for (int i = 0; i < PICKS; i++)
         off += lb_bench_pick(&b)[0] == 'a';
     assert_true(off * off <= 4 * 4 * PICKS * p * (1 - p));
@@ -271,7 +246,7 @@ TEST(calls_are_spread_over_all_endpoints_alike)
         struct lb_bench b;
 
         start(&b, spread[i].config, eight);
-        connect_all(&b, spread[i].ready);
+        lb_bench_connect_all(&b, spread[i].ready);
         expect_share(&b, spread[i].a, 'a');
         expect_share(&b, spread[i].b, 'b');
         lb_bench_fini(&b);
@@ -284,14 +259,14 @@ TEST(half_of_the_endpoints_and_six_are_enough)
     struct lb_bench b;
 
     start(&b, IN_A("\"a\": 1, \"b\": 9"), eight);
-    connect_all(&b, "a1 b1 b2 b3 c1 c2");
+    lb_bench_connect_all(&b, "a1 b1 b2 b3 c1 c2");
     expect_share(&b, 1, 'a');
     lb_bench_fini(&b);
     start(&b,
           "{\"localZone\": \"a\", \"localCounts\": {\"a\": 1, \"b\": 9}, "
           "\"minClusterSize\": 4, " ROUND_ROBIN "}",
           eight);
-    connect_all(&b, "a1 b1 b2 b3");
+    lb_bench_connect_all(&b, "a1 b1 b2 b3");
     expect_share(&b, 1, 'a');
     lb_bench_fini(&b);
 }
@@ -305,7 +280,7 @@ TEST(endpoints_that_are_listed_twice_count_once)
           "{\"localZone\": \"a\", \"localCounts\": {\"a\": 1, \"b\": 9}, "
           "\"minClusterSize\": 1, " ROUND_ROBIN "}",
           "a1@a a1@a a2@a a2@a a3@a a3@a b1@b b2@b b3@b");
-    connect_all(&b, "a1 b1 b2");
+    lb_bench_connect_all(&b, "a1 b1 b2");
     expect_share(&b, 1, 'a');
     lb_bench_fini(&b);
 }
@@ -315,7 +290,7 @@ TEST(one_zone_of_endpoints_takes_all_calls)
     struct lb_bench b;
 
     start(&b, USUAL, "b1@b b2@b b3@b b4@b b5@b b6@b");
-    connect_all(&b, "b1 b2 b3 b4 b5 b6");
+    lb_bench_connect_all(&b, "b1 b2 b3 b4 b5 b6");
     expect_share(&b, 1, 'b');
     lb_bench_fini(&b);
 }
@@ -418,7 +393,7 @@ TEST(without_endpoints_calls_fail_and_the_resolver_is_asked_again)
                         "error: no such host");
     assert_int_equal(lb_bench_update(&b, "- -", NULL), GREBE_ERR_BAD_RESOLVER_STATE);
     assert_int_equal(lb_bench_update(&b, eight, NULL), GREBE_OK);
-    connect_to(&b, "c1");
+    lb_bench_connect(&b, "c1");
     assert_string_equal(lb_bench_pick(&b), "c1");
     lb_bench_fini(&b);
 }
