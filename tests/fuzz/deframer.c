@@ -16,12 +16,12 @@ static bool take(struct grebe__deframer *deframer, struct grebe__chunk *chunk,
     for (;;) {
         struct grebe__message message;
 
-        switch (grebe__deframer_next(deframer, &fuzz_mem, MAX_LENGTH, chunk, &message)) {
+        switch (grebe__deframer_next(deframer, fuzz_mem(), MAX_LENGTH, chunk, &message)) {
         case GREBE__DEFRAMER_MESSAGE:
             fuzz_check(message.length <= MAX_LENGTH, "no message is larger than asked");
             *n_bytes += GREBE__PREFIX_BYTES + message.length;
             memset(message.bytes, 0, message.length); /* it is all there */
-            fuzz_mem.free(fuzz_mem.ctx, message.bytes);
+            grebe_mem_free(fuzz_mem(), message.bytes);
             break;
         case GREBE__DEFRAMER_WAITS:
             fuzz_check(chunk->length == 0, "who waits has taken everything");
@@ -49,14 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += n;
         if (round % 4 == 3 && grebe__deframer_n_missing(&deframer) == 0 &&
             deframer.n_prefix == 0)
-            goes_on = grebe__deframer_keep(&deframer, &fuzz_mem, chunk);
+            goes_on = grebe__deframer_keep(&deframer, fuzz_mem(), chunk);
         else
             goes_on = take(&deframer, &chunk, &n_bytes);
     }
     if (goes_on)
         fuzz_check(n_bytes + grebe__deframer_n_bytes(&deframer) == size - (size > 0),
                    "every byte is in a message or kept");
-    grebe__deframer_fini(&deframer, &fuzz_mem);
+    grebe__deframer_fini(&deframer, fuzz_mem());
     fuzz_none_left();
     return 0;
 }

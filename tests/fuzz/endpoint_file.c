@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct grebe__endpoint_file file;
     struct grebe_diag diag = {.text = ""};
     int result =
-        grebe__endpoint_file_parse(&fuzz_mem, (const char *)data, size, &diag, &file);
+        grebe__endpoint_file_parse(fuzz_mem(), (const char *)data, size, &diag, &file);
 
     if (result == GREBE_OK)
         grebe__endpoint_file_fini(&file);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t n_blocks;
+#include "support/mem.h"
+
+static struct test_mem counted;
 
 void fuzz_check(bool holds, const char *what)
 {
@@ -26,34 +28,12 @@ char *fuzz_text(const uint8_t *data, size_t size)
     return text;
 }
 
-static void *counted_realloc(void *ctx, void *block, size_t size)
+const struct grebe_mem *fuzz_mem(void)
 {
-    void *moved = realloc(block, size);
-
-    (void)ctx;
-    n_blocks += block == NULL && moved != NULL;
-    return moved;
+    return counted.interface.alloc == NULL ? test_mem_init(&counted) : &counted.interface;
 }
-
-static void *counted_alloc(void *ctx, size_t size)
-{
-    return counted_realloc(ctx, NULL, size);
-}
-
-static void counted_free(void *ctx, void *block)
-{
-    (void)ctx;
-    n_blocks -= block != NULL;
-    free(block);
-}
-
-const struct grebe_mem fuzz_mem = {
-    .alloc = counted_alloc,
-    .realloc = counted_realloc,
-    .free = counted_free,
-};
 
 void fuzz_none_left(void)
 {
-    fuzz_check(n_blocks == 0, "all memory is back");
+    fuzz_check(counted.n_live == 0, "all memory is back");
 }

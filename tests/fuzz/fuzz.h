@@ -29,8 +29,8 @@ void fuzz_check(bool holds, const char *what);
  * free(). */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* Counts blocks; fuzz_none_left() checks that all are back. */
-extern const struct grebe_mem fuzz_mem;
+/* support/mem.h: counts blocks, and fuzz_none_left() checks that all are back. */
+const struct grebe_mem *fuzz_mem(void);
 void fuzz_none_left(void);
 
 #endif

@@ -10,9 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct grebe__load_report report;
     int status;
 
-    if (grebe__load_report_read(&fuzz_mem, data, size, &report) == GREBE_OK)
+    if (grebe__load_report_read(fuzz_mem(), data, size, &report) == GREBE_OK)
         grebe__load_report_fini(&report);
-    (void)grebe__health_response_read(&fuzz_mem, data, size, &status);
+    (void)grebe__health_response_read(fuzz_mem(), data, size, &status);
     fuzz_none_left();
     return 0;
 }

@@ -15,7 +15,7 @@ static void on_difference(void *arg, const struct lab_difference *difference)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct lab_replay_options options = {
-        .mem = &fuzz_mem,
+        .mem = fuzz_mem(),
         .on_difference = on_difference,
     };
     struct lab_replay *replay = lab_replay_new(&options);

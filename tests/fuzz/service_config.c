@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct grebe__service_config *config = NULL;
     char *text = fuzz_text(data, size);
     struct grebe_diag diag = {.text = ""};
-    int result = grebe__service_config_parse(&fuzz_mem, text, &diag, &config);
+    int result = grebe__service_config_parse(fuzz_mem(), text, &diag, &config);
 
     fuzz_check((result == GREBE_OK) == (config != NULL), "a config, or none");
     fuzz_check(result == GREBE_OK || diag.text[0] != '\0', "what is wrong is said");

@@ -29,13 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = fuzz_text(data, size);
 
     split(text, size);
-    if (grebe__target_parse(&fuzz_mem, text, &options, &diag, &target, &builder) ==
+    if (grebe__target_parse(fuzz_mem(), text, &options, &diag, &target, &builder) ==
         GREBE_OK) {
-        char *canonical = grebe__target_canonical(&fuzz_mem, target);
+        char *canonical = grebe__target_canonical(fuzz_mem(), target);
 
         fuzz_check(canonical != NULL, "a target has a canonical text");
-        grebe_mem_free(&fuzz_mem, canonical);
-        grebe__target_free(&fuzz_mem, target);
+        grebe_mem_free(fuzz_mem(), canonical);
+        grebe__target_free(fuzz_mem(), target);
     } else {
         fuzz_check(diag.text[0] != '\0', "what is wrong is said");
     }

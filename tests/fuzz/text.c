@@ -14,14 +14,14 @@
 static void decode_message(const char *text, size_t size)
 {
     size_t length;
-    char *decoded = grebe__grpc_message_decode(&fuzz_mem, text, size, &length);
+    char *decoded = grebe__grpc_message_decode(fuzz_mem(), text, size, &length);
 
     fuzz_check(decoded[length] == '\0', "a message ends with NUL");
     for (size_t at = 0, n; at < length; at += n) {
         n = grebe__utf8_length((unsigned char *)decoded + at, length - at);
         fuzz_check(n > 0, "a message is UTF-8");
     }
-    grebe_mem_free(&fuzz_mem, decoded);
+    grebe_mem_free(fuzz_mem(), decoded);
 }
 
 static void decode_base64(const char *text, size_t size)
