@@ -55,6 +55,8 @@ class Demo(Case):
     def test_wrong_words_are_one_line(self):
         self.check_usage(run("demo", "--seconds", "1"), "--seconds")
         self.check_usage(run("demo", "--policy", "nonsense"), "there is no 'nonsense'")
+        self.check_usage(run("demo", *["--policy", "round_robin"] * 9),
+                         "--policy: at most 8 of them")
         self.check_usage(run("demo", "-r", "1"), "-r")
 
     def test_sigint_shows_what_there_is(self):
