@@ -39,6 +39,17 @@ static void free_config(void *config)
     grebe_mem_free(NULL, config);
 }
 
+static void note_attributes(const struct grebe_attributes *attributes)
+{
+    const char *locality =
+        grebe_attributes_get(attributes, &GREBE_ATTRIBUTE_LOCALITY_NAME);
+
+    witness.wants_health =
+        grebe_attributes_has(attributes, &GREBE_ATTRIBUTE_HEALTH_LISTENER);
+    snprintf(witness.locality_name, sizeof witness.locality_name, "%s",
+             locality == NULL ? "" : locality);
+}
+
 static int update(struct grebe_balancer *base, const struct grebe_balancer_update *update)
 {
     struct instance *instance = grebe_container_of(base, struct instance, base);
@@ -51,6 +62,7 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
         snprintf(witness.addresses[witness.n++], sizeof witness.addresses[0], "%s",
                  grebe_address_text(grebe_endpoint_address(update->endpoints[i], 0)));
     }
+    note_attributes(update->attributes);
     if (update->config != NULL)
         witness.wait_ns = *(const int64_t *)update->config;
     grebe_client_conn_update_state(

@@ -14,7 +14,9 @@ enum { WITNESS_ADDRESSES = 512 };
 struct witness {
     uint32_t n; /* endpoints of the last update */
     char addresses[WITNESS_ADDRESSES][24];
-    int64_t wait_ns; /* of its configuration */
+    bool wants_health;      /* the last update held GREBE_ATTRIBUTE_HEALTH_LISTENER, */
+    char locality_name[32]; /* and this GREBE_ATTRIBUTE_LOCALITY_NAME; or "" */
+    int64_t wait_ns;        /* of its configuration */
     uint32_t n_updates, n_errors, n_exit_idle;
 };
 

@@ -112,23 +112,28 @@ TEST(pending_policy_takes_over_unless_it_connects_under_a_ready_one)
     }
 }
 
-/* GS-6, C-14 */
+/* GS-6, C-14: whatever else it is then. */
 TEST(current_policy_that_is_not_ready_any_more_gives_way)
 {
-    struct lb_bench b;
+    static const enum grebe_connectivity others[] = {GREBE_TRANSIENT_FAILURE,
+                                                     GREBE_CONNECTING, GREBE_IDLE};
 
-    start(&b);
-    update(&b, &stub_x);
-    publish(&b, 0, GREBE_READY, "x");
-    update(&b, &stub_y);
-    publish(&b, 1, GREBE_CONNECTING, "y cached");
-    stub_log();
-    lb_bench_log(&b);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE, "x down");
-    assert_string_equal(stub_log(), "x.destroy");
-    assert_string_equal(lb_bench_log(&b), "CONNECTING");
-    assert_string_equal(lb_bench_pick(&b), "fail: y cached");
-    lb_bench_fini(&b);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct lb_bench b;
+
+        start(&b);
+        update(&b, &stub_x);
+        publish(&b, 0, GREBE_READY, "x");
+        update(&b, &stub_y);
+        publish(&b, 1, GREBE_CONNECTING, "y cached");
+        stub_log();
+        lb_bench_log(&b);
+        publish(&b, 0, others[i], "x lost");
+        assert_string_equal(stub_log(), "x.destroy");
+        assert_string_equal(lb_bench_log(&b), "CONNECTING");
+        assert_string_equal(lb_bench_pick(&b), "fail: y cached");
+        lb_bench_fini(&b);
+    }
 }
 
 TEST(current_policy_may_still_renew_its_picker)

@@ -10,6 +10,7 @@
 #include "balancer/outlier_detection.h"
 #include "support/channel_bench.h"
 #include "support/lb_bench.h"
+#include "support/stub_policy.h"
 
 #define CHILD "\"childPolicy\": [{\"round_robin\": {}}]"
 /* Of three endpoints with five calls each, those with more than half of them failed. */
@@ -333,6 +334,23 @@ TEST(calls_count_in_their_own_interval)
     calls("a=5/0 b=5/0 c=0/3");
     lb_bench_advance_ms(b, 10000);
     expect_in_use("a b");
+    lb_bench_fini(b);
+}
+
+/* An interval in which nobody is found, and one that finds somebody again, tell nobody. */
+TEST(nothing_is_published_but_what_the_child_says)
+{
+    start_ready("{" HALF ", " CHILD "}", "a=R b=R c=R");
+    calls("a=5/0 b=5/0 c=5/0");
+    lb_bench_advance_ms(b, 10000);
+    assert_string_equal(lb_bench_log(b), "");
+    calls("a=5/0 b=5/0 c=0/5");
+    lb_bench_advance_ms(b, 10000);
+    assert_string_equal(lb_bench_log(b), "READY"); /* of two */
+    lb_bench_advance_ms(b, 30000);
+    assert_string_equal(lb_bench_log(b), "");
+    lb_bench_advance_ms(b, 10000);
+    assert_string_equal(lb_bench_log(b), "READY"); /* of three */
     lb_bench_fini(b);
 }
 
@@ -841,6 +859,19 @@ TEST(the_same_set_of_addresses_stays_ejected)
     lb_bench_fini(b);
 }
 
+/* One that is listed twice is one of three, of which 33 percent are one. */
+TEST(an_endpoint_that_is_listed_twice_counts_once)
+{
+    static const char config[] = "{\"maxEjectionPercent\": 33, " HALF ", " CHILD "}";
+
+    start_ready(config, "a=R b=R c=R");
+    assert_int_equal(lb_bench_update(b, "a b c a", NULL), GREBE_OK);
+    calls("a=0/5 b=5/0 c=0/5");
+    lb_bench_advance_ms(b, 10000);
+    expect_in_use("b c");
+    lb_bench_fini(b);
+}
+
 /* O-32: of three one may be ejected; when that one leaves, another may. */
 TEST(who_leaves_the_list_no_longer_counts_as_ejected)
 {
@@ -913,7 +944,7 @@ TEST(named_without_a_configuration_it_says_what_it_needs)
 
 /* ---- Requests that pass through -------------------------------------------------------------------- */
 
-TEST(errors_of_the_resolver_and_wishes_go_to_the_child)
+TEST(errors_of_the_resolver_go_to_the_child)
 {
     start("{" HALF ", " CHILD "}");
     lb_bench_resolver_error(b, "no such host");
@@ -922,6 +953,82 @@ TEST(errors_of_the_resolver_and_wishes_go_to_the_child)
     lb_bench_subconn(b, "a", GREBE_CONNECTING, NULL);
     lb_bench_subconn(b, "a", GREBE_TRANSIENT_FAILURE, NULL);
     assert_string_equal(lb_bench_pick(b), "fail: connection refused");
+    lb_bench_fini(b);
+}
+
+/* ---- A child that does as it is told ------------------------------------------------------ */
+
+static void start_stub(void)
+{
+    stub_reset();
+    start("{" HALF ", \"childPolicy\": [{\"x\": {}}]}");
+    assert_int_equal(lb_bench_update(b, "a b", NULL), GREBE_OK);
+    stub_log();
+    lb_bench_log(b);
+}
+
+TEST(wishes_pass_in_both_directions)
+{
+    start_stub();
+    lb_bench_exit_idle(b);
+    assert_string_equal(stub_log(), "x.exit_idle");
+    grebe__env_enter(&b->lab.sim.env);
+    grebe_client_conn_resolve_now(stub_at(0)->cc);
+    grebe__env_leave(&b->lab.sim.env);
+    assert_string_equal(lb_bench_log(b), "resolve");
+    lb_bench_fini(b);
+}
+
+static void ignore_state(void *arg, struct grebe_subconn *subconn,
+                         enum grebe_connectivity state, const struct grebe_status *error)
+{
+    (void)arg;
+    (void)subconn;
+    (void)state;
+    (void)error;
+}
+
+/* Whether calls count on a subconn of the child that may go to any of `n` addresses. */
+static bool counts_calls_to(const char *const *names, size_t n)
+{
+    const struct grebe_address_options how = GREBE_ADDRESS_OPTIONS_INIT;
+    struct grebe_subconn_options options = GREBE_SUBCONN_OPTIONS_INIT;
+    struct grebe_address *addresses[2];
+    struct grebe_subconn *subconn;
+    bool is_listened_to;
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(grebe_address_new(NULL, names[i], &how, &addresses[i]),
+                         GREBE_OK);
+    options.addresses = addresses;
+    options.n_addresses = n;
+    options.on_state = ignore_state;
+    grebe__env_enter(&b->lab.sim.env);
+    assert_int_equal(grebe_client_conn_new_subconn(stub_at(0)->cc, &options, &subconn),
+                     GREBE_OK);
+    grebe_client_conn_update_state(
+        stub_at(0)->cc, GREBE_READY,
+        grebe_picker_fixed(grebe_client_conn_mem(stub_at(0)->cc), subconn));
+    grebe__env_leave(&b->lab.sim.env);
+    is_listened_to = is_counted();
+    grebe__env_enter(&b->lab.sim.env);
+    grebe_subconn_shutdown(subconn);
+    stub_publish(stub_at(0), GREBE_CONNECTING, "none");
+    grebe__env_leave(&b->lab.sim.env);
+    while (n-- > 0)
+        grebe_address_unref(addresses[n]);
+    return is_listened_to;
+}
+
+/* Of one address, and a known one. */
+TEST(only_subconns_of_an_endpoint_count)
+{
+    static const char *const known[] = {"a", "b"}, *const unknown[] = {"z"};
+
+    start_stub();
+    assert_true(counts_calls_to(known, 1));
+    assert_false(counts_calls_to(known, 2));
+    assert_false(counts_calls_to(unknown, 1));
     lb_bench_fini(b);
 }
 
@@ -1237,6 +1344,7 @@ int main(void)
         cmocka_unit_test(an_interval_of_nothing_is_a_millisecond),
         cmocka_unit_test(rules_that_are_new_begin_a_new_interval),
         cmocka_unit_test(calls_count_in_their_own_interval),
+        cmocka_unit_test(nothing_is_published_but_what_the_child_says),
         cmocka_unit_test(nobody_who_succeeds_is_ejected),
         cmocka_unit_test(who_fails_is_ejected_and_the_others_take_its_calls),
         cmocka_unit_test(enforcement_of_zero_ejects_nobody_and_tells),
@@ -1266,12 +1374,15 @@ int main(void)
             all_addresses_of_an_endpoint_count_together_and_are_ejected_together),
         cmocka_unit_test(another_set_of_addresses_is_another_endpoint),
         cmocka_unit_test(the_same_set_of_addresses_stays_ejected),
+        cmocka_unit_test(an_endpoint_that_is_listed_twice_counts_once),
         cmocka_unit_test(who_leaves_the_list_no_longer_counts_as_ejected),
         cmocka_unit_test(subconns_that_are_shut_down_are_forgotten),
         cmocka_unit_test(calls_that_outlive_the_policy_count_for_nobody),
         cmocka_unit_test(an_update_without_endpoints_empties_the_list),
         cmocka_unit_test(named_without_a_configuration_it_says_what_it_needs),
-        cmocka_unit_test(errors_of_the_resolver_and_wishes_go_to_the_child),
+        cmocka_unit_test(errors_of_the_resolver_go_to_the_child),
+        cmocka_unit_test(wishes_pass_in_both_directions),
+        cmocka_unit_test(only_subconns_of_an_endpoint_count),
         cmocka_unit_test(one_inside_another_is_heard_as_well),
         cmocka_unit_test(a_subconn_that_is_gone_is_neither_ejected_nor_let_back),
         cmocka_unit_test(an_explanation_names_who_is_ejected),
@@ -1289,5 +1400,6 @@ int main(void)
         cmocka_unit_test(a_picker_that_could_not_be_made_is_made_later),
     };
 
+    assert_int_equal(grebe_balancer_register(&stub_x), GREBE_OK);
     return cmocka_run_group_tests_name("outlier_detection", tests, NULL, NULL);
 }

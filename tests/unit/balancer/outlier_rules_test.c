@@ -236,6 +236,8 @@ TEST(ejections_get_longer_up_to_a_limit)
                                             .max_ejection_ns = INT64_MAX};
     assert_int_equal(grebe__outlier_ejection_ns(&config, UINT32_MAX), INT64_MAX);
     assert_int_equal(grebe__outlier_ejection_ns(&config, 0), 0);
+    config.base_ejection_ns = UINT64_C(1) << 62; /* four times that is 0 in 64 bits */
+    assert_int_equal(grebe__outlier_ejection_ns(&config, 4), INT64_MAX);
 }
 
 int main(void)

@@ -564,6 +564,18 @@ TEST(children_see_the_endpoints_of_their_path_and_come_and_go)
     lb_bench_fini(&b);
 }
 
+TEST(children_hear_what_is_said_of_the_update_as_a_whole)
+{
+    struct lb_bench b;
+
+    start(&b, STUBS, "b>b1 a>a1");
+    assert_false(stub_at(0)->has_health);
+    b.wants_health = true;
+    lb_bench_update(&b, "b>b1 a>a1", NULL);
+    assert_true(stub_at(0)->has_health && stub_at(1)->has_health);
+    lb_bench_fini(&b);
+}
+
 TEST(what_happens_in_an_update_is_published_once)
 {
     struct lb_bench b;
@@ -715,6 +727,7 @@ int main(void)
         cmocka_unit_test(the_best_state_of_a_priority_is_that_of_all),
         cmocka_unit_test(a_child_that_becomes_idle_is_woken),
         cmocka_unit_test(children_see_the_endpoints_of_their_path_and_come_and_go),
+        cmocka_unit_test(children_hear_what_is_said_of_the_update_as_a_whole),
         cmocka_unit_test(what_happens_in_an_update_is_published_once),
         cmocka_unit_test(without_priorities_calls_fail),
         cmocka_unit_test(a_priority_without_endpoints_is_passed_over),

@@ -390,6 +390,28 @@ TEST(connecting_after_idle_has_10_s_again)
     lb_bench_fini(&b);
 }
 
+/* P-6, P-24: that it failed before it was READY, or IDLE, is forgotten. */
+TEST(an_old_failure_costs_no_patience)
+{
+    static const enum grebe_connectivity usable[] = {GREBE_READY, GREBE_IDLE};
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(usable); i++) {
+        struct lb_bench b;
+
+        start(&b, TWO);
+        publish(&b, 0, GREBE_TRANSIENT_FAILURE);
+        publish(&b, 1, GREBE_READY);
+        publish(&b, 0, usable[i]);
+        publish(&b, 0, GREBE_CONNECTING);
+        expect_in_use(&b, 0);
+        lb_bench_advance_ms(&b, 9999);
+        expect_in_use(&b, 0);
+        lb_bench_advance_ms(&b, 1);
+        expect_in_use(&b, 1);
+        lb_bench_fini(&b);
+    }
+}
+
 /* gRFC A56: a better child that is waited for does not cost the one behind it its
  * connections, as it would if that were parked. */
 TEST(one_that_is_waited_for_parks_nobody)
@@ -675,6 +697,21 @@ TEST(a_parked_child_comes_back_with_the_newest_endpoints)
     lb_bench_fini(&b);
 }
 
+/* Of one that is started later, too. */
+TEST(children_hear_what_is_said_of_the_update_as_a_whole)
+{
+    struct lb_bench b;
+
+    start(&b, TWO);
+    assert_false(stub_at(0)->has_health);
+    b.wants_health = true;
+    assert_int_equal(lb_bench_update(&b, endpoints, NULL), GREBE_OK);
+    assert_true(stub_at(0)->has_health);
+    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
+    assert_true(stub_at(1)->has_health);
+    lb_bench_fini(&b);
+}
+
 /* P-25 */
 TEST(a_child_that_refuses_its_update_has_failed)
 {
@@ -724,6 +761,26 @@ TEST(a_call_is_told_who_is_in_use_and_who_was_passed_over)
                        "  round_robin: each endpoint in turn\n"
                        "    > b  READY  its turn\n"
                        "    a  TRANSIENT_FAILURE  not offered: it cannot be reached\n");
+    channel_bench_fini(&b);
+}
+
+/* The servers of the first do not answer at all. */
+TEST(a_call_is_told_who_was_waited_for_long_enough)
+{
+    struct channel_bench b;
+
+    channel_bench_start(&b, "{\"loadBalancingConfig\": [{\"priority\": " REAL "}]}");
+    channel_bench_servers(&b, "a b");
+    sim_server_find(&b.sim, "a")->behaviour = SIM_HANGS;
+    b.resolves_to = "0>a 1>b";
+    channel_bench_connect(&b);
+    channel_bench_advance_ms(&b, 10000);
+    expect_explanation(&b,
+                       "priority: the first child that is usable (\"1\" is number 2 of "
+                       "2; \"0\" was passed over: CONNECTING for 10 s)\n"
+                       "  round_robin: each endpoint in turn\n"
+                       "    > b  READY  its turn\n"
+                       "    a  CONNECTING  not offered: it is being connected\n");
     channel_bench_fini(&b);
 }
 
@@ -811,6 +868,7 @@ int main(void)
         cmocka_unit_test(connecting_again_while_connecting_wins_no_time),
         cmocka_unit_test(connecting_after_a_failure_takes_nothing_from_the_next),
         cmocka_unit_test(connecting_after_idle_has_10_s_again),
+        cmocka_unit_test(an_old_failure_costs_no_patience),
         cmocka_unit_test(one_that_is_waited_for_parks_nobody),
         cmocka_unit_test(the_first_that_connects_is_in_use_when_none_is_usable),
         cmocka_unit_test(without_priorities_calls_fail_until_there_are_some),
@@ -827,9 +885,11 @@ int main(void)
         cmocka_unit_test(wishes_of_a_child_to_resolve_again_may_be_ignored),
         cmocka_unit_test(a_better_child_that_failed_hears_of_new_endpoints),
         cmocka_unit_test(a_parked_child_comes_back_with_the_newest_endpoints),
+        cmocka_unit_test(children_hear_what_is_said_of_the_update_as_a_whole),
         cmocka_unit_test(a_child_that_refuses_its_update_has_failed),
         cmocka_unit_test(errors_and_exit_idle_go_to_all_that_are_started),
         cmocka_unit_test(a_call_is_told_who_is_in_use_and_who_was_passed_over),
+        cmocka_unit_test(a_call_is_told_who_was_waited_for_long_enough),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
         cmocka_unit_test(out_of_memory_is_made_up_for),
     };

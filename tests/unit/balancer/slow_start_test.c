@@ -492,7 +492,8 @@ static const struct {
      "slowStartWindow: expected a string, found a number"},
     {"{\"aggression\": 0, " CHILD "}", "aggression: must be greater than 0"},
     {"{\"aggression\": -1, " CHILD "}", "aggression: must be greater than 0"},
-    {"{\"aggression\": \"NaN\", " CHILD "}", NULL},
+    {"{\"aggression\": \"NaN\", " CHILD "}",
+     "aggression: expected a number, found a string"},
     {"{\"minWeightPercent\": -0.1, " CHILD "}",
      "minWeightPercent: must be between 0 and 100"},
     {"{\"minWeightPercent\": 100.5, " CHILD "}",
@@ -507,8 +508,7 @@ TEST(wrong_values_are_named)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_true(lb_bench_init(b, &grebe__slow_start, 1));
         assert_int_equal(lb_bench_config(b, wrong[i].json), GREBE_ERR_CONFIG);
-        if (wrong[i].error != NULL)
-            assert_string_equal(b->text, wrong[i].error);
+        assert_string_equal(b->text, wrong[i].error);
         lb_bench_fini(b);
     }
 }
@@ -527,11 +527,36 @@ TEST(a_new_window_counts_at_once)
     expect_share(n_to("c", N), .5 / 2.5);
     assert_int_equal(lb_bench_config(b, CONFIG(120, 1, "round_robin")), GREBE_OK);
     assert_int_equal(lb_bench_update(b, "a b c", NULL), GREBE_OK);
-    expect_share(n_to("c", N),
-                 .25 / (100.0 / 120 + 30.0 / 120 + 130.0 / 120) * 0 + .25 / 2.25);
+    expect_share(n_to("c", N), .25 / 2.25); /* the others have been there for 130 s */
     assert_int_equal(lb_bench_config(b, "{" CHILD "}"), GREBE_OK);
     assert_int_equal(lb_bench_update(b, "a b c", NULL), GREBE_OK);
     assert_string_equal(lb_bench_cycle(b), "a b c");
+    lb_bench_fini(b);
+}
+
+#define LEAST(percent)                                                                   \
+    "{\"slowStartWindow\": \"60s\", \"minWeightPercent\": " #percent ", " CHILD "}"
+
+/* With a window that stays as it is. */
+TEST(a_new_aggression_and_a_new_minimum_count_at_once)
+{
+    static const struct {
+        const char *config;
+        double factor; /* after 15 of 60 s */
+    } cases[] = {
+        {CONFIG(60, 2, "round_robin"), .5},
+        {CONFIG(60, 1, "round_robin"), .25},
+        {LEAST(40), .4},
+        {LEAST(30), .3},
+    };
+
+    start_with_one_new(CONFIG(60, 1, "round_robin"), "a=R", "a b", "b");
+    advance_s(15);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(lb_bench_config(b, cases[i].config), GREBE_OK);
+        assert_int_equal(lb_bench_update(b, "a b", NULL), GREBE_OK);
+        expect_share(n_to("b", N), cases[i].factor / (1 + cases[i].factor));
+    }
     lb_bench_fini(b);
 }
 
@@ -577,6 +602,18 @@ TEST(errors_and_waiting_are_the_childs)
     lb_bench_subconn(b, "a", GREBE_CONNECTING, NULL);
     lb_bench_subconn(b, "a", GREBE_TRANSIENT_FAILURE, NULL);
     assert_string_equal(lb_bench_pick(b), "fail: connection refused");
+    lb_bench_fini(b);
+}
+
+TEST(wishes_for_a_connection_are_the_childs)
+{
+    start(CONFIG(60, 1, "pick_first"));
+    assert_int_equal(lb_bench_update(b, "a", NULL), GREBE_OK);
+    connect_alone("a");
+    lb_bench_subconn(b, "a", GREBE_IDLE, NULL);
+    lb_bench_log(b);
+    lb_bench_exit_idle(b);
+    assert_non_null(strstr(lb_bench_log(b), "connect a"));
     lb_bench_fini(b);
 }
 
@@ -702,9 +739,11 @@ int main(void)
         cmocka_unit_test(wrong_values_are_named),
         cmocka_unit_test(without_a_window_nothing_is_slowed_down),
         cmocka_unit_test(a_new_window_counts_at_once),
+        cmocka_unit_test(a_new_aggression_and_a_new_minimum_count_at_once),
         cmocka_unit_test(a_window_begins_and_ends_with_its_config),
         cmocka_unit_test(named_without_a_configuration_it_says_what_it_needs),
         cmocka_unit_test(errors_and_waiting_are_the_childs),
+        cmocka_unit_test(wishes_for_a_connection_are_the_childs),
         cmocka_unit_test(calls_may_outlive_the_policy),
         cmocka_unit_test(states_after_the_end_are_nobodys),
         cmocka_unit_test(an_explanation_tells_the_last_choice_alone),

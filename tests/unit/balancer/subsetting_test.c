@@ -474,6 +474,17 @@ TEST(state_and_picker_are_the_childs)
     lb_bench_fini(&b);
 }
 
+TEST(what_is_said_of_the_update_as_a_whole_reaches_the_child)
+{
+    struct lb_bench b;
+
+    start(&b, 0, SIZE(2));
+    b.wants_health = true;
+    assert_int_equal(lb_bench_update(&b, ten, NULL), GREBE_OK);
+    assert_true(witness.wants_health);
+    lb_bench_fini(&b);
+}
+
 TEST(errors_and_exit_idle_reach_the_child)
 {
     struct lb_bench b;
@@ -596,6 +607,7 @@ int main(void)
         cmocka_unit_test(too_few_backends_for_one_subset_are_all_used),
         cmocka_unit_test(the_deal_does_not_depend_on_the_order_of_addresses),
         cmocka_unit_test(state_and_picker_are_the_childs),
+        cmocka_unit_test(what_is_said_of_the_update_as_a_whole_reaches_the_child),
         cmocka_unit_test(errors_and_exit_idle_reach_the_child),
         cmocka_unit_test(another_child_policy_takes_over_without_a_gap),
         cmocka_unit_test(a_call_is_told_of_the_subset),

@@ -180,6 +180,23 @@ TEST(targets_may_have_targets)
     lb_bench_fini(&b);
 }
 
+/* gRFC A78: what metrics below it have as their locality is the name of the target; and what
+ * was said of the update as a whole is heard as well. */
+TEST(a_target_is_told_its_name)
+{
+    struct lb_bench b;
+
+    start(&b, TARGETS(TARGET("east", "1", "witness")));
+    lb_bench_update(&b, "east>a", NULL);
+    assert_string_equal(witness.locality_name, "east");
+    assert_false(witness.wants_health);
+    b.wants_health = true;
+    lb_bench_update(&b, "east>a", NULL);
+    assert_string_equal(witness.locality_name, "east");
+    assert_true(witness.wants_health);
+    lb_bench_fini(&b);
+}
+
 /* T-4 */
 TEST(a_target_that_is_removed_gives_up_its_subconns_at_once)
 {
@@ -316,6 +333,21 @@ TEST(a_target_that_failed_counts_as_failed_while_it_tries_again)
     assert_string_equal(lb_bench_log(&b), "IDLE");
     publish(&b, 0, GREBE_CONNECTING, "east");
     assert_string_equal(lb_bench_log(&b), "CONNECTING");
+    lb_bench_fini(&b);
+}
+
+/* What it says is used all the same, with the next picker: calls wait for it. */
+TEST(a_target_that_tries_again_has_its_calls_wait)
+{
+    struct lb_bench b;
+
+    start_two(&b, TWO("1", "0"));
+    publish(&b, 0, GREBE_TRANSIENT_FAILURE, "failed");
+    publish(&b, 1, GREBE_TRANSIENT_FAILURE, "west");
+    publish(&b, 0, GREBE_CONNECTING, "trying again");
+    assert_string_equal(lb_bench_pick(&b), "fail: failed");
+    publish(&b, 1, GREBE_TRANSIENT_FAILURE, "west");
+    assert_string_equal(lb_bench_pick(&b), "fail: trying again");
     lb_bench_fini(&b);
 }
 
@@ -532,6 +564,7 @@ int main(void)
         cmocka_unit_test(without_a_first_update_it_fails_as_the_resolver_does),
         cmocka_unit_test(a_target_sees_the_endpoints_of_its_path),
         cmocka_unit_test(targets_may_have_targets),
+        cmocka_unit_test(a_target_is_told_its_name),
         cmocka_unit_test(a_target_that_is_removed_gives_up_its_subconns_at_once),
         cmocka_unit_test(a_target_of_another_policy_begins_anew),
         cmocka_unit_test(what_targets_say_to_their_updates_is_no_error),
@@ -540,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_weight_that_changes_touches_nobody),
         cmocka_unit_test(one_failed_and_one_connecting_is_connecting),
         cmocka_unit_test(a_target_that_failed_counts_as_failed_while_it_tries_again),
+        cmocka_unit_test(a_target_that_tries_again_has_its_calls_wait),
         cmocka_unit_test(idle_targets_are_woken_by_calls),
         cmocka_unit_test(the_best_state_of_a_target_is_that_of_all),
         cmocka_unit_test(calls_are_shared_as_the_weights_say),

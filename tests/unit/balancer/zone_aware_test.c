@@ -328,21 +328,52 @@ TEST(the_best_state_of_a_zone_is_that_of_all)
         publish(&b, 0, mixes[i].a, "a");
         publish(&b, 1, mixes[i].b, "b");
         assert_int_equal(b.lab.state, mixes[i].all);
-        assert_string_equal(lb_bench_pick(&b), mixes[i].pick);
+        assert_int_equal(lb_bench_count(&b, 100, mixes[i].pick), 100);
         lb_bench_fini(&b);
     }
 }
 
+/* Where zones do not matter, too. */
+TEST(a_zone_that_is_not_ready_takes_no_calls_while_another_is)
+{
+    struct lb_bench b;
+
+    start(&b, "{\"childPolicy\": [{\"x\": {}}]}", "a1@a b1@b");
+    publish(&b, 0, GREBE_READY, "a");
+    publish(&b, 1, GREBE_CONNECTING, "b");
+    assert_int_equal(lb_bench_count(&b, 100, "fail: a"), 100);
+    lb_bench_fini(&b);
+}
+
+/* Three endpoints are in a, one is in b. */
 TEST(zones_that_failed_tell_why)
 {
     struct lb_bench b;
     uint32_t n;
 
-    start(&b, STUBS, "a1@a b1@b");
+    start(&b, STUBS, "a1@a a2@a b1@b a3@a");
     publish(&b, 0, GREBE_TRANSIENT_FAILURE, "a is down");
     publish(&b, 1, GREBE_TRANSIENT_FAILURE, "b is down");
-    n = lb_bench_count(&b, 100, "fail: a is down");
-    assert_in_range(n, 30, 70); /* sigma is 5 */
+    n = lb_bench_count(&b, 1200, "fail: a is down");
+    assert_in_range(n, 900 - 60, 900 + 60); /* sigma is 15 */
+    lb_bench_fini(&b);
+}
+
+/* All of them have heard of the update then. */
+TEST(the_first_error_of_a_zone_is_that_of_the_update)
+{
+    struct lb_bench b;
+
+    start(&b, STUBS, "a1@a b1@b");
+    stub_log();
+    stub_at(0)->update_result = GREBE_ERR_BAD_RESOLVER_STATE;
+    assert_int_equal(lb_bench_update(&b, "a1@a b1@b", NULL),
+                     GREBE_ERR_BAD_RESOLVER_STATE);
+    assert_string_equal(stub_log(), "x.update, x.update");
+    stub_at(0)->update_result = GREBE_OK;
+    stub_at(1)->update_result = GREBE_ERR_BAD_RESOLVER_STATE;
+    assert_int_equal(lb_bench_update(&b, "a1@a b1@b", NULL),
+                     GREBE_ERR_BAD_RESOLVER_STATE);
     lb_bench_fini(&b);
 }
 
@@ -479,7 +510,9 @@ int main(void)
         cmocka_unit_test(endpoints_that_are_listed_twice_count_once),
         cmocka_unit_test(one_zone_of_endpoints_takes_all_calls),
         cmocka_unit_test(the_best_state_of_a_zone_is_that_of_all),
+        cmocka_unit_test(a_zone_that_is_not_ready_takes_no_calls_while_another_is),
         cmocka_unit_test(zones_that_failed_tell_why),
+        cmocka_unit_test(the_first_error_of_a_zone_is_that_of_the_update),
         cmocka_unit_test(zones_see_their_endpoints_and_come_and_go),
         cmocka_unit_test(what_happens_in_an_update_is_published_once),
         cmocka_unit_test(without_endpoints_calls_fail_and_the_resolver_is_asked_again),
