@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/expdecay.h"
+#include "base/line.h"
 #include "base/ln.h"
 #include "base/rng.h"
 
@@ -42,9 +43,15 @@ static double interval_of(const struct grebe__weighted_least *least, uint32_t i)
 
 /* ---- Making ------------------------------------------------------------------------------ */
 
+/* Shares, which everybody reads, and the queue come one after the other. */
+static size_t shares_size(uint32_t n)
+{
+    return (n * sizeof(uint16_t) + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+}
+
 size_t grebe__weighted_least_size(uint32_t n)
 {
-    return n * (sizeof(struct grebe__edf_entry) + sizeof(uint16_t));
+    return shares_size(n) + GREBE__LINE + n * sizeof(struct grebe__edf_entry);
 }
 
 /* As if it had been going on for a while: some are due sooner than an interval. */
@@ -71,7 +78,8 @@ void grebe__weighted_least_init(struct grebe__weighted_least *least,
                                 const double *weights, uint32_t n, double bias,
                                 uint64_t random, void *memory)
 {
-    struct grebe__edf_entry *heap = memory;
+    struct grebe__edf_entry *heap =
+        (void *)((char *)memory + shares_size(n) + GREBE__LINE);
     struct grebe__rng rng = {random};
 
     least->endpoints = endpoints;
@@ -79,8 +87,7 @@ void grebe__weighted_least_init(struct grebe__weighted_least *least,
     least->bias = bias;
     fill(least, heap, n, grebe__rng_unit(&rng));
     grebe__edf_init(&least->queue, heap, n);
-    grebe__stride_init(&least->stride, n, (uint32_t)grebe__rng_next(&rng),
-                       (uint16_t *)&heap[n]);
+    grebe__stride_init(&least->stride, n, (uint32_t)grebe__rng_next(&rng), memory);
     (void)grebe__stride_set(&least->stride, weights);
     least->is_stale = false;
 }
@@ -107,7 +114,7 @@ static uint32_t next_of_two(struct grebe__weighted_least *least, uintptr_t who)
                : a;
 }
 
-/* By whom the queue was taken after weights changed. */
+/* By whose the queue is, after weights changed. */
 static void hasten(struct grebe__weighted_least *least)
 {
     struct grebe__edf *queue = &least->queue;
@@ -130,7 +137,7 @@ uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr
     double now, interval;
     uint32_t index;
 
-    if (!grebe__edf_take(&least->queue))
+    if (!grebe__edf_is_of(&least->queue, who))
         return next_of_two(least, who);
     if (__atomic_load_n(&least->is_stale, __ATOMIC_RELAXED)) {
         __atomic_store_n(&least->is_stale, false, __ATOMIC_RELAXED);
@@ -142,6 +149,5 @@ uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr
     grebe__edf_put_off(&least->queue, now + interval);
     if (now > interval * longest)
         grebe__edf_rebase(&least->queue, now);
-    grebe__edf_release(&least->queue);
     return index;
 }

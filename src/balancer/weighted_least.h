@@ -8,8 +8,8 @@
  * weighs is looked at when it has the turn.  A bias of 0 makes turns by weight alone; the
  * larger it is, the more a call in flight counts.
  *
- * Turns come from a queue that nobody waits for (base/edf.h).  Who finds it in use draws two
- * endpoints by weight, and takes the one with fewer calls for what it weighs.
+ * Turns come from a queue that is the first caller's (base/edf.h).  All others draw two
+ * endpoints by weight, and take the one with fewer calls for what it weighs.
  *
  * Weights are the owner's: atomic doubles, above 0, that may change at any time.  Who weighs
  * more than before waits no longer than an interval of what it weighs now.
@@ -30,7 +30,7 @@
 
 struct grebe__weighted_least {
     struct grebe__edf queue;
-    struct grebe__stride stride; /* for who finds the queue in use */
+    struct grebe__stride stride; /* for all whose the queue is not */
     const struct grebe__loaded *endpoints;
     const double *weights;
     double bias;

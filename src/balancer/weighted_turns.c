@@ -6,7 +6,6 @@
 
 #include "balancer/petiole.h"
 #include "base/assert.h"
-#include "base/smooth.h"
 
 static struct grebe__weighted_turns *of(struct grebe_picker *base)
 {
@@ -15,9 +14,9 @@ static struct grebe__weighted_turns *of(struct grebe_picker *base)
 
 /* ---- Turns -------------------------------------------------------------------------- */
 
-static const uint16_t *order_of(const struct grebe__weighted_turns *picker)
+static struct grebe__smooth *table_of(const struct grebe__weighted_turns *picker)
 {
-    return __atomic_load_n(&picker->order, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&picker->table, __ATOMIC_ACQUIRE);
 }
 
 static struct grebe__edf_turns *deadlines_of(const struct grebe__weighted_turns *picker)
@@ -27,20 +26,20 @@ static struct grebe__edf_turns *deadlines_of(const struct grebe__weighted_turns 
 
 static uint32_t next_turn(struct grebe__weighted_turns *picker, uintptr_t who)
 {
-    const uint16_t *order = order_of(picker);
+    struct grebe__smooth *table = table_of(picker);
     struct grebe__edf_turns *deadlines = deadlines_of(picker);
     uint32_t index;
 
-    if (order != NULL)
-        return order[grebe__shared_rotation_next(&picker->rotation)];
-    if (deadlines != NULL && grebe__edf_turns_next(deadlines, &index))
+    if (table != NULL)
+        return grebe__smooth_next(table, who);
+    if (deadlines != NULL && grebe__edf_turns_next(deadlines, who, &index))
         return index;
     return grebe__stride_next(&picker->stride, who);
 }
 
 static bool has_strides(const struct grebe__weighted_turns *picker)
 {
-    return order_of(picker) == NULL && deadlines_of(picker) == NULL;
+    return table_of(picker) == NULL && deadlines_of(picker) == NULL;
 }
 
 /* The same, and how many were passed over on the way to it. */
@@ -48,12 +47,13 @@ static uint32_t counted_turn(struct grebe__weighted_turns *picker, uintptr_t who
                              uint32_t *n_passed)
 {
     struct grebe__stride *stride = &picker->stride;
-    struct grebe__lane *lane = grebe__lanes_of(&stride->lanes, who);
+    struct grebe__lane *lane;
     uint32_t index;
 
     *n_passed = 0;
     if (stride->n == 1 || !has_strides(picker))
         return next_turn(picker, who);
+    lane = grebe__lanes_of(&stride->lanes, who);
     while (!grebe__stride_try(stride, (uint32_t)grebe__lane_next(lane, 1), &index))
         ++*n_passed;
     return index;
@@ -132,7 +132,7 @@ static void destroy(struct grebe_picker *base)
         grebe_picker_unref(picker->children[i].picker);
         grebe__wrr_weight_unref(picker->children[i].weight);
     }
-    grebe_mem_free(picker->mem, picker->order);
+    grebe_mem_free(picker->mem, picker->table);
     grebe_mem_free(picker->mem, picker->deadlines);
     grebe_mem_free(picker->mem, picker);
 }
@@ -195,7 +195,7 @@ bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
     uint32_t n = picker->n, period;
     int64_t *credits =
         grebe_mem_alloc(picker->mem, n * (sizeof(int64_t) + sizeof(uint32_t)));
-    uint16_t *order = NULL;
+    struct grebe__smooth *table = NULL;
     uint32_t *weights;
 
     if (credits == NULL)
@@ -205,15 +205,13 @@ bool grebe__weighted_turns_smooth(struct grebe__weighted_turns *picker,
         weights[i] = (uint32_t)picker->weights[i];
     period = grebe__smooth_period(weights, n);
     if (period > 0)
-        order = grebe_mem_alloc(picker->mem, period * sizeof(uint16_t));
-    if (order != NULL) {
-        grebe__smooth_fill(weights, n, credits, order, period);
-        grebe__shared_rotation_init(&picker->rotation, period,
-                                    grebe_client_conn_random_below(cc, period));
-    }
-    __atomic_store_n(&picker->order, order, __ATOMIC_RELEASE);
+        table = grebe_mem_alloc(picker->mem, grebe__smooth_size(period));
+    if (table != NULL)
+        grebe__smooth_init(table, weights, n, credits, period,
+                           grebe_client_conn_random_below(cc, period));
+    __atomic_store_n(&picker->table, table, __ATOMIC_RELEASE);
     grebe_mem_free(picker->mem, credits);
-    return order != NULL;
+    return table != NULL;
 }
 
 bool grebe__weighted_turns_queue(struct grebe__weighted_turns *picker,

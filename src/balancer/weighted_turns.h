@@ -5,7 +5,7 @@
  * picker is in use: they are numbers that are read and written whole, so that nothing need
  * be published for it, nothing allocated, and nobody waits.  Weights that do not change may
  * be taken from a table instead, base/smooth.h, or from a queue of deadlines,
- * base/edf_turns.h; who finds the queue in use draws a stride and goes on.
+ * base/edf_turns.h; whose the queue is not draws strides.
  *
  * Made by the loop: new, add for each child, weigh each, settle, publish.  Later: weigh and
  * settle again, by an owner that kept a reference; at last, perhaps, a table or a queue.
@@ -17,7 +17,7 @@
 
 #include "balancer/wrr_weight.h"
 #include "base/edf_turns.h"
-#include "base/rotation.h"
+#include "base/smooth.h"
 #include "base/stride.h"
 
 /* Static storage: what people are told of a pick. */
@@ -38,11 +38,10 @@ struct grebe__weighted_turns {
     const struct grebe__weighted_policy *policy;
     bool hears_calls; /* the load reports of calls go to `weight` */
     struct grebe__stride stride;
-    /* Owned, atomic: whose turn it is, by `rotation`; NULL: there is no table (yet). */
-    uint16_t *order;
-    struct grebe__shared_rotation rotation;
-    struct grebe__edf_turns *deadlines; /* the same for the queue */
-    double *weights;                    /* one for each child, atomic; 0: not known */
+    /* Owned, atomic; NULL: turns are not from there (yet). */
+    struct grebe__smooth *table;
+    struct grebe__edf_turns *deadlines;
+    double *weights; /* one for each child, atomic; 0: not known */
     uint32_t n;
     struct grebe__weighted_turn children[];
 };

@@ -31,6 +31,7 @@ static void put_in_order(struct grebe__edf *edf)
 void grebe__edf_init(struct grebe__edf *edf, struct grebe__edf_entry *heap, uint32_t n)
 {
     *edf = (struct grebe__edf){.heap = heap, .n = n};
+    grebe__claims_init(&edf->owner, 1);
     put_in_order(edf);
 }
 

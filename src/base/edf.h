@@ -5,11 +5,10 @@
  * It has its turn and is given a later deadline; the others keep theirs.  That costs
  * O(log n), and nothing is allocated.
  *
- * Threads that want a turn at the same time do not wait for each other.  Whoever takes the
- * queue has it until he releases it, and whoever finds it taken, by one atomic exchange, has
- * to do without: he draws his turn in some other way that gives everybody the same share.  So
- * one thread sees the exact order, several see the right shares, and a thread that loses the
- * processor while it has the queue holds up nobody.
+ * A queue is one caller's: the first who asks has it, for good, and changes it as if there
+ * were no other.  All others have to do without: they draw their turns in some other way that
+ * gives everybody the same share.  So the first caller sees the exact order, the others see the
+ * right shares, and nobody waits for anybody, or for a cache line that somebody else writes.
  *
  * Source: C. L. Liu, J. W. Layland, "Scheduling Algorithms for Multiprogramming in a Hard-Real-
  * Time Environment"; grpc-go, package internal/wrr.
@@ -20,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/claims.h"
+
 struct grebe__edf_entry {
     double deadline;
     uint32_t index;
@@ -28,21 +29,21 @@ struct grebe__edf_entry {
 struct grebe__edf {
     struct grebe__edf_entry *heap; /* n of them; no entry is due before its parent */
     uint32_t n;
-    uint32_t is_taken; /* atomic */
+    uintptr_t owner; /* atomic, of base/claims.h */
 };
 
-/* `heap` holds n > 0 entries in any order, and is borrowed. */
+/* `heap` holds n > 0 entries in any order, and is borrowed.  Only the owner writes there:
+ * whoever lays it out keeps it GREBE__LINE away from what others read. */
 void grebe__edf_init(struct grebe__edf *edf, struct grebe__edf_entry *heap, uint32_t n);
 
-/* Threading: any.  True: the queue is the caller's until release(), which has to follow. */
-static inline bool grebe__edf_take(struct grebe__edf *edf)
+/* Threading: any.  Is it the queue of `who`, by a name of base/claims.h?  Everything below is
+ * for him.  A thread that has the name of one which ended was made after that. */
+static inline bool grebe__edf_is_of(struct grebe__edf *edf, uintptr_t who)
 {
-    return __atomic_exchange_n(&edf->is_taken, 1, __ATOMIC_ACQUIRE) == 0;
-}
+    uintptr_t owner = __atomic_load_n(&edf->owner, __ATOMIC_RELAXED);
 
-static inline void grebe__edf_release(struct grebe__edf *edf)
-{
-    __atomic_store_n(&edf->is_taken, 0, __ATOMIC_RELEASE);
+    return owner == who || (owner == GREBE__CLAIMS_NOBODY &&
+                            grebe__claims_find(&edf->owner, 1, who) == 0);
 }
 
 /* Whose turn it is. */

@@ -6,7 +6,7 @@ void grebe__edf_turns_init(struct grebe__edf_turns *turns, const double *weights
 {
     struct grebe__edf_entry *heap;
 
-    turns->turns = memory;
+    turns->turns = (void *)((char *)memory + GREBE__LINE);
     heap = (struct grebe__edf_entry *)&turns->turns[n];
     for (uint32_t i = 0; i < n; i++) {
         uint64_t n_taken = (uint64_t)(start * weights[i]);

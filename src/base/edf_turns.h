@@ -7,7 +7,7 @@
  * equal, and a period stays a period for 2^53 turns.  Two deadlines that are closer than one
  * part in 2^53 count as equal, which takes weights and numbers of turns of 2^26 and more.
  *
- * Threading   next(): any; who comes while another is at it goes without (base/edf.h).
+ * Threading   next(): any; whose the queue is not goes without (base/edf.h).
  */
 #ifndef GREBE_BASE_EDF_TURNS_H
 #define GREBE_BASE_EDF_TURNS_H
@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/edf.h"
+#include "base/line.h"
 
 struct grebe__edf_turn {
     double weight;
@@ -29,7 +30,8 @@ struct grebe__edf_turns {
 /* How much memory the turns of n weights take. */
 static inline size_t grebe__edf_turns_size(uint32_t n)
 {
-    return n * (sizeof(struct grebe__edf_turn) + sizeof(struct grebe__edf_entry));
+    return GREBE__LINE +
+           n * (sizeof(struct grebe__edf_turn) + sizeof(struct grebe__edf_entry));
 }
 
 /* n > 0 weights, each above 0.  `memory`, as much as size(n), is borrowed.  Begins at
@@ -38,18 +40,18 @@ static inline size_t grebe__edf_turns_size(uint32_t n)
 void grebe__edf_turns_init(struct grebe__edf_turns *turns, const double *weights,
                            uint32_t n, double start, void *memory);
 
-/* False: somebody else is at it. */
-static inline bool grebe__edf_turns_next(struct grebe__edf_turns *turns, uint32_t *out)
+/* For `who`, of base/claims.h; false: they are somebody else's. */
+static inline bool grebe__edf_turns_next(struct grebe__edf_turns *turns, uintptr_t who,
+                                         uint32_t *out)
 {
     struct grebe__edf_turn *turn;
 
-    if (!grebe__edf_take(&turns->edf))
+    if (!grebe__edf_is_of(&turns->edf, who))
         return false;
     *out = grebe__edf_first(&turns->edf)->index;
     turn = &turns->turns[*out];
     turn->n_taken++;
     grebe__edf_put_off(&turns->edf, (double)(turn->n_taken + 1) / turn->weight);
-    grebe__edf_release(&turns->edf);
     return true;
 }
 

@@ -8,7 +8,7 @@
  *
  * So the numbers a thread draws are in order and without a gap, and one thread alone sees
  * the one sequence that began with `first`.  Threads together see one sequence each, begun
- * at places that are far apart.  Where all of them must share one, base/rotation.h does.
+ * at places that are far apart.
  *
  * Whose a lane is base/claims.h decides.  Who counts on several threads, but on one at a time,
  * may go by any address of his own.

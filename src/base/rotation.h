@@ -9,9 +9,8 @@
  * which is less than one index until k reaches 2^64 / n: with 10,000 children and 50
  * million turns a second that takes more than a year.  Then one turn is skipped.
  *
- * There are two.  In a rotation each thread goes round for itself, on a lane of its own
- * (base/lanes.h): n turns of a thread are one of each, and threads do not wait for each
- * other's cache lines.  In a shared one n turns are one of each whoever had them.
+ * Each thread goes round for itself, on a lane of its own (base/lanes.h): n turns of a thread
+ * are one of each, and threads do not wait for each other's cache lines.
  */
 #ifndef GREBE_BASE_ROTATION_H
 #define GREBE_BASE_ROTATION_H
@@ -20,29 +19,9 @@
 
 #include "base/lanes.h"
 
-struct grebe__circle {
+struct grebe__rotation {
     uint64_t step;
     uint32_t n;
-};
-
-static inline void grebe__circle_init(struct grebe__circle *circle, uint32_t n)
-{
-    circle->step = UINT64_MAX / n + 1; /* n is 1: 2^64, which is no step at all */
-    circle->n = n;
-}
-
-static inline uint32_t grebe__circle_index(const struct grebe__circle *circle,
-                                           uint64_t at)
-{
-    __extension__ unsigned __int128 product = (unsigned __int128)at * circle->n;
-
-    return (uint32_t)(product >> 64);
-}
-
-/* ---- Each thread for itself ---------------------------------------------------------- */
-
-struct grebe__rotation {
-    struct grebe__circle circle;
     struct grebe__lanes lanes;
 };
 
@@ -51,9 +30,10 @@ struct grebe__rotation {
 static inline void grebe__rotation_init(struct grebe__rotation *rotation, uint32_t n,
                                         uint32_t first)
 {
-    grebe__circle_init(&rotation->circle, n);
-    grebe__lanes_init(&rotation->lanes, rotation->circle.step * first,
-                      rotation->circle.step * (n / (GREBE__LANES_OWN + 1) + 1));
+    rotation->step = UINT64_MAX / n + 1; /* n is 1: 2^64, which is no step at all */
+    rotation->n = n;
+    grebe__lanes_init(&rotation->lanes, rotation->step * first,
+                      rotation->step * (n / (GREBE__LANES_OWN + 1) + 1));
 }
 
 /* For `who`, of base/lanes.h. */
@@ -61,33 +41,10 @@ static inline uint32_t grebe__rotation_next(struct grebe__rotation *rotation,
                                             uintptr_t who)
 {
     struct grebe__lane *lane = grebe__lanes_of(&rotation->lanes, who);
+    uint64_t at = grebe__lane_next(lane, rotation->step);
+    __extension__ unsigned __int128 product = (unsigned __int128)at * rotation->n;
 
-    return grebe__circle_index(&rotation->circle,
-                               grebe__lane_next(lane, rotation->circle.step));
-}
-
-/* ---- All threads together ------------------------------------------------------------ */
-
-struct grebe__shared_rotation {
-    struct grebe__circle circle;
-    uint64_t at; /* atomic */
-};
-
-/* Begins with `first`, less than `n`; n > 0. */
-static inline void grebe__shared_rotation_init(struct grebe__shared_rotation *rotation,
-                                               uint32_t n, uint32_t first)
-{
-    grebe__circle_init(&rotation->circle, n);
-    rotation->at = rotation->circle.step * first;
-}
-
-static inline uint32_t
-grebe__shared_rotation_next(struct grebe__shared_rotation *rotation)
-{
-    uint64_t at =
-        __atomic_fetch_add(&rotation->at, rotation->circle.step, __ATOMIC_RELAXED);
-
-    return grebe__circle_index(&rotation->circle, at);
+    return (uint32_t)(product >> 64);
 }
 
 #endif

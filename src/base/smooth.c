@@ -27,11 +27,12 @@ uint32_t grebe__smooth_period(const uint32_t *weights, uint32_t n)
     return (uint32_t)sum;
 }
 
-void grebe__smooth_fill(const uint32_t *weights, uint32_t n, int64_t *credits,
-                        uint16_t *order, uint32_t period)
+void grebe__smooth_init(struct grebe__smooth *smooth, const uint32_t *weights, uint32_t n,
+                        int64_t *credits, uint32_t period, uint32_t first)
 {
     int64_t sum = 0;
 
+    grebe__rotation_init(&smooth->rotation, period, first);
     for (uint32_t i = 0; i < n; i++) {
         credits[i] = 0;
         sum += weights[i];
@@ -45,6 +46,6 @@ void grebe__smooth_fill(const uint32_t *weights, uint32_t n, int64_t *credits,
                 richest = i;
         }
         credits[richest] -= sum;
-        order[turn] = (uint16_t)richest;
+        smooth->order[turn] = (uint16_t)richest;
     }
 }

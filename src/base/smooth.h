@@ -7,14 +7,19 @@
  * weights without their common divisor, and as even as can be on the way.
  *
  * That costs as much as there are weights for every turn.  Here it is done once, for the
- * whole period: a turn is then a look into a table.
+ * whole period: a turn is then a look into a table.  Who asks goes through the table by himself
+ * (base/rotation.h): as many turns as a period has are exact for each who does, and for all of
+ * them together once each is at the end of his.
  *
  * Source: the upstream balancer of nginx.
  */
 #ifndef GREBE_BASE_SMOOTH_H
 #define GREBE_BASE_SMOOTH_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/rotation.h"
 
 enum {
     GREBE__SMOOTH_PERIOD_MAX = 65536,
@@ -25,9 +30,25 @@ enum {
 /* Turns in a period of `n` > 0 weights, each above 0.  0: more than a table is made for. */
 uint32_t grebe__smooth_period(const uint32_t *weights, uint32_t n);
 
-/* The turns of one period, `order`, for which there is room.  `credits` has room for n
- * numbers while it runs. */
-void grebe__smooth_fill(const uint32_t *weights, uint32_t n, int64_t *credits,
-                        uint16_t *order, uint32_t period);
+struct grebe__smooth {
+    struct grebe__rotation rotation;
+    uint16_t order[]; /* of one period */
+};
+
+static inline size_t grebe__smooth_size(uint32_t period)
+{
+    return sizeof(struct grebe__smooth) + period * sizeof(uint16_t);
+}
+
+/* `smooth` has size(period) bytes, and `credits` room for n numbers while this runs.  Begins at
+ * turn `first` of the period. */
+void grebe__smooth_init(struct grebe__smooth *smooth, const uint32_t *weights, uint32_t n,
+                        int64_t *credits, uint32_t period, uint32_t first);
+
+/* For `who`, of base/lanes.h.  Threading: any. */
+static inline uint32_t grebe__smooth_next(struct grebe__smooth *smooth, uintptr_t who)
+{
+    return smooth->order[grebe__rotation_next(&smooth->rotation, who)];
+}
 
 #endif

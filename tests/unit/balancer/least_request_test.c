@@ -711,29 +711,84 @@ struct worker {
     uint32_t counts[3];
 };
 
-static void *work(void *arg)
+/* A call that ends at once: which of a, b, c has it. */
+static uint32_t pick_for(struct grebe_picker *picker, const void *caller)
 {
     const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
     const struct grebe_done_info info = {.status = &ok};
+    const struct grebe_pick_args args = {.method = "/s/m", .caller = caller};
+    const struct lab_subconn *subconn;
+    struct grebe_pick pick;
+
+    grebe_pick_init(&pick);
+    grebe_picker_pick(picker, &args, &pick);
+    subconn = grebe_container_of(pick.subconn, struct lab_subconn, base);
+    grebe_pick_end(&pick, &info);
+    return (uint32_t)(lab_subconn_name(subconn)[0] - 'a');
+}
+
+static void *work(void *arg)
+{
     struct worker *worker = arg;
 
-    for (int i = 0; i < PICKS; i++) {
-        const struct grebe_pick_args args = {.method = "/s/m"};
-        struct grebe_pick pick;
-
-        grebe_pick_init(&pick);
-        grebe_picker_pick(worker->picker, &args, &pick);
-        worker->counts[lab_subconn_name(grebe_container_of(pick.subconn,
-                                                           struct lab_subconn, base))[0] -
-                       'a']++;
-        grebe_pick_end(&pick, &info);
-    }
+    for (int i = 0; i < PICKS; i++)
+        worker->counts[pick_for(worker->picker, NULL)]++;
     return NULL;
 }
 
-/* Those who find the queue in use draw by the same weights; several orders, each of which
+/* One in 10,000 for him, whoever comes after him.  The other one draws strides, for which no
+ * weight is less than a hundredth of the mean. */
+TEST(queue_is_of_the_first_caller)
+{
+    uint32_t of_first[2] = {0}, of_other[2] = {0};
+    static char first, other;
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true, \"bias\": 0}", "a*9999 b", 2);
+    for (int i = 0; i < 30000; i++) {
+        of_first[pick_for(rig.b.lab.picker, &first)]++;
+        of_other[pick_for(rig.b.lab.picker, &other)]++;
+    }
+    assert_in_range(of_first[1], 2, 4);
+    assert_in_range(of_other[1], 3 * 50 - 1, 3 * 50 + 1);
+    fini(&rig);
+}
+
+/* Of the calls of somebody whose the queue is not, so many to b, which weighs a fourth of a:
+ * of 250 that stay, of 20 that come when all of b's have ended. */
+static void expect_of_others(const char *config, uint32_t n_staying, uint32_t n_coming)
+{
+    uint64_t of_b[250];
+    uint32_t n_of_b = 0;
+    static char first;
+    struct rig rig;
+
+    start_named(&rig, config, "a*4 b", 2);
+    (void)pick_for(rig.b.lab.picker, &first);
+    for (int i = 0; i < 250; i++) {
+        of_b[n_of_b] = rig.b.lab.n_picks;
+        n_of_b += hold(&rig);
+    }
+    assert_in_range(n_of_b + 1, n_staying, n_staying + 2);
+    while (n_of_b > 0)
+        end(&rig, of_b[--n_of_b], GREBE_STATUS_OK);
+    for (int i = 0; i < 20; i++)
+        n_of_b += hold(&rig);
+    assert_in_range(n_of_b + 1, n_coming, n_coming + 2);
+    fini(&rig);
+}
+
+/* Two are drawn by weight, b is one of them in two of five times, and has the call as long as
+ * it has fewer of them for what it weighs.  With a bias of 0 one is drawn. */
+TEST(who_has_no_queue_draws_two_and_takes_the_less_busy)
+{
+    expect_of_others("{\"weighted\": true}", 50, 8);
+    expect_of_others("{\"weighted\": true, \"bias\": 0}", 50, 4);
+}
+
+/* Those whose the queue is not draw by the same weights; several orders, each of which
  * ends in the middle of a round. */
-TEST(threads_that_meet_at_the_queue_share_as_well)
+TEST(threads_beside_the_queue_share_as_well)
 {
     uint32_t counts[3] = {0};
     struct worker workers[THREADS];
@@ -961,7 +1016,9 @@ int main(void)
         cmocka_unit_test(equal_weights_are_drawn),
         cmocka_unit_test(small_intervals_are_exact_after_large_ones),
         cmocka_unit_test(picking_takes_no_memory),
-        cmocka_unit_test(threads_that_meet_at_the_queue_share_as_well),
+        cmocka_unit_test(queue_is_of_the_first_caller),
+        cmocka_unit_test(who_has_no_queue_draws_two_and_takes_the_less_busy),
+        cmocka_unit_test(threads_beside_the_queue_share_as_well),
         cmocka_unit_test(newcomer_has_few_turns_at_first),
         cmocka_unit_test(newcomer_does_not_wait_for_what_it_weighed_before),
         cmocka_unit_test(newcomer_counts_as_busy_among_those_that_are_drawn),

@@ -266,18 +266,22 @@ static char name_of(struct grebe_subconn *subconn)
     return lab_subconn_name(grebe_container_of(subconn, struct lab_subconn, base))[0];
 }
 
+static char pick_for(struct grebe_picker *picker, const void *caller)
+{
+    const struct grebe_pick_args args = {.method = "/s/m", .caller = caller};
+    struct grebe_pick pick;
+
+    grebe_pick_init(&pick);
+    grebe_picker_pick(picker, &args, &pick);
+    return name_of(pick.subconn);
+}
+
 static void *work(void *arg)
 {
     struct worker *worker = arg;
 
-    for (int i = 0; i < PICKS; i++) {
-        const struct grebe_pick_args args = {.method = "/s/m"};
-        struct grebe_pick pick;
-
-        grebe_pick_init(&pick);
-        grebe_picker_pick(worker->picker, &args, &pick);
-        worker->counts[name_of(pick.subconn) - 'a']++;
-    }
+    for (int i = 0; i < PICKS; i++)
+        worker->counts[pick_for(worker->picker, NULL) - 'a']++;
     return NULL;
 }
 
@@ -303,8 +307,9 @@ static void work_all(const char *mode, uint32_t *counts)
     lb_bench_fini(&b);
 }
 
-/* Z-3: whoever picks, a period is a period. */
-TEST(threads_share_one_order)
+/* Each thread has periods of its own, those without a lane have theirs together, and all of
+ * them are at the end of one. */
+TEST(threads_have_whole_periods)
 {
     uint32_t counts[3] = {0};
 
@@ -314,9 +319,89 @@ TEST(threads_share_one_order)
     assert_int_equal(counts[2], THREADS * PICKS / 7);
 }
 
-/* Several orders, of the queue and of each thread that found it in use; all of them end in
- * the middle of a period. */
-TEST(threads_that_meet_at_the_queue_share_as_well)
+/* A channel: its picks are one sequence, whoever drives its loop. */
+struct channel {
+    struct grebe_picker *picker;
+    pthread_mutex_t loop;
+    size_t n;
+    char picks[THREADS * PICKS];
+};
+
+static void *drive(void *arg)
+{
+    struct channel *channel = arg;
+
+    for (int i = 0; i < PICKS; i++) {
+        pthread_mutex_lock(&channel->loop);
+        channel->picks[channel->n++] = pick_for(channel->picker, channel);
+        pthread_mutex_unlock(&channel->loop);
+    }
+    return NULL;
+}
+
+/* Any seven of the calls that threads make on one channel. */
+static void expect_each_period_exact(const char *mode)
+{
+    static struct channel channel;
+    pthread_t threads[THREADS];
+    uint32_t counts[3] = {0};
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    lb_bench_set(&b, "a=R b=R c=R");
+    update_with(&b, mode, "a*5 b*1 c*1");
+    channel.picker = b.lab.picker;
+    channel.n = 0;
+    assert_int_equal(pthread_mutex_init(&channel.loop, NULL), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, drive, &channel), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&channel.loop);
+    for (size_t i = 0; i < channel.n; i++) {
+        counts[channel.picks[i] - 'a']++;
+        if (i >= 7)
+            counts[channel.picks[i - 7] - 'a']--;
+        if (i >= 6)
+            assert_memory_equal(counts, ((const uint32_t[]){5, 1, 1}), sizeof counts);
+    }
+    lb_bench_fini(&b);
+}
+
+/* Z-3: whichever of eight threads pick, a period is a period. */
+TEST(threads_of_a_channel_share_each_period)
+{
+    expect_each_period_exact(smooth);
+    expect_each_period_exact(edf);
+}
+
+/* Exactly one in 10,000 for him, whoever comes after him.  The other one has strides, for which
+ * no weight is less than a hundredth of the mean. */
+TEST(queue_is_of_the_first_caller)
+{
+    uint32_t of_other[2] = {0};
+    struct lb_bench b;
+    static char first, other;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    update_with(&b, edf, "a*9999 b*1");
+    for (int round = 0; round < 3; round++) {
+        uint32_t of_first[2] = {0};
+
+        for (int i = 0; i < 10000; i++) {
+            of_first[pick_for(b.lab.picker, &first) - 'a']++;
+            of_other[pick_for(b.lab.picker, &other) - 'a']++;
+        }
+        assert_int_equal(of_first[1], 1);
+    }
+    assert_in_range(of_other[1], 3 * 50 - 1, 3 * 50 + 1);
+    lb_bench_fini(&b);
+}
+
+/* An order of the queue, and one for each thread that has none; all of them end in the middle
+ * of a period. */
+TEST(threads_beside_the_queue_share_as_well)
 {
     uint32_t counts[3] = {0};
 
@@ -373,8 +458,10 @@ int main(void)
         cmocka_unit_test(newcomer_has_few_turns_at_first),
         cmocka_unit_test(modes_are_exact_after_the_ramp),
         cmocka_unit_test(slow_start_is_checked),
-        cmocka_unit_test(threads_share_one_order),
-        cmocka_unit_test(threads_that_meet_at_the_queue_share_as_well),
+        cmocka_unit_test(threads_have_whole_periods),
+        cmocka_unit_test(threads_of_a_channel_share_each_period),
+        cmocka_unit_test(queue_is_of_the_first_caller),
+        cmocka_unit_test(threads_beside_the_queue_share_as_well),
         cmocka_unit_test(a_pick_tells_of_weights),
     };
 

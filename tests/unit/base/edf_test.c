@@ -114,16 +114,18 @@ TEST(earlier_by_the_same_is_the_same_order)
 
 /* ---- Who has it ------------------------------------------------------------------------ */
 
-TEST(one_at_a_time_has_it)
+/* Who cannot be told from others (0) never has it. */
+TEST(the_first_who_asks_has_it_for_good)
 {
     struct bench b;
 
     with(&b, (const double[]){1, 2}, 2);
-    assert_true(grebe__edf_take(&b.edf));
-    assert_false(grebe__edf_take(&b.edf));
-    assert_false(grebe__edf_take(&b.edf));
-    grebe__edf_release(&b.edf);
-    assert_true(grebe__edf_take(&b.edf));
+    assert_false(grebe__edf_is_of(&b.edf, 0));
+    for (int round = 0; round < 3; round++) {
+        assert_true(grebe__edf_is_of(&b.edf, 8));
+        assert_false(grebe__edf_is_of(&b.edf, 16));
+        assert_false(grebe__edf_is_of(&b.edf, 0));
+    }
 }
 
 int main(void)
@@ -132,7 +134,7 @@ int main(void)
         cmocka_unit_test(deadlines_make_turns),
         cmocka_unit_test(first_is_the_earliest_and_of_equals_the_lowest),
         cmocka_unit_test(earlier_by_the_same_is_the_same_order),
-        cmocka_unit_test(one_at_a_time_has_it),
+        cmocka_unit_test(the_first_who_asks_has_it_for_good),
     };
 
     return cmocka_run_group_tests_name("edf", tests, NULL, NULL);

@@ -13,7 +13,7 @@ enum { MAX = 40, THREADS = 4, TURNS = 40000 };
 
 struct bench {
     struct grebe__edf_turns turns;
-    uint64_t memory[MAX * 4];
+    uint64_t memory[GREBE__LINE / 8 + MAX * 4];
     uint32_t n;
     uint32_t weights[MAX];
     uint64_t n_taken[MAX]; /* so many turns each had, the model says */
@@ -38,7 +38,7 @@ static uint32_t next(struct bench *b)
 {
     uint32_t index = MAX;
 
-    assert_true(grebe__edf_turns_next(&b->turns, &index));
+    assert_true(grebe__edf_turns_next(&b->turns, 8, &index));
     return index;
 }
 
@@ -172,7 +172,7 @@ TEST(weights_need_not_be_whole_numbers)
 
     grebe__edf_turns_init(&b.turns, weights, 2, 0, b.memory);
     for (int turn = 0; turn < 5000; turn++) {
-        assert_true(grebe__edf_turns_next(&b.turns, &index));
+        assert_true(grebe__edf_turns_next(&b.turns, 8, &index));
         counts[index]++;
     }
     assert_int_equal(counts[0], 2000);
@@ -193,51 +193,59 @@ static void *draw(void *arg)
     for (int turn = 0; turn < TURNS; turn++) {
         uint32_t index;
 
-        if (grebe__edf_turns_next(&drawer->b->turns, &index))
+        if (grebe__edf_turns_next(&drawer->b->turns, grebe__thread_pointer(), &index))
             drawer->counts[index]++;
     }
     return NULL;
 }
 
-/* However many went without: those that had turns had those of one order. */
-TEST(threads_share_one_order_and_none_waits)
+/* One of them has all of its turns, and the others none. */
+TEST(the_first_thread_has_the_order_and_none_waits)
 {
     static const uint32_t weights[] = {5, 3, 2};
     struct bench b;
     struct drawer drawers[THREADS];
     pthread_t threads[THREADS];
-    uint32_t counts[3] = {0}, n = 0;
+    uint32_t n_owners = 0;
 
     begin(&b, weights, 3, 0);
     for (size_t i = 0; i < THREADS; i++) {
         drawers[i] = (struct drawer){.b = &b};
         assert_int_equal(pthread_create(&threads[i], NULL, draw, &drawers[i]), 0);
     }
+    for (int turn = 0; turn < TURNS; turn++)
+        next_of_model(&b);
     for (size_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
-        for (size_t k = 0; k < 3; k++) {
-            counts[k] += drawers[i].counts[k];
-            n += drawers[i].counts[k];
-        }
+        n_owners += drawers[i].counts[0] > 0;
+        for (size_t k = 0; k < 3 && drawers[i].counts[0] > 0; k++)
+            assert_int_equal(drawers[i].counts[k], b.n_taken[k]);
     }
-    assert_in_range(n, 1, THREADS * TURNS);
-    while (n-- > 0)
-        next_of_model(&b);
-    for (size_t k = 0; k < 3; k++)
-        assert_int_equal(counts[k], b.n_taken[k]);
+    assert_int_equal(n_owners, 1);
 }
 
-TEST(who_finds_it_taken_goes_without)
+TEST(whose_it_is_not_goes_without)
 {
     struct bench b;
     uint32_t index = 77;
 
-    begin(&b, known[0].weights, 3, 0);
-    assert_true(grebe__edf_take(&b.turns.edf));
-    assert_false(grebe__edf_turns_next(&b.turns, &index));
-    assert_int_equal(index, 77);
-    grebe__edf_release(&b.turns.edf);
+    begin(&b, known[1].weights, 3, 0);
     assert_int_equal(next(&b), 0);
+    assert_false(grebe__edf_turns_next(&b.turns, 16, &index));
+    assert_int_equal(index, 77);
+    assert_int_equal(next(&b), 1);
+}
+
+/* What everybody reads is in no cache line that the owner writes. */
+TEST(the_owner_writes_where_nobody_else_reads)
+{
+    struct bench b;
+    uintptr_t memory = (uintptr_t)b.memory;
+
+    begin(&b, known[0].weights, 3, 0);
+    assert_true((uintptr_t)b.turns.turns >= memory + GREBE__LINE);
+    assert_true((uintptr_t)b.turns.edf.heap >= memory + GREBE__LINE);
+    assert_true((uintptr_t)&b.turns.edf.heap[3] <= memory + grebe__edf_turns_size(3));
 }
 
 int main(void)
@@ -249,8 +257,9 @@ int main(void)
         cmocka_unit_test(two_of_the_largest_weights_take_turns),
         cmocka_unit_test(a_period_is_exact_from_any_start),
         cmocka_unit_test(weights_need_not_be_whole_numbers),
-        cmocka_unit_test(threads_share_one_order_and_none_waits),
-        cmocka_unit_test(who_finds_it_taken_goes_without),
+        cmocka_unit_test(the_first_thread_has_the_order_and_none_waits),
+        cmocka_unit_test(whose_it_is_not_goes_without),
+        cmocka_unit_test(the_owner_writes_where_nobody_else_reads),
     };
 
     return cmocka_run_group_tests_name("edf_turns", tests, NULL, NULL);

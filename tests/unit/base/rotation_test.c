@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/test.h"
 
+#include "base/assert.h"
 #include "base/rng.h"
 #include "base/rotation.h"
 
 static void expect_turns(uint32_t n, uint32_t first, uint32_t turns)
 {
     struct grebe__rotation rotation;
-    struct grebe__shared_rotation shared;
 
     grebe__rotation_init(&rotation, n, first);
-    grebe__shared_rotation_init(&shared, n, first);
-    for (uint32_t i = 0; i < turns; i++) {
+    for (uint32_t i = 0; i < turns; i++)
         assert_int_equal(grebe__rotation_next(&rotation, 1), ((uint64_t)first + i) % n);
-        assert_int_equal(grebe__shared_rotation_next(&shared), ((uint64_t)first + i) % n);
-    }
 }
 
 TEST(every_index_has_its_turn_in_order_from_wherever_it_starts)
@@ -43,13 +40,29 @@ TEST(order_is_exact_after_a_trillion_turns)
     const uint64_t turns = UINT64_C(1) << 40;
 
     for (size_t i = 0; i < sizeof ns / sizeof ns[0]; i++) {
-        struct grebe__shared_rotation rotation;
+        struct grebe__rotation rotation;
 
-        grebe__shared_rotation_init(&rotation, ns[i], 0);
-        rotation.at += rotation.circle.step * turns;
+        grebe__rotation_init(&rotation, ns[i], 0);
+        rotation.lanes.lanes[0].at += rotation.step * turns;
         for (uint32_t k = 0; k < 2 * ns[i]; k++)
-            assert_int_equal(grebe__shared_rotation_next(&rotation), (turns + k) % ns[i]);
+            assert_int_equal(grebe__rotation_next(&rotation, 1), (turns + k) % ns[i]);
     }
+}
+
+/* Far from where the others are, by a fifth of the circle and one; those without a lane of
+ * their own go round together. */
+TEST(each_goes_round_for_himself)
+{
+    static const uint32_t firsts[] = {2, 5, 8, 1, 4, 5, 6};
+    struct grebe__rotation rotation;
+
+    grebe__rotation_init(&rotation, 10, 2);
+    for (uint32_t turn = 0; turn < 10; turn++)
+        for (uintptr_t who = 1; who <= GREBE__LANES_OWN; who++)
+            assert_int_equal(grebe__rotation_next(&rotation, who),
+                             (firsts[who - 1] + turn) % 10);
+    for (uintptr_t who = GREBE__LANES_OWN + 1; who <= GREBE_ARRAY_LEN(firsts); who++)
+        assert_int_equal(grebe__rotation_next(&rotation, who), firsts[who - 1]);
 }
 
 int main(void)
@@ -58,6 +71,7 @@ int main(void)
         cmocka_unit_test(every_index_has_its_turn_in_order_from_wherever_it_starts),
         cmocka_unit_test(large_numbers_are_no_exception),
         cmocka_unit_test(order_is_exact_after_a_trillion_turns),
+        cmocka_unit_test(each_goes_round_for_himself),
     };
 
     return cmocka_run_group_tests_name("rotation", tests, NULL, NULL);

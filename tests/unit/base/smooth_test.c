@@ -5,7 +5,11 @@
 #include "base/rng.h"
 #include "base/smooth.h"
 
-static uint16_t order[GREBE__SMOOTH_PERIOD_MAX];
+static union {
+    struct grebe__smooth smooth;
+    char memory[sizeof(struct grebe__smooth) +
+                GREBE__SMOOTH_PERIOD_MAX * sizeof(uint16_t)];
+} table;
 static int64_t credits[GREBE__SMOOTH_PERIOD_MAX];
 static uint32_t weights[GREBE__SMOOTH_PERIOD_MAX];
 
@@ -19,6 +23,11 @@ static const struct {
     {2, {1, 1}, "01"},
 };
 
+static uint32_t next(void)
+{
+    return grebe__smooth_next(&table.smooth, 1);
+}
+
 /* Z-1, Z-2: what all weights have in common makes no difference. */
 TEST(turns_are_those_of_smooth_weighted_round_robin)
 {
@@ -26,10 +35,29 @@ TEST(turns_are_those_of_smooth_weighted_round_robin)
         uint32_t period = grebe__smooth_period(known[i].weights, known[i].n);
 
         assert_int_equal(period, strlen(known[i].turns));
-        grebe__smooth_fill(known[i].weights, known[i].n, credits, order, period);
-        for (uint32_t k = 0; k < period; k++)
-            assert_int_equal('0' + order[k], known[i].turns[k]);
+        for (uint32_t first = 0; first < period; first++) {
+            grebe__smooth_init(&table.smooth, known[i].weights, known[i].n, credits,
+                               period, first);
+            for (uint32_t k = 0; k < 3 * period; k++)
+                assert_int_equal('0' + next(), known[i].turns[(first + k) % period]);
+        }
     }
+}
+
+/* Whoever asks has the period, from a place of his own on; who has none shares the last. */
+TEST(each_has_the_period_for_himself)
+{
+    static const uint32_t weights_of_seven[] = {5, 1, 1};
+    static const char *const turns[] = {"0010200", "1020000", "2000010", "0001020"};
+
+    grebe__smooth_init(&table.smooth, weights_of_seven, 3, credits, 7, 0);
+    for (uint32_t k = 0; k < 14; k++)
+        for (uintptr_t who = 1; who <= GREBE_ARRAY_LEN(turns); who++)
+            assert_int_equal('0' + grebe__smooth_next(&table.smooth, who),
+                             turns[who - 1][k % 7]);
+    for (uintptr_t who = 5; who < 12; who++)
+        assert_int_equal('0' + grebe__smooth_next(&table.smooth, who),
+                         "0102000"[who - 5]);
 }
 
 /* Each as often as it weighs, and nobody waits for twice as long as evenly spread turns would
@@ -40,7 +68,7 @@ static void expect_fair(uint32_t n, uint32_t period, uint32_t divisor)
         uint32_t turns = weights[i] / divisor, count = 0, last = 0, longest = 0;
 
         for (uint32_t k = 0; k < 2 * period; k++) {
-            if (order[k % period] != i)
+            if (next() != i)
                 continue;
             if (count++ > 0 && k - last > longest)
                 longest = k - last;
@@ -63,7 +91,7 @@ TEST(a_period_is_exact_and_even)
         for (uint32_t i = 1; i < n; i++)
             weights[i] = divisor * (1 + grebe__rng_below(&rng, 100));
         period = grebe__smooth_period(weights, n);
-        grebe__smooth_fill(weights, n, credits, order, period);
+        grebe__smooth_init(&table.smooth, weights, n, credits, period, 0);
         expect_fair(n, period, divisor);
     }
 }
@@ -86,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_are_those_of_smooth_weighted_round_robin),
+        cmocka_unit_test(each_has_the_period_for_himself),
         cmocka_unit_test(a_period_is_exact_and_even),
         cmocka_unit_test(what_would_be_too_long_or_too_much_work_is_not_done),
     };
