@@ -71,7 +71,7 @@ static void name_candidate(struct grebe_explanation *explanation,
     const struct grebe__hash_seat *seat = &seats->list[member];
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
-    candidate.subconn = grebe_picker_subconn(seat->child);
+    candidate.subconn = seat->leaf.subconn;
     candidate.is_chosen = member == account->chosen;
     candidate.reason = reason_for(account, member);
     if (place != NULL) {

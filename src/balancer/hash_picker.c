@@ -7,7 +7,6 @@
 #include "balancer/hash_request.h"
 #include "balancer/hash_room.h"
 #include "balancer/hash_seats.h"
-#include "balancer/petiole.h"
 
 enum {
     IS_READY = 1 << GREBE_READY,
@@ -43,7 +42,7 @@ static bool connect_before(const struct grebe__hash_seats *seats, uint64_t hash,
         seats->states[place.member] != GREBE_IDLE)
         return false;
     /* Which queues. */
-    grebe__petiole_pick_leaf(seats->list[place.member].child, args, out);
+    grebe__leaf_pick(&seats->list[place.member].leaf, args, out);
     return true;
 }
 
@@ -83,7 +82,7 @@ static inline uint32_t hand_over(const struct grebe__hash_seats *seats, uint64_t
         member = grebe__hash_find_room(seats, hash, member, args, out);
         seat = &seats->list[member];
     }
-    grebe__petiole_pick_leaf(seat->child, args, out);
+    grebe__leaf_pick(&seat->leaf, args, out);
     if (seat->load != NULL)
         grebe__hash_load_begin(seat->load, out);
     return member;
@@ -150,7 +149,7 @@ static void destroy(struct grebe_picker *base)
     struct grebe__hash_seats *seats = of(base);
 
     for (uint32_t i = 0; i < seats->n; i++) {
-        grebe_picker_unref(seats->list[i].child);
+        grebe__leaf_release(&seats->list[i].leaf);
         grebe__hash_load_unref(seats->list[i].load);
     }
     grebe__hash_table_unref(seats->table);
@@ -186,7 +185,7 @@ static void add_seat(struct grebe__hash_seats *seats,
     seats->states[seats->n] = (uint8_t)child->state;
     seats->present |= 1U << child->state;
     seats->list[seats->n++] = (struct grebe__hash_seat){
-        .child = grebe_picker_ref(child->picker),
+        .leaf = grebe__leaf_hold(child->picker),
         .weight = member->weight,
     };
 }

@@ -47,7 +47,7 @@ static bool try_member(struct search *search, uint32_t member)
 
     if (seats->states[member] == GREBE_IDLE && !search->wants_no_connection) {
         search->wants_no_connection = true;
-        grebe_picker_pick(seat->child, search->args, search->out); /* which queues */
+        grebe__leaf_pick(&seat->leaf, search->args, search->out); /* which queues */
     }
     if (seat->load == NULL)
         return false;

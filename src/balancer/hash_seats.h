@@ -14,9 +14,10 @@
 #include "balancer/hash_loads.h"
 #include "balancer/hash_request.h"
 #include "balancer/hash_table.h"
+#include "balancer/leaf.h"
 
 struct grebe__hash_seat {
-    struct grebe_picker *child; /* a reference */
+    struct grebe__leaf leaf;
     struct grebe__hash_load
         *load; /* a reference; NULL: not READY, or there is no bound */
     uint32_t weight;

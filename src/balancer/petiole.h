@@ -21,6 +21,7 @@
 #include <grebe/balancer.h>
 #include <grebe/parent.h>
 
+#include "balancer/leaf.h"
 #include "base/claims.h"
 
 struct grebe__petiole;
@@ -77,21 +78,12 @@ void grebe__petiole_resolver_error(struct grebe_balancer *base,
 void grebe__petiole_exit_idle(struct grebe_balancer *base);
 void grebe__petiole_settled(struct grebe_balancer *base);
 
-/* For pick(): asks the leaf that was chosen.  An explanation is not handed on: the policy
- * has given its own, and a leaf has nothing to choose. */
+/* For pick(): asks the leaf that was chosen, where its picker is held alone. */
 static inline void grebe__petiole_pick_leaf(struct grebe_picker *leaf,
                                             const struct grebe_pick_args *args,
                                             struct grebe_pick *out)
 {
-    struct grebe_pick_args unexplained;
-
-    if (args->explanation == NULL) {
-        grebe_picker_pick(leaf, args, out);
-        return;
-    }
-    unexplained = *args;
-    unexplained.explanation = NULL;
-    grebe_picker_pick(leaf, &unexplained, out);
+    grebe__leaf_ask(leaf, args, out);
 }
 
 /* For pick(): who asks, by a name of base/claims.h. */

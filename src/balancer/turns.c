@@ -13,7 +13,7 @@ struct turns {
     const char *policy;
     struct grebe__rotation rotation;
     uint32_t n;
-    struct grebe_picker *children[]; /* n references */
+    struct grebe__leaf leaves[];
 };
 
 /* The child in turn first, then those whose turns come later.  Children that are not READY
@@ -25,8 +25,7 @@ static void explain(const struct turns *picker, uint32_t next,
     for (uint32_t i = 0; i < picker->n; i++) {
         struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
-        candidate.subconn =
-            grebe_picker_subconn(picker->children[(next + i) % picker->n]);
+        candidate.subconn = picker->leaves[(next + i) % picker->n].subconn;
         candidate.is_chosen = i == 0;
         candidate.reason = i == 0 ? "its turn" : "later in the turn";
         if (candidate.subconn != NULL)
@@ -43,7 +42,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
 
     if (args->explanation != NULL)
         explain(picker, next, args->explanation);
-    grebe__petiole_pick_leaf(picker->children[next], args, out);
+    grebe__leaf_pick(&picker->leaves[next], args, out);
 }
 
 static void destroy(struct grebe_picker *base)
@@ -51,7 +50,7 @@ static void destroy(struct grebe_picker *base)
     struct turns *picker = grebe_container_of(base, struct turns, base);
 
     for (uint32_t i = 0; i < picker->n; i++)
-        grebe_picker_unref(picker->children[i]);
+        grebe__leaf_release(&picker->leaves[i]);
     grebe_mem_free(picker->mem, picker);
 }
 
@@ -64,7 +63,7 @@ struct grebe_picker *grebe__turns_new(struct grebe_client_conn *cc, const char *
 {
     const struct grebe_mem *mem = grebe_client_conn_mem(cc);
     struct turns *picker =
-        grebe_mem_alloc(mem, sizeof *picker + n * sizeof picker->children[0]);
+        grebe_mem_alloc(mem, sizeof *picker + n * sizeof picker->leaves[0]);
 
     if (picker == NULL)
         return NULL;
@@ -74,7 +73,7 @@ struct grebe_picker *grebe__turns_new(struct grebe_client_conn *cc, const char *
     picker->n = 0;
     for (size_t i = 0; i < n; i++)
         if (children[i].state == state)
-            picker->children[picker->n++] = grebe_picker_ref(children[i].picker);
+            picker->leaves[picker->n++] = grebe__leaf_hold(children[i].picker);
     GREBE_ASSERT(picker->n > 0);
     grebe__rotation_init(&picker->rotation, picker->n,
                          grebe_client_conn_random_below(cc, picker->n));

@@ -66,7 +66,7 @@ static void tell_candidate(struct grebe__weighted_turns *picker, uint32_t i,
     double weight;
 
     __atomic_load(&picker->weights[i], &weight, __ATOMIC_RELAXED);
-    candidate.subconn = grebe_picker_subconn(picker->children[i].picker);
+    candidate.subconn = picker->children[i].leaf.subconn;
     if (candidate.subconn == NULL)
         return;
     candidate.is_chosen = is_chosen;
@@ -116,7 +116,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
     child = &picker->children[args->explanation == NULL
                                   ? next_turn(picker, grebe__petiole_caller(args))
                                   : explained_turn(picker, args)];
-    grebe__petiole_pick_leaf(child->picker, args, out);
+    grebe__leaf_pick(&child->leaf, args, out);
     if (picker->hears_calls && child->weight != NULL &&
         grebe_pick_listen(out, on_done, child->weight)) {
         grebe__wrr_weight_ref(child->weight); /* on_done's */
@@ -129,7 +129,7 @@ static void destroy(struct grebe_picker *base)
     struct grebe__weighted_turns *picker = of(base);
 
     for (uint32_t i = 0; i < picker->n; i++) {
-        grebe_picker_unref(picker->children[i].picker);
+        grebe__leaf_release(&picker->children[i].leaf);
         grebe__wrr_weight_unref(picker->children[i].weight);
     }
     grebe_mem_free(picker->mem, picker->table);
@@ -173,7 +173,7 @@ void grebe__weighted_turns_add(struct grebe__weighted_turns *picker,
 {
     GREBE_ASSERT(picker->n < picker->stride.n);
     picker->children[picker->n++] = (struct grebe__weighted_turn){
-        grebe_picker_ref(child),
+        grebe__leaf_hold(child),
         weight == NULL ? NULL : grebe__wrr_weight_ref(weight),
     };
 }

@@ -15,6 +15,7 @@
 
 #include <grebe/balancer.h>
 
+#include "balancer/leaf.h"
 #include "balancer/wrr_weight.h"
 #include "base/edf_turns.h"
 #include "base/smooth.h"
@@ -28,7 +29,7 @@ struct grebe__weighted_policy {
 };
 
 struct grebe__weighted_turn {
-    struct grebe_picker *picker;      /* a reference */
+    struct grebe__leaf leaf;
     struct grebe__wrr_weight *weight; /* a reference; NULL: none, see `hears_calls` */
 };
 
