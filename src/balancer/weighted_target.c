@@ -6,7 +6,8 @@
  * together, and who of them takes the next call.
  *
  * A target that failed counts as failed until it reports something else than that it is
- * CONNECTING: else all would wait for one that is only trying again.
+ * CONNECTING: else all would wait for one that is only trying again.  (For grpc-go it counts
+ * as CONNECTING when it says so a second time.)
  *
  * Sources: grpc-go packages balancer/weightedtarget and its weightedaggregator; gRFC A28.
  */

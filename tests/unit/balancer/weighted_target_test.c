@@ -327,6 +327,7 @@ TEST(a_target_that_failed_counts_as_failed_while_it_tries_again)
     publish(&b, 1, GREBE_TRANSIENT_FAILURE, "west");
     lb_bench_log(&b);
     publish(&b, 0, GREBE_CONNECTING, "east");
+    publish(&b, 0, GREBE_CONNECTING, "east again");
     assert_string_equal(lb_bench_log(&b), "");
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     publish(&b, 0, GREBE_IDLE, "east");

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -56,6 +58,7 @@ type generator struct {
 	listed    []endpoint // by the last one
 	hasConfig bool
 	config    string
+	nFailing  int            // connections, of four: one, or three in every other script
 	open      []int          // calls, by id
 	backend   map[int]string // of these
 }
@@ -181,10 +184,18 @@ func (g *generator) many() {
 	g.did(line, 0)
 }
 
+// subconns are those there are, by their addresses: grpc-go makes them in an order of its own,
+// another one each time, and what a seed leads to must not depend on it.
+func (g *generator) subconns() []*subConn {
+	return slices.SortedFunc(slices.Values(g.world.subconns), func(a, b *subConn) int {
+		return strings.Compare(a.address, b.address)
+	})
+}
+
 // ready are the addresses of the connections that are READY.
 func (g *generator) ready() []string {
 	var ready []string
-	for _, sc := range g.world.subconns {
+	for _, sc := range g.subconns() {
 		if sc.state == connectivity.Ready {
 			ready = append(ready, sc.address)
 		}
@@ -220,7 +231,7 @@ func (g *generator) next(sc *subConn) (connectivity.State, bool) {
 	case connectivity.Idle:
 		return connectivity.Connecting, sc.isAsked
 	case connectivity.Connecting:
-		if g.Intn(4) == 0 {
+		if g.Intn(4) < g.nFailing {
 			return connectivity.TransientFailure, true
 		}
 		return connectivity.Ready, true
@@ -239,7 +250,7 @@ var labNames = map[connectivity.State]string{
 }
 
 func (g *generator) move() {
-	subconns := append([]*subConn{}, g.world.subconns...)
+	subconns := g.subconns()
 	g.Shuffle(len(subconns), func(i, j int) { subconns[i], subconns[j] = subconns[j], subconns[i] })
 	for _, sc := range subconns {
 		state, mayGo := g.next(sc)
@@ -294,6 +305,7 @@ func (g *generator) step() {
 // generate lives through a random script with grpc-go's policy, inside a bubble.
 func generate(p policy, seed int64) (*script, error) {
 	g := &generator{Rand: rand.New(rand.NewSource(seed)), policy: p, backend: map[int]string{}}
+	g.nFailing = 1 + 2*g.Intn(2)
 	g.config = p.config(g.Rand)
 	g.fillPool()
 	world, err := newWorld(p.name, g.config)

@@ -42,7 +42,7 @@ func connectMost(g *generator) {
 	}
 	for range 40 {
 		g.pick()
-		for _, sc := range g.world.subconns {
+		for _, sc := range g.subconns() {
 			if sc.state == connectivity.Idle && sc.isAsked {
 				g.set(sc, connectivity.Connecting)
 				g.set(sc, connectivity.Ready)

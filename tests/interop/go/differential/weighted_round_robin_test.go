@@ -37,7 +37,7 @@ func (g *generator) load() (load *v3orcapb.OrcaLoadReport, forLab string) {
 // report is a load report out of band, of one backend that is READY.
 func (g *generator) report() {
 	var ready []*subConn
-	for _, sc := range g.world.subconns {
+	for _, sc := range g.subconns() {
 		if sc.state == connectivity.Ready {
 			ready = append(ready, sc)
 		}
