@@ -136,6 +136,20 @@ class Bench(Case):
             [channel] = json.loads(file.read_text())["channel"]
             self.assertEqual(channel["data"]["callsSucceeded"], "40")
 
+    def test_files_that_cannot_be_written_cost_no_result(self):
+        absent = self.folder / "absent" / "x.json"
+        self.check_usage(run("bench", "--plaintext", "127.0.0.1:1", ECHO, "-z", "60s",
+                             "--channelz", absent), "--channelz", "No such file")
+        with Backend() as backend:
+            for option in ("--channelz", "--record", "--save"):
+                for threads in ((), ("--threads", "2")):
+                    done = run("bench", "--plaintext", backend.target, ECHO, "-n", 2000,
+                               option, "/dev/full", *threads)
+                    self.assertEqual(done.returncode, 1, option)
+                    self.assertRegex(done.stderr.decode(), f"^grebe bench: {option}: "
+                                     "/dev/full: No space left on device.*\n$")
+                    self.assertIn(b"status   OK 2000", done.stdout, option)
+
     def test_threads_make_the_same_calls(self):
         with Backend(count=2) as backend:
             for words in (["-c", 4], ["-c", 10], ["-r", 400]):

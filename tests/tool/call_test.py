@@ -191,9 +191,10 @@ class Call(Case):
     def test_channelz_that_cannot_be_written_is_told(self):
         with Backend() as backend:
             done = self.call(backend, "-d", "x", "--channelz", self.folder / "no" / "file")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b"--channelz: ", done.stderr)
-        self.assertIn(b"No such file or directory", done.stderr)
+            self.check_usage(done, "--channelz: ", "No such file or directory")
+            done = self.call(backend, "-d", "x", "--channelz", "/dev/full")
+        self.assertEqual((done.returncode, done.stdout), (1, b"x"))
+        self.assertIn(b"--channelz: /dev/full: No space left on device", done.stderr)
 
     def test_explain_tells_target_policy_and_pick(self):
         with Backend() as backend:

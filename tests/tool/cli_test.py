@@ -7,8 +7,9 @@ import os
 import pty
 import re
 import resource
+import subprocess
 
-from harness import Case, SOURCE, TOOL, main, run, start
+from harness import Backend, Case, ECHO, LIMIT_S, SOURCE, TOOL, main, run, start
 
 VERBS = ["call", "bench", "backend", "resolve", "lab", "demo"]
 
@@ -155,6 +156,54 @@ class Cli(Case):
     def test_json_has_a_version(self):
         done = run("resolve", "ipv4:127.0.0.1:1", "-o", "json")
         self.assertEqual(json.loads(done.stdout)["version"], 1)
+
+    def check_disk_full(self, *words, stdin=b""):
+        """Exit code 1 and one line, the last on stderr."""
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([TOOL, *words], input=stdin, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=LIMIT_S)
+        lines = done.stderr.decode().splitlines()
+        self.assertEqual(done.returncode, 1, words)
+        self.assertEqual(lines[-1:], ["grebe: the result could not be written: "
+                                      "No space left on device"], words)
+        self.assertEqual(done.stderr.count(b"could not be written"), 1, words)
+
+    def test_a_result_that_finds_no_room_is_a_failure(self):
+        script = b'{"do": "update", "endpoints": [{"addresses": ["10.0.0.1:80"]}]}\n'
+        self.check_disk_full("--help")
+        self.check_disk_full("lab", stdin=script)
+        self.check_disk_full("backend", "--listen", "127.0.0.1:0")
+        for output in ("table", "json"):
+            self.check_disk_full("resolve", "ipv4:10.0.0.1:80", "-o", output)
+            # One that would go on for ever.
+            self.check_disk_full("resolve", "ipv4:10.0.0.1:80", "-w", "-o", output)
+            self.check_disk_full("lab", "--conformance", "round_robin", "--rule",
+                                 "publishes", "-o", output)
+        with Backend() as backend:
+            target = ["--plaintext", backend.target, ECHO]
+            self.check_disk_full("call", *target, "-d", "x")
+            for output in ("table", "json", "csv"):
+                self.check_disk_full("bench", *target, "-n", "1", "-o", output)
+
+    def test_a_reader_that_is_gone_is_told_nothing(self):
+        with Backend() as backend:
+            call = start("call", "--plaintext", backend.target, ECHO, "-d", "x", "-o",
+                         "json", "-n", "2000")
+            call.stdout.close()
+            errors = call.stderr.read()
+            self.assertEqual((call.wait(LIMIT_S), errors), (1, b""))
+            call.stderr.close()
+
+    def test_streams_that_are_closed_do_no_harm(self):
+        with Backend() as backend:
+            words = [TOOL, "call", "--plaintext", backend.target, ECHO, "-d", "x"]
+            done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], timeout=LIMIT_S,
+                                  stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"could not be written: Bad file descriptor", done.stderr)
+            done = subprocess.run(["sh", "-c", '"$@" <&- 2>&-', "sh", *words],
+                                  timeout=LIMIT_S, stdout=subprocess.PIPE)
+            self.assertEqual((done.returncode, done.stdout), (0, b"x"))
 
 
 main()

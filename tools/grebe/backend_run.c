@@ -252,7 +252,7 @@ static int add_servers(struct backend *b)
     return EXIT_FINE;
 }
 
-static void announce(const struct backend *b)
+static bool announce(const struct backend *b)
 {
     for (size_t i = 0; i < b->n_servers; i++) {
         const char *address = server_address(b->servers[i]);
@@ -262,7 +262,7 @@ static void announce(const struct backend *b)
         else
             printf("listening %s\n", address);
     }
-    fflush(stdout);
+    return output_flush();
 }
 
 /* A thousand backends, or one with ten thousand clients. */
@@ -280,8 +280,9 @@ static int serve(struct backend *b)
 {
     int code = add_servers(b);
 
-    if (code == EXIT_FINE) {
-        announce(b);
+    if (code == EXIT_FINE && !announce(b)) {
+        code = EXIT_FAILED; /* nobody would know where it is; main() says why */
+    } else if (code == EXIT_FINE) {
         uv_run(&b->uv, UV_RUN_DEFAULT);
         code = b->exit_code;
     }

@@ -82,20 +82,9 @@ static int load_payload(const struct bench_args *args, struct payload *out)
                        ? payload_fill(args->size_bytes, out, error, sizeof error)
                        : payload_load(args->data, out, error, sizeof error);
 
-    return is_good ? EXIT_FINE : options_complain("bench", "-d: %s", error);
-}
-
-/* Found out before the run, not after it. */
-static int check_save(const struct bench_args *args)
-{
-    FILE *file = args->save == NULL ? NULL : fopen(args->save, "a");
-
-    if (args->save == NULL)
-        return EXIT_FINE;
-    if (file == NULL)
-        return options_complain("bench", "--save: %s: %s", args->save, strerror(errno));
-    fclose(file);
-    return EXIT_FINE;
+    return is_good ? EXIT_FINE
+                   : options_complain("bench", "%s: %s",
+                                      args->data == NULL ? "--size" : "-d", error);
 }
 
 static int save(const struct bench_args *args, const json_t *json)
@@ -161,13 +150,13 @@ static int run_bench(struct bench *bench)
     int code = bench_baseline_load(args, &baseline);
 
     if (code == EXIT_FINE)
-        code = check_save(args);
+        code = output_check_file("bench", "--save", args->save);
     if (code == EXIT_FINE)
         code = args->n_threads > 0 ? bench_run_threads(bench) : bench_run_load(bench);
     if (code == EXIT_FINE)
         code = report(bench, baseline);
     json_decref(baseline);
-    return code;
+    return code == EXIT_FINE ? bench->closing_code : code;
 }
 
 static int prepare(struct bench *bench)

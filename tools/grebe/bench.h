@@ -81,6 +81,7 @@ struct bench {
     bool is_measuring;
     struct rusage usage_before;
     double cpu_s;
+    int closing_code; /* of channel_close() */
 };
 
 /* ---- bench_run.c ------------------------------------------------------------------- */

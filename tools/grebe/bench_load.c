@@ -206,14 +206,25 @@ static void on_due(struct alarm *alarm)
 
 /* ---- Course ------------------------------------------------------------------------ */
 
+/* Closing runs the loop, and with it the timers that may lead here again. */
+static void close_channel(struct load *load)
+{
+    struct grebe_channel *channel = load->channel;
+    int code;
+
+    load->channel = NULL;
+    code = channel_close("bench", &load->bench->args->channel, channel);
+    if (code != EXIT_FINE)
+        load->bench->closing_code = code;
+}
+
 /* Calls that will not end are ended; what they say then does not count. */
 static void on_grace_over(uv_timer_t *timer)
 {
     struct load *load = timer->data;
 
     load->bench->is_cut = true;
-    (void)channel_close("bench", &load->bench->args->channel, load->channel);
-    load->channel = NULL;
+    close_channel(load);
 }
 
 static void finish_if_idle(struct load *load)
@@ -315,7 +326,6 @@ static int run_with_channel(struct load *load)
 {
     struct bench *bench = load->bench;
     bool is_started;
-    int closed;
 
     bench_expect(bench, load->host.loop);
     grebe_channel_watch_state(load->channel, on_state, load);
@@ -327,9 +337,9 @@ static int run_with_channel(struct load *load)
     bench_unexpect(bench);
     if (load->channel != NULL)
         grebe_channel_unwatch_state(load->channel, on_state, load);
-    closed = channel_close("bench", &bench->args->channel, load->channel);
+    close_channel(load);
     close_handles(load);
-    return is_started && !load->is_broken ? closed : EXIT_FAILED;
+    return is_started && !load->is_broken ? EXIT_FINE : EXIT_FAILED;
 }
 
 int bench_run_load(struct bench *bench)

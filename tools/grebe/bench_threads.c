@@ -243,6 +243,15 @@ static uint64_t start_callers(struct crew *crew, struct caller *callers)
 }
 
 /* The main thread waits for the end, a signal, or the end of patience. */
+static void close_channel(struct crew *crew)
+{
+    int code = channel_close("bench", &crew->bench->args->channel, crew->channel);
+
+    if (code != EXIT_FINE)
+        crew->bench->closing_code = code;
+    crew->channel = NULL;
+}
+
 static void watch(struct crew *crew, const sigset_t *signals)
 {
     struct bench *bench = crew->bench;
@@ -261,8 +270,7 @@ static void watch(struct crew *crew, const sigset_t *signals)
             cut_ns = now_ns + bench_grace_ns(bench);
         if (now_ns >= cut_ns && crew->channel != NULL) {
             bench->is_cut = true;
-            (void)channel_close("bench", &bench->args->channel, crew->channel);
-            crew->channel = NULL;
+            close_channel(crew);
         }
         if (now_ns >= tick_ns) {
             pthread_mutex_lock(&bench->mutex);
@@ -279,7 +287,6 @@ static int run_crew(struct crew *crew, struct caller *callers)
     bool has_thread = crew->bench->args->rate > 0;
     sigset_t signals, before;
     uint64_t n;
-    int closed;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -295,12 +302,12 @@ static int run_crew(struct crew *crew, struct caller *callers)
         pthread_join(callers[i].thread, NULL);
     bench_end(crew->bench);
     bench_unexpect(crew->bench);
-    closed = channel_close("bench", &crew->bench->args->channel, crew->channel);
+    close_channel(crew);
     if (has_thread)
         grebe_loop_stop_thread(loop);
     grebe_loop_unref(loop);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return crew->is_broken ? EXIT_FAILED : closed;
+    return crew->is_broken ? EXIT_FAILED : EXIT_FINE;
 }
 
 static void on_log(void *arg, enum grebe_log_level level, const char *message)

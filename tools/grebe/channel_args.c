@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "output.h"
 #include "payload.h"
 
 #define AT(member) offsetof(struct channel_args, member)
@@ -156,6 +157,25 @@ static void set_connect_timeout(uint64_t timeout_ns,
         options->backoff_base_ns = timeout_ns;
 }
 
+/* Between the channel and the verb's own log: did the recording come to its end?  A process
+ * of the tool has one channel. */
+static struct {
+    grebe_log_fn on_log;
+    void *arg;
+    char cut[512]; /* why it did not */
+} recording;
+
+static void watch_recording(void *arg, enum grebe_log_level level, const char *message)
+{
+    static const char subject[] = "recording: ";
+
+    (void)arg;
+    if (level >= GREBE_LOG_WARNING && strncmp(message, subject, strlen(subject)) == 0)
+        snprintf(recording.cut, sizeof recording.cut, "%s", message + strlen(subject));
+    if (recording.on_log != NULL)
+        recording.on_log(recording.arg, level, message);
+}
+
 int channel_open(const char *verb, const char *target, const struct channel_args *args,
                  struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
                  struct grebe_channel **out)
@@ -168,6 +188,8 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     if (code == EXIT_FINE)
         code = channel_check_target(verb, target);
     if (code == EXIT_FINE)
+        code = output_check_file(verb, "--channelz", args->channelz);
+    if (code == EXIT_FINE)
         code = make_credentials(verb, args, &options.credentials);
     if (code != EXIT_FINE)
         return code;
@@ -176,8 +198,9 @@ int channel_open(const char *verb, const char *target, const struct channel_args
     options.loop = loop;
     options.authority = args->authority;
     options.policy = args->policy;
-    options.on_log = on_log;
-    options.log_arg = log_arg;
+    recording.on_log = on_log;
+    recording.arg = log_arg;
+    options.on_log = on_log == NULL && args->record == NULL ? NULL : watch_recording;
     options.tcp_congestion = args->congestion;
     proxy_apply(&args->proxy, true, &options);
     options.record_path = args->record;
@@ -222,6 +245,10 @@ int channel_close(const char *verb, const struct channel_args *args,
     if (channel != NULL && args->channelz != NULL)
         is_written = write_channelz(verb, args->channelz);
     grebe_channel_destroy(channel);
+    if (channel != NULL && *recording.cut != '\0') {
+        options_fail(verb, "--record: %s", recording.cut);
+        is_written = false;
+    }
     return is_written ? EXIT_FINE : EXIT_FAILED;
 }
 

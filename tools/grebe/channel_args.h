@@ -40,8 +40,9 @@ int channel_open(const char *verb, const char *target, const struct channel_args
                  struct grebe_loop *loop, grebe_log_fn on_log, void *log_arg,
                  struct grebe_channel **out);
 
-/* Destroys it, and before that writes what --channelz asks for; gives EXIT_FINE, or
- * EXIT_FAILED if that could not be written.  `channel` NULL: no-op. */
+/* Destroys it, and before that writes what --channelz asks for; gives EXIT_FINE, or says
+ * so and gives EXIT_FAILED if that, or the recording, could not be written.  `channel` NULL:
+ * no-op. */
 int channel_close(const char *verb, const struct channel_args *args,
                   struct grebe_channel *channel);
 

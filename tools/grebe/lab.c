@@ -10,6 +10,7 @@
 #include "lab/session.h"
 #include "lines.h"
 #include "options.h"
+#include "output.h"
 #include "plugins.h"
 #include "verbs.h"
 
@@ -119,8 +120,8 @@ static int read_script(struct lab_session *session, struct lines *lines)
             return fail("out of memory");
         if (error != GREBE_OK)
             return complain(number, diag.text);
-        if (fflush(stdout) != 0)
-            return fail("the events could not be written");
+        if (!output_flush())
+            return EXIT_FAILED;
         if (lab_session_is_stopped(session))
             return EXIT_FINE;
     }

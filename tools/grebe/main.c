@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- grebe VERB: finds the verb, reads its options, runs it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <grebe/version.h>
 
 #include "options.h"
+#include "output.h"
 #include "term.h"
 #include "verbs.h"
 
@@ -99,14 +103,30 @@ static int run(int argc, char **argv)
     return verb == NULL ? complain_of(argv[0]) : run_verb(verb, argc - 1, argv + 1);
 }
 
+/* A standard stream that is closed would be the first file or socket that somebody opens.
+ * What is written to such a stdout fails, as it should. */
+static void occupy_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            _exit(EXIT_FAILED);
+}
+
+/* A reader that has seen enough knows that it is gone. */
+static int check_output(int code)
+{
+    if (output_flush())
+        return code;
+    if (errno != EPIPE)
+        fprintf(stderr, "grebe: the result could not be written%s%s\n",
+                errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
+    return code == EXIT_FINE ? EXIT_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
-    int code;
-
+    occupy_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of its socket */
     term_start();
-    code = run(argc - 1, argv + 1);
-    if (fflush(stdout) != 0 && code == EXIT_FINE)
-        code = EXIT_FAILED;
-    return code;
+    return check_output(run(argc - 1, argv + 1));
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "term.h"
 
@@ -55,15 +58,47 @@ json_t *output_string(const char *text)
 
 int output_json(json_t *value)
 {
-    int error = value == NULL
-                    ? -1
-                    : json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    int error;
 
+    if (value == NULL) {
+        fputs("grebe: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    error = json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(value);
     if (error == 0)
         putchar('\n');
-    if (error == 0 && fflush(stdout) == 0)
+    return error == 0 && output_flush() ? EXIT_FINE : EXIT_FAILED;
+}
+
+/* Of a pipe. */
+static bool is_reader_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+bool output_flush(void)
+{
+    static int cause; /* of the last failure; none of a write that nobody asked about */
+
+    if (fflush(stdout) != 0)
+        cause = errno;
+    else if (!ferror(stdout))
+        return true;
+    errno = is_reader_gone() ? EPIPE : cause;
+    return false;
+}
+
+int output_check_file(const char *verb, const char *option, const char *path)
+{
+    FILE *file = path == NULL ? NULL : fopen(path, "a");
+
+    if (path == NULL)
         return EXIT_FINE;
-    fputs("grebe: the result could not be written\n", stderr);
-    return EXIT_FAILED;
+    if (file == NULL)
+        return options_complain(verb, "%s: %s: %s", option, path, strerror(errno));
+    fclose(file);
+    return EXIT_FINE;
 }

@@ -29,4 +29,13 @@ json_t *output_string(const char *text);
  * is jansson out of memory: says so.  Gives the exit code. */
 int output_json(json_t *value);
 
+/* What was printed is where it belongs; false: the disk is full, or nobody reads, which is
+ * EPIPE in errno; 0 is there if the cause is not known any more.  For verbs that go on
+ * printing.  The others need not ask: main() does, and says it, at the end. */
+bool output_flush(void);
+
+/* Whether `path`, which came with `option`, can be written, found out before a long run and
+ * not after it.  Gives EXIT_FINE, or EXIT_USAGE and says so.  `path` NULL: fine. */
+int output_check_file(const char *verb, const char *option, const char *path);
+
 #endif

@@ -248,7 +248,6 @@ static void print_state(const struct resolving *r,
     print_balancers(state);
     print_config(r, state, change);
     print_times(state);
-    fflush(stdout);
 }
 
 static void print_error(const struct resolving *r, const struct grebe_status *error)
@@ -398,7 +397,7 @@ static void on_result(void *arg, const struct grebe_resolver_state *state,
     if (error != NULL)
         print_error(r, error);
     uv_timer_stop(&r->timeout);
-    if (!r->args->watches)
+    if (!output_flush() || !r->args->watches)
         uv_stop(&r->host.uv);
 }
 
