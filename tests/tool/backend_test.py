@@ -115,6 +115,9 @@ class BackendTest(Case):
         for address in ("nonsense", "localhost:1", "127.0.0.1", "127.0.0.1:99999",
                         "[::1", "unix:relative", ":80", "127.0.0.1:-1"):
             self.check_usage(run("backend", "--listen", address), "not an address like")
+        done = run("backend", "--listen", f"unix:{self.folder}/absent/socket")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"no such file or directory", done.stderr)
 
     def test_socket_of_a_killed_backend_is_taken_over(self):
         address = f"unix:{self.folder}/socket"
@@ -129,7 +132,10 @@ class BackendTest(Case):
         for words, part in [
             (["--tls-cert", "x"], "--tls-key"),
             (["--tls-client-ca", "x"], "--tls-cert"),
-            (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "/nowhere"),
+            (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"],
+             "/nowhere: No such file"),
+            (["--tls-cert", __file__, "--tls-key", __file__], "no start line"),
+            (["--name", "a\nb"], "--name"),
             (["--fail-rate", "2"], "--fail-rate"),
             (["--fail-code", "OK"], "--fail-code"),
             (["--fail-code", "BAD"], "'BAD'"),

@@ -279,6 +279,10 @@ class Bench(Case):
         bad.write_text("{}")
         for words, part in [
             (["-c", "0"], "--in-flight"),
+            (["-c", "1000001"], "1000000 in flight at most"),
+            (["-r", "0"], "--rate: '0' is not a number above 0"),
+            (["-r", "1e9"], "10000000 calls a second at most"),
+            (["--size", "2G"], "--size: a message has 2147483647 bytes at most"),
             (["-z", "soon"], "--duration"),
             (["-d", "x", "--size", "1"], "--size"),
             (["--fail-if", "p98>1ms"], "p98>1ms"),
@@ -286,7 +290,9 @@ class Bench(Case):
             (["--fail-if", "p99>+10%"], "needs --baseline"),
             (["--fail-if", "p99"], "'p99' is not like"),
             (["--baseline", "/nowhere"], "/nowhere"),
+            (["--baseline", self.folder], "Is a directory"),
             (["--baseline", bad], "was not written by --save"),
+            (["--baseline", __file__], "was not written by --save"),
         ]:
             self.check_usage(run(*base, *words), part)
 

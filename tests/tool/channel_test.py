@@ -214,6 +214,13 @@ class Channel(Case):
                 self.assertEqual(code_of(verb, address, "--plaintext", *words,
                                          method="grebe.test.Echo/Fail"), "NOT_FOUND")
 
+    def test_headers_of_grpc_itself_are_not_for_callers(self):
+        """The library would leave them out without a word."""
+        for verb in VERBS:
+            words = [verb, "--plaintext", "127.0.0.1:1", ECHO, "-d", "x", "-H"]
+            self.check_usage(run(*words, "TE: x"), "-H: TE is gRPC's own")
+            self.check_usage(run(*words, "grpc-timeout: 1S"), "is --max-time")
+
     def test_a_congestion_control_that_is_refused_is_told(self):
         """The connection is made all the same."""
         words = ["--plaintext", "--tcp-congestion", "nonsense"]

@@ -53,7 +53,8 @@ class Cli(Case):
                     self.assertRegex(options, rf"(?m)^ +.*{re.escape(option)}\b")
 
     def test_wrong_words_are_one_line(self):
-        self.check_usage(run("cal"), "no verb 'cal'", "grebe --help")
+        self.check_usage(run("cal"), "no verb 'cal', did you mean call?", "grebe --help")
+        self.check_usage(run("sim"), "no verb 'sim' (try 'grebe --help')")
         self.check_usage(run("help", "cal"), "no verb 'cal'", "grebe --help")
         self.check_usage(run("call", "--nonsense"), "--nonsense", "grebe call --help")
         self.check_usage(run("bench", "--polic", "x"), "did you mean --policy?")

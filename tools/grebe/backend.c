@@ -94,6 +94,13 @@ size_t backend_count(const struct backend_args *args)
     return (args->listen.n == 0 ? 1 : args->listen.n) * args->count;
 }
 
+static bool is_header_text(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return *text == '\0';
+}
+
 static int check(const struct backend_args *args)
 {
     if ((args->cert == NULL) != (args->key == NULL))
@@ -106,6 +113,8 @@ static int check(const struct backend_args *args)
         return options_complain("backend",
                                 "--fail-code: '%s' is not a code like UNAVAILABLE",
                                 args->fail_code);
+    if (args->name != NULL && !is_header_text(args->name))
+        return complain("--name: it goes into a header: printable ASCII");
     if (args->max_streams > INT32_MAX)
         return complain("--max-streams: HTTP/2 counts to 2147483647");
     if (args->toggled > backend_count(args))

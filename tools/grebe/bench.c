@@ -14,7 +14,7 @@
 static const struct option_spec load_options[] = {
     {OPTION_COUNT, 'c', "in-flight", AT(in_flight), "N", "50", 1,
      "closed loop: N callers, each with one call at a time"},
-    {OPTION_NUMBER, 'r', "rate", AT(rate), "N", NULL, 0,
+    {OPTION_NUMBER, 'r', "rate", AT(rate), "N", NULL, 1,
      "open loop: N calls a second whatever happens; latency counts from when a call was "
      "due"},
     {OPTION_COUNT, 'n', "number", AT(n_calls), "N", NULL, 1, "stop after N calls"},
@@ -66,12 +66,22 @@ static const struct option_example examples[] = {
     {NULL, NULL},
 };
 
+/* What would only find out later that there is no memory, or no end, for it. */
+enum { MAX_IN_FLIGHT = 1000000, MAX_RATE = 10000000 };
+
 static int check(const struct bench_args *args)
 {
     if (args->data != NULL && args->size_bytes > 0)
         return options_complain("bench", "-d and --size both say what to send");
+    if (args->size_bytes > INT32_MAX)
+        return options_complain("bench", "--size: a message has %d bytes at most",
+                                INT32_MAX);
+    if (args->in_flight > MAX_IN_FLIGHT)
+        return options_complain("bench", "-c: %d in flight at most", MAX_IN_FLIGHT);
     if (args->rate > 0 && args->rate < 0.001)
         return options_complain("bench", "-r: less than a call in 1000 seconds");
+    if (args->rate > MAX_RATE)
+        return options_complain("bench", "-r: %d calls a second at most", MAX_RATE);
     return bench_limits_check(args);
 }
 

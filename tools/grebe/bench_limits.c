@@ -159,15 +159,16 @@ int bench_limits_check(const struct bench_args *args)
 
 int bench_baseline_load(const struct bench_args *args, json_t **out)
 {
-    json_error_t error;
+    struct payload text;
+    char error[256];
 
     *out = NULL;
     if (args->baseline == NULL)
         return EXIT_FINE;
-    *out = json_load_file(args->baseline, 0, &error);
-    if (*out == NULL)
-        return options_complain("bench", "--baseline: %s: %s", args->baseline,
-                                error.text);
+    if (!payload_read_file(args->baseline, &text, error, sizeof error))
+        return options_complain("bench", "--baseline: %s", error);
+    *out = json_loadb((const char *)text.bytes, text.length, 0, NULL);
+    payload_free(&text);
     if (json_integer_value(json_object_get(*out, "version")) == 1 &&
         json_is_object(json_object_get(*out, "latency_us")))
         return EXIT_FINE;

@@ -297,6 +297,28 @@ static bool is_binary(const char *name)
     return length > 4 && strcasecmp(name + length - 4, "-bin") == 0;
 }
 
+/* What gRPC itself sends under these names, the library sends. */
+static bool is_taken(const char *name)
+{
+    static const char *const taken[] = {
+        "te",
+        "user-agent",
+        "content-type",
+        "grpc-timeout",
+        "grpc-encoding",
+        "grpc-accept-encoding",
+        "grpc-status",
+        "grpc-message",
+        "grpc-message-type",
+        "grpc-previous-rpc-attempts",
+    };
+
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcasecmp(name, taken[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Which half of it cannot be sent. */
 static int complain_of_header(const char *verb, const char *name, const char *text)
 {
@@ -324,6 +346,10 @@ static int add_header(const char *verb, struct grebe_metadata *metadata, const c
         return options_complain(verb, "-H: '%s' is not like 'name: value'", text);
     memcpy(name, text, length);
     name[length] = '\0';
+    if (is_taken(name))
+        return options_complain(
+            verb, "-H: %s is gRPC's own, and not for callers to set%s", name,
+            strcasecmp(name, "grpc-timeout") == 0 ? ": a deadline is --max-time" : "");
     for (value++; *value == ' '; value++)
         continue;
     decoded = malloc(strlen(value) + 1);

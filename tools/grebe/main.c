@@ -54,9 +54,23 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     return code;
 }
 
+/* The verb that `name` begins like. */
+static const char *similar_verb(const char *name)
+{
+    for (const struct verb *const *verb = verbs; *verb != NULL; verb++)
+        if (strncmp((*verb)->name, name, 3) == 0)
+            return (*verb)->name;
+    return NULL;
+}
+
 static int complain_of(const char *name)
 {
-    fprintf(stderr, "grebe: there is no verb '%s' (try 'grebe --help')\n", name);
+    const char *similar = similar_verb(name);
+
+    fprintf(stderr, "grebe: there is no verb '%s'", name);
+    if (similar != NULL)
+        fprintf(stderr, ", did you mean %s?", similar);
+    fputs(" (try 'grebe --help')\n", stderr);
     return EXIT_USAGE;
 }
 

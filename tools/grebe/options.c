@@ -112,6 +112,16 @@ static bool parse_integer(const struct option_spec *option, const char *text,
     return true;
 }
 
+static bool parse_number(const struct option_spec *option, const char *text, double *out)
+{
+    double value;
+
+    if (!units_parse_number(text, &value) || (option->minimum > 0 && value == 0))
+        return false;
+    *out = value;
+    return true;
+}
+
 static bool store(const struct option_spec *option, void *member, const char *text)
 {
     switch (option->kind) {
@@ -129,7 +139,7 @@ static bool store(const struct option_spec *option, void *member, const char *te
     case OPTION_LIST:
         return list_append(member, text);
     case OPTION_NUMBER:
-        return units_parse_number(text, member);
+        return parse_number(option, text, member);
     case OPTION_COUNT:
     case OPTION_DURATION:
     case OPTION_SIZE:
@@ -154,7 +164,7 @@ static const char *what_is_wanted(const struct option_spec *option, char buf[80]
     case OPTION_SIZE:
         return "a size like 128, 16k or 4M";
     default:
-        return "a number";
+        return option->minimum > 0 ? "a number above 0" : "a number";
     }
     return buf;
 }

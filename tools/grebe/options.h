@@ -40,7 +40,7 @@ struct option_spec {
     size_t offset;       /* in the group's struct */
     const char *value;   /* what help calls it: "N", or "[N]" if it may be left out */
     const char *initial; /* as if it were given first; NULL: zero */
-    uint64_t minimum;    /* of COUNT, DURATION and SIZE */
+    uint64_t minimum;    /* of COUNT, DURATION and SIZE; of NUMBER, 1: not 0 */
     const char *help;
 };
 

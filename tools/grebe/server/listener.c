@@ -91,8 +91,12 @@ static int bind_tcp(uv_tcp_t *tcp, const struct listen_address *address,
 
 static int bind_unix(uv_pipe_t *pipe, const char *path)
 {
+    int error;
+
     remove_stale_socket(path);
-    return uv_pipe_bind(pipe, path);
+    error = uv_pipe_bind(pipe, path);
+    /* libuv makes this of a folder that does not exist. */
+    return error == UV_EACCES && errno == ENOENT ? UV_ENOENT : error;
 }
 
 static int init_handle(struct listener *listener, const struct listen_address *address)

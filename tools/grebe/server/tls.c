@@ -85,9 +85,11 @@ struct server_tls *server_tls_new(const char *cert_file, const char *key_file,
         return NULL;
     }
     if (!load_files(tls->ctx, cert_file, key_file, client_ca_file, &culprit)) {
-        unsigned long reason = ERR_peek_last_error();
+        unsigned long reason = ERR_peek_error(); /* the first is the cause */
 
-        snprintf(error, error_size, "%s: %s", culprit, ERR_reason_error_string(reason));
+        snprintf(error, error_size, "%s: %s", culprit,
+                 ERR_SYSTEM_ERROR(reason) ? strerror(ERR_GET_REASON(reason))
+                                          : ERR_reason_error_string(reason));
         ERR_clear_error();
         server_tls_destroy(tls);
         return NULL;
