@@ -68,18 +68,19 @@ static void name_candidate(struct grebe_explanation *explanation,
 {
     const struct grebe__hash_seats *seats = account->seats;
     const struct grebe__hash_layout *layout = seats->policy->layout;
-    const struct grebe__hash_seat *seat = &seats->list[member];
+    const struct grebe__hash_load *load =
+        seats->bounds == NULL ? NULL : seats->bounds[member].load;
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
-    candidate.subconn = seat->leaf.subconn;
+    candidate.subconn = seats->leaves[member].subconn;
     candidate.is_chosen = member == account->chosen;
     candidate.reason = reason_for(account, member);
     if (place != NULL) {
         candidate.score_name = layout->score_name;
         candidate.score = layout->score(seats->table, account->hash, place);
     }
-    if (seat->load != NULL)
-        candidate.in_flight = grebe__hash_load_calls(seat->load);
+    if (load != NULL)
+        candidate.in_flight = grebe__hash_load_calls(load);
     if (candidate.subconn != NULL)
         grebe_explain_candidate(explanation, &candidate);
 }

@@ -42,7 +42,7 @@ static bool connect_before(const struct grebe__hash_seats *seats, uint64_t hash,
         seats->states[place.member] != GREBE_IDLE)
         return false;
     /* Which queues. */
-    grebe__leaf_pick(&seats->list[place.member].leaf, args, out);
+    grebe__leaf_pick(&seats->leaves[place.member], args, out);
     return true;
 }
 
@@ -72,19 +72,25 @@ static bool choose(const struct grebe__hash_seats *seats, enum grebe__hash_sourc
 }
 
 /* Sends the call to `member`, or, if that is full, to another; returns which. */
+static uint32_t hand_over_bounded(const struct grebe__hash_seats *seats, uint64_t hash,
+                                  uint32_t member, const struct grebe_pick_args *args,
+                                  struct grebe_pick *out)
+{
+    if (seats->bounds[member].load != NULL && !grebe__hash_has_room(seats, member))
+        member = grebe__hash_find_room(seats, hash, member, args, out);
+    grebe__leaf_pick(&seats->leaves[member], args, out);
+    if (seats->bounds[member].load != NULL)
+        grebe__hash_load_begin(seats->bounds[member].load, out);
+    return member;
+}
+
 static inline uint32_t hand_over(const struct grebe__hash_seats *seats, uint64_t hash,
                                  uint32_t member, const struct grebe_pick_args *args,
                                  struct grebe_pick *out)
 {
-    const struct grebe__hash_seat *seat = &seats->list[member];
-
-    if (seat->load != NULL && !grebe__hash_has_room(seats, seat)) {
-        member = grebe__hash_find_room(seats, hash, member, args, out);
-        seat = &seats->list[member];
-    }
-    grebe__leaf_pick(&seat->leaf, args, out);
-    if (seat->load != NULL)
-        grebe__hash_load_begin(seat->load, out);
+    if (seats->bounds != NULL)
+        return hand_over_bounded(seats, hash, member, args, out);
+    grebe__leaf_pick(&seats->leaves[member], args, out);
     return member;
 }
 
@@ -149,8 +155,9 @@ static void destroy(struct grebe_picker *base)
     struct grebe__hash_seats *seats = of(base);
 
     for (uint32_t i = 0; i < seats->n; i++) {
-        grebe__leaf_release(&seats->list[i].leaf);
-        grebe__hash_load_unref(seats->list[i].load);
+        grebe__leaf_release(&seats->leaves[i]);
+        if (seats->bounds != NULL)
+            grebe__hash_load_unref(seats->bounds[i].load);
     }
     grebe__hash_table_unref(seats->table);
     grebe_mem_free(seats->mem, seats);
@@ -158,22 +165,26 @@ static void destroy(struct grebe_picker *base)
 
 static const struct grebe_picker_ops picker_ops = {.pick = pick, .destroy = destroy};
 
-/* One block: the seats, their states, the header's name. */
+/* One block: the leaves, the bounds, the states, the header's name. */
 static struct grebe__hash_seats *alloc(const struct grebe_mem *mem, uint32_t n,
-                                       const char *header)
+                                       const struct grebe__hash_config *config)
 {
-    size_t length = header == NULL ? 0 : strlen(header);
+    bool is_bounded = config->balance_factor > 0;
+    size_t length = config->header == NULL ? 0 : strlen(config->header);
+    size_t bounds = is_bounded ? n * sizeof(struct grebe__hash_bound) : 0;
     struct grebe__hash_seats *seats = grebe_mem_alloc(
-        mem, sizeof *seats + n * (sizeof seats->list[0] + 1) + length + 1);
+        mem, sizeof *seats + n * sizeof seats->leaves[0] + bounds + n + length + 1);
 
     if (seats == NULL)
         return NULL;
     *seats = (struct grebe__hash_seats){
         .mem = mem,
-        .states = (uint8_t *)&seats->list[n],
+        .balance_factor = config->balance_factor,
+        .bounds = is_bounded ? (struct grebe__hash_bound *)&seats->leaves[n] : NULL,
+        .states = (uint8_t *)&seats->leaves[n] + bounds,
     };
-    if (header != NULL)
-        seats->header.name = memcpy(seats->states + n, header, length + 1);
+    if (config->header != NULL)
+        seats->header.name = memcpy(seats->states + n, config->header, length + 1);
     grebe_picker_init(&seats->base, &picker_ops);
     return seats;
 }
@@ -182,12 +193,13 @@ static void add_seat(struct grebe__hash_seats *seats,
                      const struct grebe__hash_member *member,
                      const struct grebe_sharding_child *child)
 {
-    seats->states[seats->n] = (uint8_t)child->state;
+    uint32_t i = seats->n++;
+
+    seats->states[i] = (uint8_t)child->state;
     seats->present |= 1U << child->state;
-    seats->list[seats->n++] = (struct grebe__hash_seat){
-        .leaf = grebe__leaf_hold(child->picker),
-        .weight = member->weight,
-    };
+    seats->leaves[i] = grebe__leaf_hold(child->picker);
+    if (seats->bounds != NULL)
+        seats->bounds[i] = (struct grebe__hash_bound){.weight = member->weight};
 }
 
 /* False: there is no memory for a new count. */
@@ -195,7 +207,7 @@ static bool add_loads(struct grebe__hash_seats *seats,
                       const struct grebe__hash_picker_options *options)
 {
     grebe__hash_loads_begin(options->loads);
-    for (uint32_t i = 0; i < seats->n && seats->balance_factor > 0; i++) {
+    for (uint32_t i = 0; i < seats->n && seats->bounds != NULL; i++) {
         struct grebe__hash_load *load;
 
         if (seats->states[i] != GREBE_READY)
@@ -204,7 +216,7 @@ static bool add_loads(struct grebe__hash_seats *seats,
         if (load == NULL)
             return false;
         grebe__hash_load_ref(load);
-        seats->list[i].load = load;
+        seats->bounds[i].load = load;
     }
     grebe__hash_loads_end(options->loads);
     return true;
@@ -214,13 +226,12 @@ struct grebe_picker *grebe__hash_picker_new(
     const struct grebe_mem *mem, const struct grebe__hash_picker_options *options)
 {
     const struct grebe__hash_members *members = options->members;
-    struct grebe__hash_seats *seats = alloc(mem, members->n, options->config->header);
+    struct grebe__hash_seats *seats = alloc(mem, members->n, options->config);
 
     if (seats == NULL)
         return NULL;
     seats->policy = options->policy;
     seats->table = grebe__hash_table_ref(options->table);
-    seats->balance_factor = options->config->balance_factor;
     seats->weight = members->weight;
     for (uint32_t i = 0; i < members->n; i++)
         add_seat(seats, &members->list[i], &options->children[members->list[i].child]);

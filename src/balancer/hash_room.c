@@ -8,22 +8,23 @@
 enum { MAX_PROBES = 1024 };
 
 static uint64_t slots_of(const struct grebe__hash_seats *seats,
-                         const struct grebe__hash_seat *seat)
+                         const struct grebe__hash_bound *bound)
 {
-    return grebe__hash_load_slots(grebe__hash_load_total(seat->load),
-                                  seats->balance_factor, seat->weight, seats->weight);
+    return grebe__hash_load_slots(grebe__hash_load_total(bound->load),
+                                  seats->balance_factor, bound->weight, seats->weight);
 }
 
 /* That one call may be one too many. */
-bool grebe__hash_has_room(const struct grebe__hash_seats *seats,
-                          const struct grebe__hash_seat *seat)
+bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member)
 {
-    return grebe__hash_load_calls(seat->load) <= slots_of(seats, seat);
+    const struct grebe__hash_bound *bound = &seats->bounds[member];
+
+    return grebe__hash_load_calls(bound->load) <= slots_of(seats, bound);
 }
 
 static bool is_less_loaded(const struct grebe__hash_seats *seats,
-                           const struct grebe__hash_seat *a,
-                           const struct grebe__hash_seat *b)
+                           const struct grebe__hash_bound *a,
+                           const struct grebe__hash_bound *b)
 {
     return grebe__hash_load_calls(a->load) * slots_of(seats, b) <
            grebe__hash_load_calls(b->load) * slots_of(seats, a);
@@ -43,17 +44,18 @@ struct search {
 static bool try_member(struct search *search, uint32_t member)
 {
     const struct grebe__hash_seats *seats = search->seats;
-    const struct grebe__hash_seat *seat = &seats->list[member];
+    const struct grebe__hash_bound *bounds = seats->bounds;
 
     if (seats->states[member] == GREBE_IDLE && !search->wants_no_connection) {
         search->wants_no_connection = true;
-        grebe__leaf_pick(&seat->leaf, search->args, search->out); /* which queues */
+        /* Which queues. */
+        grebe__leaf_pick(&seats->leaves[member], search->args, search->out);
     }
-    if (seat->load == NULL)
+    if (bounds[member].load == NULL)
         return false;
-    if (is_less_loaded(seats, seat, &seats->list[search->least_loaded]))
+    if (is_less_loaded(seats, &bounds[member], &bounds[search->least_loaded]))
         search->least_loaded = member;
-    return grebe__hash_has_room(seats, seat);
+    return grebe__hash_has_room(seats, member);
 }
 
 /* All members shuffled by chance, of which the i-th is wanted.  The shuffle changes places

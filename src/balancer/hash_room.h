@@ -12,9 +12,8 @@
 
 #include "balancer/hash_seats.h"
 
-/* For seats with a count: may it have one call more? */
-bool grebe__hash_has_room(const struct grebe__hash_seats *seats,
-                          const struct grebe__hash_seat *seat);
+/* Where loads are bounded: may this READY member have one call more? */
+bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member);
 
 /* `full` has no room: who has?  Else who is least loaded.  May ask one that is IDLE to
  * connect, with a pick that leaves `out` as it is. */

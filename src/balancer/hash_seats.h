@@ -16,10 +16,9 @@
 #include "balancer/hash_table.h"
 #include "balancer/leaf.h"
 
-struct grebe__hash_seat {
-    struct grebe__leaf leaf;
-    struct grebe__hash_load
-        *load; /* a reference; NULL: not READY, or there is no bound */
+/* What bounds the load of a member. */
+struct grebe__hash_bound {
+    struct grebe__hash_load *load; /* a reference; NULL: not READY */
     uint32_t weight;
 };
 
@@ -30,11 +29,14 @@ struct grebe__hash_seats {
     struct grebe__hash_table *table;  /* a reference */
     struct grebe__hash_header header; /* its name behind the states */
     uint32_t n;
-    unsigned present;               /* 1 << state, for each state that a child is in */
-    uint32_t balance_factor;        /* 0: there is no bound */
-    uint64_t weight;                /* of all members */
-    uint8_t *states;                /* n of them, behind the list */
-    struct grebe__hash_seat list[]; /* n of them, in the members' order */
+    unsigned present;        /* 1 << state, for each state that a child is in */
+    uint32_t balance_factor; /* 0: there is no bound */
+    uint64_t weight;         /* of all members */
+    /* n of each, in the members' order.  Without a bound, and when all are READY, a pick
+     * looks at one leaf and at nothing else here. */
+    struct grebe__hash_bound *bounds; /* behind the leaves; NULL: there is no bound */
+    uint8_t *states;                  /* behind these */
+    struct grebe__leaf leaves[];
 };
 
 /* The first member in the order of `hash` whose state is wanted (1 << state). */
@@ -42,7 +44,10 @@ static inline bool grebe__hash_seats_find(const struct grebe__hash_seats *seats,
                                           uint64_t hash, unsigned wanted,
                                           struct grebe__hash_place *out)
 {
-    const struct grebe__hash_filter filter = {.states = seats->states, .wanted = wanted};
+    const struct grebe__hash_filter filter = {
+        .states = (seats->present & ~wanted) == 0 ? NULL : seats->states,
+        .wanted = wanted,
+    };
 
     return (wanted & seats->present) != 0 &&
            seats->policy->layout->find(seats->table, hash, &filter, out);

@@ -27,7 +27,7 @@ struct grebe__hash_table {
 
 /* Which endpoints will do. */
 struct grebe__hash_filter {
-    const uint8_t *states; /* enum grebe_connectivity of each member */
+    const uint8_t *states; /* enum grebe_connectivity of each member; NULL: all will do */
     unsigned wanted;       /* 1 << state, for each state that will do */
     const uint32_t *but;   /* not these, n of them: for explanations */
     uint32_t n_but;
@@ -77,7 +77,8 @@ bool grebe__hash_is_excepted(const struct grebe__hash_filter *filter, uint32_t m
 static inline bool grebe__hash_will_do(const struct grebe__hash_filter *filter,
                                        uint32_t member)
 {
-    return (filter->wanted >> filter->states[member] & 1) != 0 &&
+    return (filter->states == NULL ||
+            (filter->wanted >> filter->states[member] & 1) != 0) &&
            (filter->n_but == 0 || !grebe__hash_is_excepted(filter, member));
 }
 
