@@ -59,6 +59,18 @@ class FileTarget(Case):
             for address in backends.addresses:
                 self.assertIn(address.encode(), done.stderr)
 
+    def test_the_policy_that_is_told_is_the_files(self):
+        with Backend(count=2) as backends:
+            target = self.write({
+                "endpoints": backends.addresses,
+                "serviceConfig": {"loadBalancingConfig": [{"round_robin": {}}]}})
+            done = run("call", "--plaintext", "-d", "x", "--explain", target, ECHO)
+            self.assertRegex(done.stderr.decode(), r"(?m)^target .*, by round_robin$")
+            for threads in ([], ["--threads", 2]):
+                code, result = run_json("bench", "--plaintext", "-d", "x", "-n", 20,
+                                        "--policy", "pick_first", *threads, target, ECHO)
+                self.assertEqual((code, result["policy"]), (0, "round_robin"))
+
     def test_server_name_is_what_tls_expects(self):
         folder = self.certificates()
         tls = ["--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key"]

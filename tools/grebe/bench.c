@@ -190,7 +190,6 @@ static int run(void *arg)
     const struct bench_args *args = arg;
     int code = plugins_load("bench", &args->plugins);
     struct bench *bench;
-    char policy[64];
 
     if (code != EXIT_FINE)
         return code;
@@ -198,10 +197,8 @@ static int run(void *arg)
     if (bench == NULL)
         return options_fail("bench", "out of memory");
     code = prepare(bench);
-    if (code == EXIT_FINE) {
-        bench->policy = channel_policy(&bench->args->channel, policy);
+    if (code == EXIT_FINE)
         code = run_bench(bench);
-    }
     bench_destroy(bench);
     return code;
 }

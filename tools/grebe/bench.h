@@ -52,7 +52,8 @@ struct bench_args {
 
 struct bench {
     const struct bench_args *args;
-    const char *target, *policy;
+    const char *target;
+    struct channel_policy policy;
     char method[512];
     const char *label; /* in front of the progress */
     void (*on_call)(void *arg, uint64_t now_ns, const struct grebe_call *call);

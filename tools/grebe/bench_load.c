@@ -271,6 +271,7 @@ static void on_log(void *arg, enum grebe_log_level level, const char *message)
 {
     struct load *load = arg;
 
+    channel_policy_on_log(&load->bench->policy, message);
     if (level >= GREBE_LOG_WARNING)
         events_add(&load->bench->events, grebe_now_ns(), "log", "", "%s", message);
 }

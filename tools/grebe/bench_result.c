@@ -151,7 +151,7 @@ json_t *bench_result_json(const struct bench_result *result)
     json_t *json = json_pack(
         "{s:i, s:o, s:s, s:s, s:s, s:I, s:o, s:f, s:I, s:I, s:f, s:o, s:o}", "version", 1,
         "target", output_string(bench->target), "method", bench->method + 1, "policy",
-        bench->policy, "mode", is_open ? "open" : "closed", "in_flight",
+        bench->policy.name, "mode", is_open ? "open" : "closed", "in_flight",
         (json_int_t)in_flight, "rate_target",
         is_open ? json_real(args->rate) : json_null(), "elapsed_s", result->elapsed_s,
         "calls", (json_int_t)result->sum.n, "ok", (json_int_t)result->sum.n_ok, "rate",
@@ -213,7 +213,7 @@ static void print_title(const struct bench_result *result, const struct term *te
 
     printf("%s%s%s  %s\n", term_style(term, TERM_BOLD), bench->target,
            term_style(term, TERM_PLAIN), bench->method + 1);
-    printf("%s, ", bench->policy);
+    printf("%s, ", bench->policy.name);
     if (args->rate > 0)
         printf("open loop, %s calls a second wanted",
                units_format_count(args->rate, rate));

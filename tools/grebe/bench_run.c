@@ -19,6 +19,7 @@ struct bench *bench_new(const struct bench_args *args)
     bench->args = args;
     bench->target = args->operands.items[0];
     bench->label = "";
+    channel_policy_init(&bench->policy, &args->channel);
     events_init(&bench->events);
     tally_init(&bench->tally, &bench->events);
     pthread_mutex_init(&bench->mutex, NULL);

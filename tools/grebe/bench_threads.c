@@ -314,6 +314,7 @@ static void on_log(void *arg, enum grebe_log_level level, const char *message)
 {
     struct crew *crew = arg;
 
+    channel_policy_on_log(&crew->bench->policy, message);
     if (level >= GREBE_LOG_WARNING)
         events_add(&crew->bench->events, grebe_now_ns(), "log", "", "%s", message);
 }

@@ -71,7 +71,7 @@ struct caller {
     struct grebe_call *current; /* NULL between calls */
     struct payload payload;
     char method[512];
-    const char *policy;
+    struct channel_policy policy;
     uint64_t n_left;
     uint64_t began_ns; /* of the current call, for the log */
     json_t *results;   /* array; NULL unless -o json */
@@ -172,6 +172,7 @@ static void on_log(void *arg, enum grebe_log_level level, const char *message)
     struct caller *caller = arg;
     char buf[UNITS_TEXT];
 
+    channel_policy_on_log(&caller->policy, message);
     if (caller->args->is_verbose && !caller->args->explains && level >= GREBE_LOG_WARNING)
         fprintf(stderr, "%-10s%s\n", "warning", message);
     if (!caller->args->explains || caller->current == NULL)
@@ -183,7 +184,7 @@ static void on_log(void *arg, enum grebe_log_level level, const char *message)
 static void print_explanation(const struct caller *caller, const struct grebe_call *call)
 {
     fprintf(stderr, "%-10s%s, by %s\n", "target", grebe_channel_target(caller->channel),
-            caller->policy);
+            caller->policy.name);
     reasons_print_explanation(grebe_call_explain(call));
 }
 
@@ -353,13 +354,12 @@ static int load_payload(const struct call_args *args, struct payload *out)
 
 static int call_with_channel(struct caller *caller)
 {
-    char policy[64];
     int code = channel_call_options("call", &caller->args->channel, &caller->options);
 
     if (code != EXIT_FINE)
         return code;
     caller->options.wants_explanation = caller->args->explains;
-    caller->policy = channel_policy(&caller->args->channel, policy);
+    channel_policy_init(&caller->policy, &caller->args->channel);
     code = channel_open("call", caller->args->operands.items[0], &caller->args->channel,
                         caller->host.loop, on_log, caller, &caller->channel);
     if (code == EXIT_FINE) {

@@ -253,7 +253,7 @@ int channel_close(const char *verb, const struct channel_args *args,
 }
 
 /* The first policy that the process knows, as the service config's rules have it. */
-static bool policy_of_config(const char *text, char buf[64])
+static bool policy_of_config(const char *text, struct channel_policy *out)
 {
     json_t *config = json_loads(text, 0, NULL), *policy;
     const char *name = NULL;
@@ -267,25 +267,35 @@ static bool policy_of_config(const char *text, char buf[64])
         name = NULL;
     }
     if (name != NULL)
-        snprintf(buf, 64, "%s", name);
+        snprintf(out->name, sizeof out->name, "%s", name);
     json_decref(config);
     return name != NULL;
 }
 
-const char *channel_policy(const struct channel_args *args, char buf[64])
+void channel_policy_init(struct channel_policy *policy, const struct channel_args *args)
 {
     const char *config = args->service_config;
+    bool is_known = false;
     char error[256];
     struct payload payload;
-    bool is_known;
 
     if (config != NULL && payload_load(config, &payload, error, sizeof error)) {
-        is_known = policy_of_config((const char *)payload.bytes, buf);
+        is_known = policy_of_config((const char *)payload.bytes, policy);
         payload_free(&payload);
-        if (is_known)
-            return buf;
     }
-    return args->policy != NULL ? args->policy : "pick_first";
+    if (!is_known)
+        snprintf(policy->name, sizeof policy->name, "%s",
+                 args->policy != NULL ? args->policy : "pick_first");
+}
+
+void channel_policy_on_log(struct channel_policy *policy, const char *message)
+{
+    static const char before[] = "Channel switches to new LB policy \"";
+
+    if (strncmp(message, before, sizeof before - 1) == 0)
+        snprintf(policy->name, sizeof policy->name, "%.*s",
+                 (int)strcspn(message + sizeof before - 1, "\""),
+                 message + sizeof before - 1);
 }
 
 /* ---- Calls ------------------------------------------------------------------------- */

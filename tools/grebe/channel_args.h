@@ -54,8 +54,14 @@ int channel_refused(const char *verb, int result, const struct grebe_diag *diag)
 int channel_call_options(const char *verb, const struct channel_args *args,
                          struct grebe_call_options *out);
 
-/* The policy the channel starts with, as far as the options tell: "round_robin". */
-const char *channel_policy(const struct channel_args *args, char buf[64]);
+/* The policy that a channel balances with, "round_robin": which the options name, until the
+ * channel logs, in on_log(), that it has another one.  A target may bring a service config
+ * of its own. */
+struct channel_policy {
+    char name[64];
+};
+void channel_policy_init(struct channel_policy *policy, const struct channel_args *args);
+void channel_policy_on_log(struct channel_policy *policy, const char *message);
 
 /* "/pkg.Service/Method", whether or not it was written with the first slash; false if it
  * does not look like a method. */

@@ -111,7 +111,6 @@ static int run_bench(struct demo *demo, struct demo_run *run, struct bench *benc
     int code;
 
     bench->label = label;
-    bench->policy = run->policy;
     bench->on_call = on_call;
     bench->on_call_arg = demo;
     bench->options = (struct grebe_call_options)GREBE_CALL_OPTIONS_INIT;
