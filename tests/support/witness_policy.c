@@ -56,9 +56,10 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
     struct grebe_status seen = grebe_status_of(GREBE_STATUS_UNAVAILABLE, "seen");
 
     witness.n_updates++;
-    witness.n = 0;
+    witness.n = witness.n_addresses = 0;
     for (size_t i = 0; i < update->n_endpoints; i++) {
         assert_true(witness.n < WITNESS_ADDRESSES);
+        witness.n_addresses += (uint32_t)grebe_endpoint_n_addresses(update->endpoints[i]);
         snprintf(witness.addresses[witness.n++], sizeof witness.addresses[0], "%s",
                  grebe_address_text(grebe_endpoint_address(update->endpoints[i], 0)));
     }

@@ -12,7 +12,8 @@
 enum { WITNESS_ADDRESSES = 512 };
 
 struct witness {
-    uint32_t n; /* endpoints of the last update */
+    uint32_t n;           /* endpoints of the last update */
+    uint32_t n_addresses; /* all that they have */
     char addresses[WITNESS_ADDRESSES][24];
     bool wants_health;      /* the last update held GREBE_ATTRIBUTE_HEALTH_LISTENER, */
     char locality_name[32]; /* and this GREBE_ATTRIBUTE_LOCALITY_NAME; or "" */

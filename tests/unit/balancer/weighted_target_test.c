@@ -154,7 +154,8 @@ TEST(without_a_first_update_it_fails_as_the_resolver_does)
     lb_bench_fini(&b);
 }
 
-/* T-3: in the order of the list; those of others, and those without a path, are not seen. */
+/* T-3: in the order of the list, with all of their addresses; those of others, and those
+ * without a path, are not seen. */
 TEST(a_target_sees_the_endpoints_of_its_path)
 {
     struct lb_bench b;
@@ -162,6 +163,9 @@ TEST(a_target_sees_the_endpoints_of_its_path)
     start(&b, TARGETS(TARGET("east", "1", "witness")));
     lb_bench_update(&b, "east>d west>c b east>a+e", NULL);
     assert_string_equal(witness_seen(), "d a");
+    assert_int_equal(witness.n_addresses, 3);
+    lb_bench_update(&b, "east>a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+q+r+s+t", NULL);
+    assert_int_equal(witness.n_addresses, 20);
     lb_bench_update(&b, "west>c", NULL);
     assert_string_equal(witness_seen(), "");
     lb_bench_fini(&b);

@@ -139,7 +139,14 @@ TEST(endpoints_that_are_lost_or_ill_do_not_count)
     expect_shares(&b, 0, 2.0 / 3, 1.0 / 3);
     lb_bench_health(&b, "a2", GREBE_READY, NULL);
     expect_share(&b, 0.357, 'a');
-    lb_bench_connect(&b, "a1");
+    /* connected again: how it was is not how it is */
+    lb_bench_subconn(&b, "a1", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a1", GREBE_READY, NULL);
+    lb_bench_subconn(&b, "c1", GREBE_IDLE, NULL); /* and all is counted anew */
+    /* 1 4 1 of 6: 1666 6666 1666, stay 4165 */
+    expect_share(&b, 0.4165, 'a');
+    lb_bench_health(&b, "a1", GREBE_READY, NULL);
+    lb_bench_connect(&b, "c1");
     expect_share(&b, 0.625, 'a');
     lb_bench_fini(&b);
 }
