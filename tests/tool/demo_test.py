@@ -33,7 +33,8 @@ class Demo(Case):
         for one in robin["backends"]:
             low, high = (0.05, 0.2) if roles[one["name"]] == "killed" else (0.2, 0.25)
             self.assertTrue(low <= one["share"] <= high, one)
-        self.assertLess(first["latency_us"]["p99"], robin["latency_us"]["p99"])
+        for quantile in ("p90", "p99"):  # the slow one has more than a tenth of the calls
+            self.assertLess(first["latency_us"][quantile], robin["latency_us"][quantile])
 
     def test_table_fits_eighty_columns(self):
         done = run("demo", "--seconds", 2, env={"LC_ALL": "C"})
@@ -41,7 +42,7 @@ class Demo(Case):
         self.assertEqual(done.returncode, 0, text)
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
         for policy in ("pick_first", "round_robin"):
-            self.assertRegex(text, rf"(?m)^{policy} +p50 \S+ +p99 \S+ +errors 0 ")
+            self.assertRegex(text, rf"(?m)^{policy} +p50 \S+ +p90 \S+ +p99 \S+ +errors 0 ")
         self.assertEqual(len(re.findall(r"(?m)^  b\d ", text)) % 5, 0)
         self.assertIn("No caller saw an error", text)
 

@@ -38,7 +38,7 @@ void demo_print_title(const struct demo *demo, const struct term *term)
 static void print_counter(const struct term *term, const char *what, uint64_t n,
                           enum term_style style)
 {
-    printf("  %s %s%llu%s", what, term_style(term, n > 0 ? style : TERM_GREEN),
+    printf("%s %s%llu%s", what, term_style(term, n > 0 ? style : TERM_GREEN),
            (unsigned long long)n, term_style(term, TERM_PLAIN));
 }
 
@@ -91,19 +91,25 @@ static void print_backend(const struct demo_backend *backend,
            p99);
 }
 
+static void print_quantile(const char *name, const struct histogram *latency, double q)
+{
+    char text[UNITS_TEXT];
+
+    printf(" %s %-7s", name, units_format_duration(histogram_quantile(latency, q), text));
+}
+
 void demo_print_run(const struct demo *demo, const struct demo_run *run,
                     const struct term *term)
 {
-    const struct histogram *latency = &run->sum.latency;
-    char p50[UNITS_TEXT], p99[UNITS_TEXT];
     uint32_t highest = highest_slice(run);
 
-    printf("\n%s%-26s%s ", term_style(term, TERM_BOLD), run->policy,
+    printf("\n%s%-26s%s", term_style(term, TERM_BOLD), run->policy,
            term_style(term, TERM_PLAIN));
-    printf("p50 %s  p99 %s", units_format_duration(histogram_quantile(latency, 0.5), p50),
-           units_format_duration(histogram_quantile(latency, 0.99), p99));
-    print_counter(term, "errors", run->n_errors, TERM_RED);
-    print_counter(term, "lost in kill", run->n_lost, TERM_YELLOW);
+    print_quantile("p50", &run->sum.latency, 0.5);
+    print_quantile("p90", &run->sum.latency, 0.9);
+    print_quantile("p99", &run->sum.latency, 0.99);
+    print_counter(term, " errors", run->n_errors, TERM_RED);
+    print_counter(term, "  lost", run->n_lost, TERM_YELLOW);
     printf("\n%s  %-11s%-*s  share  calls     p50     p99  over time%s\n",
            term_style(term, TERM_DIM), "", BAR_COLUMNS, "", term_style(term, TERM_PLAIN));
     for (int i = 0; i < DEMO_BACKENDS; i++) {
@@ -141,10 +147,11 @@ void demo_print_verdict(const struct demo *demo, const struct term *term)
 
 static json_t *latency_json(const struct histogram *latency)
 {
-    return json_pack("{s:f, s:f, s:f, s:f}", "mean", units_us(histogram_mean(latency)),
-                     "p50", units_us(histogram_quantile(latency, 0.5)), "p99",
-                     units_us(histogram_quantile(latency, 0.99)), "max",
-                     units_us(latency->max_ns));
+    return json_pack(
+        "{s:f, s:f, s:f, s:f, s:f}", "mean", units_us(histogram_mean(latency)), "p50",
+        units_us(histogram_quantile(latency, 0.5)), "p90",
+        units_us(histogram_quantile(latency, 0.9)), "p99",
+        units_us(histogram_quantile(latency, 0.99)), "max", units_us(latency->max_ns));
 }
 
 static json_t *shares_json(const struct demo *demo, const struct demo_run *run)
