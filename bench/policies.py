@@ -228,8 +228,18 @@ def ejection(bench):
          for r in rows])
 
 
-HASHING = ("ring_hash", "bounded_load_ring_hash", "maglev", "rendezvous")
+HASHING = {
+    "ring_hash": {"ring_hash": {}},
+    "ring_hash, 200 entries each": {"ring_hash": {"entriesPerWeight": 200}},
+    "bounded_load_ring_hash": {"bounded_load_ring_hash": {}},
+    "maglev": {"maglev": {}},
+    "rendezvous": {"rendezvous": {}},
+}
 N_KEYS = 100
+
+
+def by_header(policy):
+    return {name: {**config, "requestHashHeader": "x-key"} for name, config in policy.items()}
 
 
 def owners(bench, names, policy):
@@ -244,7 +254,7 @@ def owners(bench, names, policy):
             done = subprocess.run(
                 [os.path.join(bench.bin, "grebe"), "call", "--plaintext", "-o", "json", "-H",
                  f"x-key: key-{i}", "-d", "x", "--service-config",
-                 service_config({policy: {"requestHashHeader": "x-key"}}),
+                 service_config(by_header(policy)),
                  f"file:{file.name}", METHOD], capture_output=True, text=True)
             if "no supported policies" in done.stderr:
                 return None
@@ -255,7 +265,7 @@ def owners(bench, names, policy):
 def moving(bench):
     """One of five backends fails, or leaves the list: how many keys move."""
     rows = []
-    for policy in HASHING:
+    for name, policy in HASHING.items():
         with Backends(bench, [()] * 5) as backends:
             names = {address: f"b{i}" for i, address in enumerate(backends.addresses)}
             before = owners(bench, names, policy)
@@ -265,7 +275,7 @@ def moving(bench):
             backends.all[2].process.wait()
             failed = owners(bench, names, policy)
             left = owners(bench, {a: n for a, n in names.items() if n != "b2"}, policy)
-        rows.append({"policy": policy,
+        rows.append({"policy": name,
                      "own": sum(owner == "b2" for owner in before.values()),
                      "failed": sum(before[i] != failed[i] for i in before),
                      "left": sum(before[i] != left[i] for i in before)})
@@ -276,7 +286,66 @@ def moving(bench):
         [[r["policy"], r["own"], r["failed"], r["left"]] for r in rows])
 
 
+LEAVING = (3, 5, 10, 20)
+N_KEYS_IN_LAB = 20000
+N_WAKING = 1000  # picks: each backend has one of them, which connects it
+
+
+def owners_in_lab(bench, policy, n):
+    """Which of n backends each key belongs to, and which when the one in the middle is no
+    longer listed: of `grebe lab`, without sockets."""
+    backends = [f"10.0.0.{i}:80" for i in range(1, n + 1)]
+    gone = backends[n // 2]
+    script = []
+
+    def update(addresses):
+        script.append({"do": "update", "config": [by_header(policy)],
+                       "endpoints": [{"addresses": [a]} for a in addresses]})
+
+    def pick(count):
+        script.extend({"do": "pick", "metadata": {"x-key": f"k{i}"}} for i in range(count))
+
+    update(backends)
+    pick(N_WAKING)
+    script.extend({"do": "subconn", "address": a, "state": state}
+                  for a in backends for state in ("CONNECTING", "READY"))
+    pick(N_KEYS_IN_LAB)
+    update([a for a in backends if a != gone])
+    pick(N_KEYS_IN_LAB)
+    done = subprocess.run([os.path.join(bench.bin, "grebe"), "lab"], capture_output=True,
+                          input="\n".join(map(json.dumps, script)), text=True, check=True)
+    found = {}
+    for line in done.stdout.splitlines():
+        event = json.loads(line)
+        if event["ev"] == "pick" and event["kind"] == "complete":
+            found[event["id"]] = event["address"]
+    before = [found[N_WAKING + i] for i in range(N_KEYS_IN_LAB)]
+    after = [found[N_WAKING + N_KEYS_IN_LAB + i] for i in range(N_KEYS_IN_LAB)]
+    return gone, before, after
+
+
+def leaving(bench):
+    """One of several backends leaves the list: its share of the keys, and how many move."""
+    rows = []
+    for name, policy in HASHING.items():
+        row = {"policy": name, "own": {}, "moved": {}}
+        for n in LEAVING:
+            gone, before, after = owners_in_lab(bench, policy, n)
+            row["own"][n] = 100 * before.count(gone) / N_KEYS_IN_LAB
+            row["moved"][n] = 100 * sum(map(str.__ne__, before, after)) / N_KEYS_IN_LAB
+        rows.append(row)
+    bench.result["leaving"] = rows
+    bench.table(
+        f"One of several backends leaves the list: of {N_KEYS_IN_LAB:,} keys, its own and those "
+        "that moved",
+        ["policy", *[f"of {n}" for n in LEAVING]],
+        [["(1/n + 5 %)", *[f"{100 / n + 5:.1f}%" for n in LEAVING]],
+         *[[r["policy"], *[f"{r['own'][n]:.1f}% {r['moved'][n]:.1f}%" for n in LEAVING]]
+           for r in rows]])
+
+
 def policies(bench):
     spreading(bench)
     ejection(bench)
     moving(bench)
+    leaving(bench)

@@ -117,3 +117,19 @@ int grebe__hash_config_size(const struct grebe_json *json, const char *name,
     *out = (uint64_t)value;
     return GREBE_OK;
 }
+
+int grebe__hash_config_number(const struct grebe_json *json, const char *name,
+                              double *out, struct grebe_diag *diag)
+{
+    double value = *out;
+    int result = grebe_json_get_double(json, name, &value, diag);
+
+    if (result != GREBE_OK)
+        return result;
+    if (value < 0) {
+        grebe_diag_set(diag, "%s: %.10g is negative", name, value);
+        return GREBE_ERR_CONFIG;
+    }
+    *out = value;
+    return GREBE_OK;
+}

@@ -13,6 +13,9 @@
 struct grebe__hash_config {
     uint64_t min_size; /* of the table that endpoints are laid out in; 0: there is none */
     uint64_t max_size;
+    /* Slots that an endpoint has for a weight of 1, however large the table; 0: as many as
+     * the sizes give it. */
+    double entries_per_weight;
     uint32_t
         balance_factor; /* calls on one endpoint, in percent of the average; 0: any */
     char *header; /* whose values are hashed, lower case; NULL: calls bring their hash */
@@ -31,8 +34,10 @@ void grebe__hash_config_free(void *config); /* for a builder; NULL: no-op */
 int grebe__hash_config_bound(const struct grebe_json *json, struct grebe_diag *diag,
                              struct grebe__hash_config *config) GREBE_MUST_CHECK;
 
-/* A whole number that is not negative, with the rules of grebe/json.h. */
+/* Numbers that are not negative, with the rules of grebe/json.h. */
 int grebe__hash_config_size(const struct grebe_json *json, const char *name,
                             uint64_t *out, struct grebe_diag *diag) GREBE_MUST_CHECK;
+int grebe__hash_config_number(const struct grebe_json *json, const char *name,
+                              double *out, struct grebe_diag *diag) GREBE_MUST_CHECK;
 
 #endif

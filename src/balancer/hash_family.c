@@ -35,7 +35,8 @@ static const struct grebe_mem *mem_of(const struct hash_family *family)
 static bool suits_config(const struct hash_family *family)
 {
     return family->table_config.min_size == family->config.min_size &&
-           family->table_config.max_size == family->config.max_size;
+           family->table_config.max_size == family->config.max_size &&
+           family->table_config.entries_per_weight == family->config.entries_per_weight;
 }
 
 static int make_table(struct hash_family *family,

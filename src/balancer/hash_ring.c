@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hashes are a circle.  Every endpoint has a number of entries on it, in proportion to its
  * weight, at hashes of its key; a call goes to the first entry at or after its own hash.
- * An endpoint that leaves takes its entries away and leaves all others where they are.
+ * An endpoint that cannot be reached leaves all entries where they are: its own calls go to
+ * the next ones.
  *
  * The ring is that of grpc-go, entry by entry, so that clients of both agree: the order of
- * the additions below is part of the protocol, for rounding shows in it.
+ * the additions below is part of the protocol, for rounding shows in it.  A ring of so many
+ * entries in all has more of each endpoint when there are fewer of them, so that one that
+ * leaves moves calls of the others too.  With entriesPerWeight, which is ours, the number of an
+ * endpoint's entries is its own business, and the others' calls stay.
  *
  * Sources: gRFC A42; grpc-go package balancer/ringhash.
  */
@@ -52,6 +56,8 @@ static double scale_for(const struct grebe__hash_members *members, double sum,
     uint32_t lightest = members->list[0].weight;
     double share, scale;
 
+    if (config->entries_per_weight > 0)
+        return (double)config->max_size; /* they would be more: see below */
     for (uint32_t i = 1; i < members->n; i++)
         if (members->list[i].weight < lightest)
             lightest = members->list[i].weight;
@@ -79,19 +85,37 @@ static void add_entries(struct entry *entries, uint32_t n, uint32_t member,
     }
 }
 
+/* Of an endpoint whose entries depend on its weight alone. */
+static double fixed_entries(const struct grebe__hash_config *config, uint32_t weight)
+{
+    return round_up(weight * config->entries_per_weight);
+}
+
+/* Does the ring have room for these?  Else they are scaled down, to the largest ring. */
+static bool are_entries_fixed(const struct grebe__hash_members *members,
+                              const struct grebe__hash_config *config)
+{
+    double n = 0;
+
+    for (uint32_t i = 0; i < members->n; i++)
+        n += fixed_entries(config, members->list[i].weight);
+    return n > 0 && n <= (double)config->max_size;
+}
+
 /* Returns how many there are; `entries` NULL: they are only counted. */
 static uint32_t lay_out(const struct grebe__hash_members *members,
                         const struct grebe__hash_config *config, struct entry *entries)
 {
     double sum = (double)members->weight, scale = scale_for(members, sum, config);
+    bool is_fixed = are_entries_fixed(members, config);
     double target = 0;
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < members->n; i++) {
-        double share = members->list[i].weight / sum, part = scale * share;
-        uint32_t end;
+        uint32_t weight = members->list[i].weight, end;
+        double share = weight / sum, part = scale * share;
 
-        target += part;
+        target += is_fixed ? fixed_entries(config, weight) : part;
         end = (uint32_t)round_up(target);
         if (end <= n)
             continue;

@@ -2,7 +2,7 @@
 /* ring_hash -- calls with the same hash go to the same endpoint.
  *
  * balancer/hash_ring.h says to which one, balancer/hash_family.h does everything else.  Left
- * here: how large the ring is, and whether it has bounds on the load of an endpoint, which
+ * here: how large the ring is, by its own size or by that of a share, and whether it has bounds on the load of an endpoint, which
  * is all that bounded_load_ring_hash is.
  *
  * Sources: gRFC A42, A76; grpc-go package balancer/ringhash.
@@ -61,6 +61,18 @@ static int get_size(const struct grebe_json *json, const char *name,
     return GREBE_OK;
 }
 
+/* Ours: grpc-go does not know it, and ignores it. */
+static int get_entries(const struct grebe_json *json, struct grebe_diag *diag,
+                       double *out)
+{
+    int result = grebe__hash_config_number(json, "entriesPerWeight", out, diag);
+
+    if (result != GREBE_OK || *out <= SIZE_MAX_EVER)
+        return result;
+    grebe_diag_set(diag, "entriesPerWeight: %.10g is more than %d", *out, SIZE_MAX_EVER);
+    return GREBE_ERR_CONFIG;
+}
+
 /* The cap comes last: what is wrong with a config does not depend on the process. */
 static int read_config(const struct grebe_json *json, struct grebe_diag *diag,
                        struct grebe__hash_config *config)
@@ -77,6 +89,9 @@ static int read_config(const struct grebe_json *json, struct grebe_diag *diag,
                        config->min_size, config->max_size);
         return GREBE_ERR_CONFIG;
     }
+    result = get_entries(json, diag, &config->entries_per_weight);
+    if (result != GREBE_OK)
+        return result;
     config->min_size = at_most_cap(config->min_size);
     config->max_size = at_most_cap(config->max_size);
     return grebe__hash_config_bound(json, diag, config);

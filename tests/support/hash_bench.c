@@ -31,9 +31,9 @@ static struct grebe_endpoint *new_endpoint(char *word)
 }
 
 void hash_bench_init(struct hash_bench *bench, const struct grebe__hash_policy *policy,
-                     const char *keys, uint64_t min_size, uint64_t max_size)
+                     const char *keys, const struct grebe__hash_config *config)
 {
-    const struct grebe__hash_config config = {.min_size = min_size, .max_size = max_size};
+    const struct grebe__hash_config defaults = policy->defaults();
     struct grebe_sharding_child children[HASH_BENCH_MEMBERS] = {{0}};
     char *copy = strdup(keys), *save = NULL;
     size_t n = 0;
@@ -51,7 +51,8 @@ void hash_bench_init(struct hash_bench *bench, const struct grebe__hash_policy *
         grebe_endpoint_unref(children[i].endpoint);
         bench->states[i] = GREBE_READY;
     }
-    bench->table = policy->layout->new_table(NULL, &bench->members, &config);
+    bench->table = policy->layout->new_table(NULL, &bench->members,
+                                             config == NULL ? &defaults : config);
     assert_non_null(bench->table);
 }
 
@@ -102,7 +103,8 @@ static void break_off(struct hash_bench *bench, const char *key)
 }
 
 struct hash_bench_moves hash_bench_leave(const struct grebe__hash_policy *policy,
-                                         unsigned n, uint64_t min_size, uint64_t max_size,
+                                         unsigned n,
+                                         const struct grebe__hash_config *config,
                                          bool is_listed)
 {
     const unsigned left = n / 2 + 1;
@@ -111,9 +113,9 @@ struct hash_bench_moves hash_bench_leave(const struct grebe__hash_policy *policy
     char text[2048], gone[32];
 
     write_keys(text, sizeof text, n, 0);
-    hash_bench_init(&before, policy, text, min_size, max_size);
+    hash_bench_init(&before, policy, text, config);
     write_keys(text, sizeof text, n, is_listed ? 0 : left);
-    hash_bench_init(&after, policy, text, min_size, max_size);
+    hash_bench_init(&after, policy, text, config);
     snprintf(gone, sizeof gone, "10.0.0.%u:80", left);
     break_off(&after, gone);
     for (unsigned i = 0; i < HASH_BENCH_KEYS; i++) {

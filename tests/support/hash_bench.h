@@ -14,9 +14,10 @@ struct hash_bench {
     uint8_t states[HASH_BENCH_MEMBERS]; /* all READY at first */
 };
 
-/* "a*3 b": two endpoints with these keys, and the weights 3 and 1. */
+/* "a*3 b": two endpoints with these keys, and the weights 3 and 1.  `config` NULL: as
+ * without any. */
 void hash_bench_init(struct hash_bench *bench, const struct grebe__hash_policy *policy,
-                     const char *keys, uint64_t min_size, uint64_t max_size);
+                     const char *keys, const struct grebe__hash_config *config);
 void hash_bench_fini(struct hash_bench *bench);
 
 /* Where a hash falls among the members that are READY. */
@@ -33,7 +34,8 @@ struct hash_bench_moves {
     unsigned n_own, n_moved;
 };
 struct hash_bench_moves hash_bench_leave(const struct grebe__hash_policy *policy,
-                                         unsigned n, uint64_t min_size, uint64_t max_size,
+                                         unsigned n,
+                                         const struct grebe__hash_config *config,
                                          bool is_listed);
 
 /* What a configuration is parsed to; the caller's to free. */

@@ -32,8 +32,9 @@ const struct policy policies[] = {
      .weight = 3,
      .traits = POLICY_LEAVES_OUT},
     {.name = "ring_hash",
-     .config = "{'requestHashHeader':'(x-user|x-user|x-nobody)'"
-               "(,'minRingSize':<1-40>,'maxRingSize':<40-200>|)}",
+     .config =
+         "{'requestHashHeader':'(x-user|x-user|x-nobody)'"
+         "(,'minRingSize':<1-40>,'maxRingSize':<40-200>|,'entriesPerWeight':<1-40>|)}",
      .weight = 6,
      .rule = PICKS_BY_HASH},
     {.name = "bounded_load_ring_hash",

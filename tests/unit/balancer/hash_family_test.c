@@ -53,7 +53,7 @@ static uint64_t hash_for(const char *keys, const char *key)
     uint64_t hash = 0;
     char text[16];
 
-    hash_bench_init(&bench, &grebe__ring_hash_policy, keys, 1024, 4096);
+    hash_bench_init(&bench, &grebe__ring_hash_policy, keys, NULL);
     for (unsigned i = 0;; i++) {
         snprintf(text, sizeof text, "k%u", i);
         hash = grebe__hash64_text(text);
@@ -329,6 +329,8 @@ TEST(a_table_is_made_for_other_sizes_but_not_for_another_header)
         &grebe__ring_hash, "{\"minRingSize\":10,\"requestHashHeader\":\"x-a\"}");
     struct grebe__hash_config *other = hash_bench_config(
         &grebe__ring_hash, "{\"minRingSize\":10,\"requestHashHeader\":\"x-b\"}");
+    struct grebe__hash_config *fixed = hash_bench_config(
+        &grebe__ring_hash, "{\"minRingSize\":10,\"entriesPerWeight\":4}");
     struct lb_bench b;
     uint32_t n_published;
 
@@ -337,6 +339,8 @@ TEST(a_table_is_made_for_other_sizes_but_not_for_another_header)
     n_published = b.n_published;
     expect_tables(&b, "a b c", other, 0);
     assert_int_equal(b.n_published, n_published + 1);
+    expect_tables(&b, "a b c", fixed, 1);
+    expect_tables(&b, "a b c", fixed, 0);
     expect_tables(&b, "a b c", NULL, 1);
     /* Nothing is known of a header: a call has to bring its hash. */
     assert_string_equal(lb_bench_pick(&b),
@@ -345,6 +349,7 @@ TEST(a_table_is_made_for_other_sizes_but_not_for_another_header)
     lb_bench_fini(&b);
     grebe__hash_config_free(config);
     grebe__hash_config_free(other);
+    grebe__hash_config_free(fixed);
 }
 
 /* */

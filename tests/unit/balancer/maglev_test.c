@@ -11,7 +11,8 @@
 
 static void open_table(struct hash_bench *b, const char *keys, uint64_t size)
 {
-    hash_bench_init(b, &grebe__maglev_policy, keys, size, 0);
+    hash_bench_init(b, &grebe__maglev_policy, keys,
+                    &(struct grebe__hash_config){.min_size = size});
 }
 
 /* The last letters of the keys, slot by slot: hash i is in slot i. */
@@ -195,9 +196,9 @@ TEST(an_endpoint_that_leaves_moves_few_keys_of_others)
 {
     for (unsigned n = 2; n <= 50; n += 3) {
         struct hash_bench_moves failed =
-            hash_bench_leave(&grebe__maglev_policy, n, 65537, 0, true);
+            hash_bench_leave(&grebe__maglev_policy, n, NULL, true);
         struct hash_bench_moves left =
-            hash_bench_leave(&grebe__maglev_policy, n, 65537, 0, false);
+            hash_bench_leave(&grebe__maglev_policy, n, NULL, false);
 
         assert_int_equal(failed.n_moved, failed.n_own);
         assert_true(left.n_moved >= left.n_own);

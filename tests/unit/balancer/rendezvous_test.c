@@ -8,7 +8,7 @@
 
 static void open_hosts(struct hash_bench *b, const char *keys)
 {
-    hash_bench_init(b, &grebe__rendezvous_policy, keys, 0, 0);
+    hash_bench_init(b, &grebe__rendezvous_policy, keys, NULL);
 }
 
 /* Six digits of the score that the i-th member has for a text. */
@@ -121,7 +121,7 @@ TEST(an_endpoint_that_leaves_moves_its_own_keys_alone)
     for (unsigned n = 2; n <= 50; n += 3)
         for (int is_listed = 0; is_listed < 2; is_listed++) {
             struct hash_bench_moves moves =
-                hash_bench_leave(&grebe__rendezvous_policy, n, 0, 0, is_listed);
+                hash_bench_leave(&grebe__rendezvous_policy, n, NULL, is_listed);
 
             assert_int_equal(moves.n_moved, moves.n_own);
             assert_true(moves.n_moved <= HASH_BENCH_KEYS * (1.0 / n + 0.05));

@@ -15,7 +15,9 @@
 
 static void open_ring(struct hash_bench *b, const char *keys, uint64_t min, uint64_t max)
 {
-    hash_bench_init(b, &grebe__ring_hash_policy, keys, min, max);
+    const struct grebe__hash_config config = {.min_size = min, .max_size = max};
+
+    hash_bench_init(b, &grebe__ring_hash_policy, keys, &config);
 }
 
 /* Where an entry has to be: at the hash of its endpoint's key and its number. */
@@ -278,7 +280,7 @@ TEST(an_endpoint_that_fails_moves_its_own_keys_alone)
 {
     for (unsigned n = 2; n <= 50; n += 3) {
         struct hash_bench_moves moves =
-            hash_bench_leave(&grebe__ring_hash_policy, n, 1024, 4096, true);
+            hash_bench_leave(&grebe__ring_hash_policy, n, NULL, true);
 
         assert_int_equal(moves.n_moved, moves.n_own);
         assert_true(moves.n_moved <= HASH_BENCH_KEYS * (1.0 / n + 0.05));
@@ -292,7 +294,7 @@ TEST(an_endpoint_that_leaves_the_list_moves_keys_to_new_entries_too)
 {
     for (unsigned n = 2; n <= 50; n += 3) {
         struct hash_bench_moves moves =
-            hash_bench_leave(&grebe__ring_hash_policy, n, 1024, 4096, false);
+            hash_bench_leave(&grebe__ring_hash_policy, n, NULL, false);
         unsigned k = (1024 + n - 1) / n, l = (1024 + n - 2) / (n - 1);
         double n_others = moves.n_moved - moves.n_own;
 
@@ -300,6 +302,100 @@ TEST(an_endpoint_that_leaves_the_list_moves_keys_to_new_entries_too)
         assert_true(n_others >= 0);
         assert_true(n_others <= HASH_BENCH_KEYS * (1 - (double)k / l + 0.02));
     }
+}
+
+/* ---- Entries by weight ---------------------------------------------------------------- */
+
+static void open_fixed(struct hash_bench *b, const char *keys, double entries,
+                       uint64_t max)
+{
+    const struct grebe__hash_config config = {
+        .min_size = max, .max_size = max, .entries_per_weight = entries};
+
+    hash_bench_init(b, &grebe__ring_hash_policy, keys, &config);
+}
+
+/* The smallest size has no say.  Of the largest one the last ring of a pair is one short:
+ * it is scaled down, as it would be if no number were given. */
+TEST(entries_are_as_many_as_the_weight_says_while_there_is_room)
+{
+    static const struct {
+        const char *keys;
+        double entries;
+        uint64_t max;
+        uint32_t n, of[3];
+    } rings[] = {
+        {"a", 10, 4096, 10, {10}},
+        {"a b*3", 10, 4096, 40, {10, 30}},
+        {"a*3 b*3 c*4", 10, 100, 100, {30, 30, 40}},
+        {"a*3 b*3 c*4", 10, 99, 99, {30, 30, 39}},
+        {"a b*3 c*1000", 0.25, 4096, 252, {1, 1, 250}},
+        {"a*2 b*4 c*5", 0.5, 4096, 6, {1, 2, 3}},
+        {"a b c", 0.001, 3, 3, {1, 1, 1}},
+        {"a b c", 8388608, 30, 30, {10, 10, 10}},
+        {"a*4294967295 b*4294967295", 8388608, 4, 4, {2, 2}},
+    };
+
+    for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+        struct hash_bench b;
+        uint32_t of[3];
+
+        open_fixed(&b, rings[i].keys, rings[i].entries, rings[i].max);
+        assert_int_equal(count_entries(&b, of), rings[i].n);
+        for (uint32_t k = 0; k < b.members.n; k++)
+            assert_int_equal(of[k], rings[i].of[k]);
+        hash_bench_fini(&b);
+    }
+}
+
+/* With weights that leave fractions in every sum that a ring could be laid out by: who stays
+ * has the same entries, and so every key that it had. */
+TEST(entries_by_weight_are_nobody_elses_business)
+{
+    static const char *const all = "a*3 b*7 c*1 d*11 e*2 f*5 g*13",
+                             *const without[] = {
+                                 "b*7 c*1 d*11 e*2 f*5 g*13", "a*3 c*1 d*11 e*2 f*5 g*13",
+                                 "a*3 b*7 d*11 e*2 f*5 g*13", "a*3 b*7 c*1 d*11 e*2 f*5"};
+    static const char gone[] = "abcg";
+    static const double entries[] = {0.3, 1, 2.7, 40};
+
+    for (size_t i = 0; i < 4 * sizeof without / sizeof without[0]; i++) {
+        struct hash_bench before, after;
+        uint32_t n_own = 0;
+        struct grebe__rng rng;
+
+        open_fixed(&before, all, entries[i / 4], 4096);
+        open_fixed(&after, without[i % 4], entries[i / 4], 4096);
+        grebe__rng_seed(&rng, i);
+        for (int k = 0; k < 2000; k++) {
+            uint64_t hash = grebe__rng_next(&rng);
+            const char *owner = hash_bench_find(&before, hash);
+
+            if (owner[0] == gone[i % 4])
+                n_own++;
+            else
+                assert_string_equal(hash_bench_find(&after, hash), owner);
+        }
+        assert_in_range(n_own, 1, 1000);
+        hash_bench_fini(&before);
+        hash_bench_fini(&after);
+    }
+}
+
+/* Whether it fails or leaves the list: its own keys move, and no others. */
+TEST(with_entries_by_weight_who_leaves_moves_its_own_keys_alone)
+{
+    const struct grebe__hash_config config = {
+        .min_size = 1024, .max_size = 16384, .entries_per_weight = 200};
+
+    for (unsigned n = 2; n <= 50; n += 3)
+        for (int is_listed = 0; is_listed < 2; is_listed++) {
+            struct hash_bench_moves moves =
+                hash_bench_leave(&grebe__ring_hash_policy, n, &config, is_listed);
+
+            assert_int_equal(moves.n_moved, moves.n_own);
+            assert_true(moves.n_moved <= HASH_BENCH_KEYS * (1.0 / n + 0.05));
+        }
 }
 
 /* ---- Configuration ---------------------------------------------------------------------- */
@@ -338,6 +434,41 @@ TEST(sizes_have_defaults_and_limits)
     expect_flaw("{\"minRingSize\":-1}", "minRingSize: -1 is negative");
     expect_flaw("{\"minRingSize\":\"10\"}",
                 "minRingSize: expected an integer, found a string");
+}
+
+static void expect_entries(const struct grebe_balancer_builder *builder, const char *json,
+                           double entries)
+{
+    struct grebe__hash_config *config = hash_bench_config(builder, json);
+
+    assert_true(config->entries_per_weight == entries);
+    assert_int_equal(config->min_size, 1024);
+    assert_int_equal(config->max_size, 4096);
+    grebe__hash_config_free(config);
+}
+
+TEST(entries_by_weight_are_off_unless_configured)
+{
+    static const struct grebe_balancer_builder *const all[] = {
+        &grebe__ring_hash, &grebe__ring_hash_experimental,
+        &grebe__bounded_load_ring_hash};
+
+    for (size_t i = 0; i < 3; i++) {
+        expect_entries(all[i], "{}", 0);
+        expect_entries(all[i], "{\"entriesPerWeight\":0}", 0);
+        expect_entries(all[i], "{\"entriesPerWeight\":200}", 200);
+        expect_entries(all[i], "{\"entries_per_weight\":0.25}", 0.25);
+        expect_entries(all[i], "{\"entriesPerWeight\":8388608}", 8388608);
+    }
+    assert_true(grebe__ring_hash_policy.defaults().entries_per_weight == 0);
+    expect_flaw("{\"entriesPerWeight\":-0.5}", "entriesPerWeight: -0.5 is negative");
+    expect_flaw("{\"entriesPerWeight\":8388609}",
+                "entriesPerWeight: 8388609 is more than 8388608");
+    expect_flaw("{\"entriesPerWeight\":\"many\"}",
+                "entriesPerWeight: expected a number, found a string");
+    expect_flaw(
+        "{\"entriesPerWeight\":1,\"hashBalanceFactor\":1}",
+        "hashBalanceFactor: 1 is less than 100: not all calls would have a place");
 }
 
 /* */
@@ -412,7 +543,11 @@ int main(void)
         cmocka_unit_test(random_rings_are_laid_out_like_plain_ones),
         cmocka_unit_test(an_endpoint_that_fails_moves_its_own_keys_alone),
         cmocka_unit_test(an_endpoint_that_leaves_the_list_moves_keys_to_new_entries_too),
+        cmocka_unit_test(entries_are_as_many_as_the_weight_says_while_there_is_room),
+        cmocka_unit_test(entries_by_weight_are_nobody_elses_business),
+        cmocka_unit_test(with_entries_by_weight_who_leaves_moves_its_own_keys_alone),
         cmocka_unit_test(sizes_have_defaults_and_limits),
+        cmocka_unit_test(entries_by_weight_are_off_unless_configured),
         cmocka_unit_test(the_process_has_a_cap_on_sizes),
         cmocka_unit_test(header_to_hash_is_named_as_metadata_is),
         cmocka_unit_test(both_names_are_the_same_policy),
