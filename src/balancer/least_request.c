@@ -129,11 +129,13 @@ static const struct grebe_balancer_ops lr_ops = {
 static const struct grebe__petiole_ops petiole_ops = {
     .policy = "least_request",
     .new_picker = new_picker,
+    .is_of_ready = true,
 };
 
 static const struct grebe__petiole_ops full_petiole_ops = {
     .policy = "least_request_full",
     .new_picker = new_picker,
+    .is_of_ready = true,
 };
 
 /* ---- Builders ------------------------------------------------------------------------ */

@@ -73,6 +73,7 @@ static int parse_config(const struct grebe_json *json, struct grebe_diag *diag,
 static const struct grebe__petiole_ops petiole_ops = {
     .policy = "load_aware",
     .new_picker = grebe__p2c_new_picker,
+    .is_of_ready = true,
 };
 
 static int build(struct grebe_client_conn *cc, const struct grebe_build_options *options,

@@ -286,6 +286,7 @@ struct grebe_picker *grebe__p2c_new_picker(struct grebe__petiole *petiole,
 static const struct grebe__petiole_ops petiole_ops = {
     .policy = "p2c_ewma",
     .new_picker = grebe__p2c_new_picker,
+    .is_of_ready = true,
 };
 
 static int p2c_update(struct grebe_balancer *base,

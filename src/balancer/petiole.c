@@ -42,6 +42,12 @@ static void on_children(void *arg, struct grebe_client_conn *cc,
 
     if (n > 0 && ops->state_of != NULL)
         state = ops->state_of(children, n);
+    if (state == GREBE_READY &&
+        grebe__standing_picker_is_of(&petiole->standing, children, n)) {
+        grebe_client_conn_update_state(cc, state,
+                                       grebe_picker_ref(petiole->standing.picker));
+        return;
+    }
     picker = ops->new_picker(petiole, state, children, n);
     if (picker == NULL) {
         grebe_client_conn_log(cc, GREBE_LOG_ERROR,
@@ -50,15 +56,24 @@ static void on_children(void *arg, struct grebe_client_conn *cc,
         return;
     }
     grebe_timer_cancel(petiole->retry);
+    if (state == GREBE_READY && ops->is_of_ready)
+        grebe__standing_picker_put(&petiole->standing, petiole->mem, picker, children, n);
+    else
+        grebe__standing_picker_drop(&petiole->standing, petiole->mem);
     grebe_client_conn_update_state(cc, state, picker);
 }
 
-/* The children have been settled for a while, and are heard once more. */
+/* They are heard once more, and whatever there was before is not what counts. */
+static void hear_all_anew(struct grebe__petiole *petiole)
+{
+    grebe__standing_picker_drop(&petiole->standing, petiole->mem);
+    grebe_endpoint_sharding_settled(petiole->sharding);
+}
+
+/* The children have been settled for a while. */
 static void on_retry(void *arg)
 {
-    struct grebe__petiole *petiole = arg;
-
-    grebe_endpoint_sharding_settled(petiole->sharding);
+    hear_all_anew(arg);
 }
 
 /* ---- Events -------------------------------------------------------------------------- */
@@ -102,7 +117,7 @@ void grebe__petiole_exit_idle(struct grebe_balancer *base)
 
 void grebe__petiole_settled(struct grebe_balancer *base)
 {
-    grebe_endpoint_sharding_settled(grebe__petiole_of(base)->sharding);
+    hear_all_anew(grebe__petiole_of(base));
 }
 
 /* ---- Life ---------------------------------------------------------------------------- */
@@ -141,5 +156,6 @@ void grebe__petiole_fini(struct grebe__petiole *petiole)
 {
     grebe_endpoint_sharding_destroy(petiole->sharding);
     grebe_timer_destroy(petiole->retry);
+    grebe__standing_picker_drop(&petiole->standing, petiole->mem);
     keep_resolver_error(petiole, NULL);
 }

@@ -22,6 +22,7 @@
 #include <grebe/parent.h>
 
 #include "balancer/leaf.h"
+#include "balancer/standing_picker.h"
 #include "base/claims.h"
 
 struct grebe__petiole;
@@ -40,6 +41,10 @@ struct grebe__petiole_ops {
     /* The policy's state, if it is another than that of endpoint sharding.  n > 0. */
     enum grebe_connectivity (*state_of)(const struct grebe_sharding_child *children,
                                         size_t n);
+    /* While others report and the READY leaves stay as they are, their picker stands
+     * (balancer/standing_picker.h): what new_picker() makes of them depends on nothing else,
+     * but for updates, after each of which it is asked. */
+    bool is_of_ready;
     bool leaves_idle_alone;  /* leaves that report IDLE stay so until they are asked */
     const char *no_children; /* what calls fail with then; NULL: "no children ..." */
 };
@@ -53,6 +58,7 @@ struct grebe__petiole {
     struct grebe_endpoint_sharding *sharding;
     char *resolver_error;      /* since the last update, or what that said; or NULL */
     struct grebe_timer *retry; /* of making a picker, when memory was short */
+    struct grebe__standing_picker standing;
 };
 
 /* For build().  GREBE_ERR_NOMEM; nothing is left then. */

@@ -33,6 +33,7 @@ static const struct grebe_balancer_ops rr_ops = {
 static const struct grebe__petiole_ops rr_petiole_ops = {
     .policy = "round_robin",
     .new_picker = grebe__petiole_turns,
+    .is_of_ready = true,
 };
 
 static int rr_build(struct grebe_client_conn *cc,

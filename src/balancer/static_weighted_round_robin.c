@@ -207,6 +207,7 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
 static const struct grebe__petiole_ops petiole_ops = {
     .policy = "static_weighted_round_robin",
     .new_picker = new_picker,
+    .is_of_ready = true,
 };
 
 /* ---- Balancer ---------------------------------------------------------------------------- */

@@ -933,8 +933,8 @@ static const struct {
      "{\"slowStartWindow\": \"5s\", \"aggression\": 2, " CHILD "}"},
     {&grebe__outlier_detection, config_of_text,
      "{\"interval\": \"0.01s\", \"baseEjectionTime\": \"0.015s\", "
-     "\"failurePercentageEjection\": {\"threshold\": 50, \"enforcementPercentage\": 80, "
-     "\"minimumHosts\": 2, \"requestVolume\": 2}, \"panicThreshold\": 60, " CHILD "}"},
+     "\"failurePercentageEjection\": {\"threshold\": 50, \"enforcementPercentage\": 100, "
+     "\"minimumHosts\": 2, \"requestVolume\": 1}, \"panicThreshold\": 60, " CHILD "}"},
     {&grebe__zone_aware, config_of_text,
      "{\"localZone\": \"east\", \"localCounts\": {\"east\": 3, \"west\": 1}, "
      "\"minClusterSize\": 2, " CHILD "}"},

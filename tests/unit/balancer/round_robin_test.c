@@ -54,6 +54,58 @@ TEST(every_ready_endpoint_has_one_turn_in_a_cycle)
     }
 }
 
+/* A backend that fails time and again leaves the turns of the others where they are, although
+ * each failure is reported.  Its way back is another list, begun anywhere. */
+TEST(turns_go_on_while_another_one_fails)
+{
+    static const enum grebe_connectivity states[] = {GREBE_IDLE, GREBE_CONNECTING,
+                                                     GREBE_TRANSIENT_FAILURE};
+
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        char turns[3][8];
+        struct lb_bench b;
+
+        assert_true(lb_bench_init(&b, &grebe__round_robin, seed));
+        lb_bench_set(&b, "a=R b=R c=R d=T");
+        for (int i = 0; i < 3; i++)
+            snprintf(turns[i], sizeof turns[i], "%s", lb_bench_pick(&b));
+        for (int i = 0; i < 20; i++) {
+            uint32_t n_published = b.n_published;
+
+            lb_bench_subconn(&b, "d", states[i % 3], NULL);
+            if (states[i % 3] == GREBE_TRANSIENT_FAILURE)
+                assert_int_equal(b.n_published, n_published + 1);
+            assert_string_equal(lb_bench_pick(&b), turns[i % 3]);
+        }
+        lb_bench_subconn(&b, "d", GREBE_IDLE, NULL);
+        lb_bench_connect(&b, "d");
+        assert_string_equal(lb_bench_cycle(&b), "a b c d");
+        lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+        assert_string_equal(lb_bench_cycle(&b), "a c d");
+        lb_bench_fini(&b);
+    }
+}
+
+/* Who comes back with another picker is another one. */
+TEST(who_was_lost_and_is_back_is_picked_where_it_is_now)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    for (int i = 0; i < 3; i++) {
+        lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+        assert_string_equal(lb_bench_cycle(&b), "b");
+        lb_bench_connect(&b, "a");
+        assert_string_equal(lb_bench_cycle(&b), "a b");
+        lb_bench_health(&b, "b", GREBE_TRANSIENT_FAILURE, "NOT_SERVING");
+        assert_string_equal(lb_bench_cycle(&b), "a");
+        lb_bench_health(&b, "b", GREBE_READY, NULL);
+        assert_string_equal(lb_bench_cycle(&b), "a b");
+    }
+    lb_bench_fini(&b);
+}
+
 /* RR-1: Exact: a tolerance would hide the off-by-one that starves the last endpoint. */
 TEST(split_is_exact)
 {
@@ -388,6 +440,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reports_and_picks_per_mix),
         cmocka_unit_test(every_ready_endpoint_has_one_turn_in_a_cycle),
+        cmocka_unit_test(turns_go_on_while_another_one_fails),
+        cmocka_unit_test(who_was_lost_and_is_back_is_picked_where_it_is_now),
         cmocka_unit_test(split_is_exact),
         cmocka_unit_test(clients_with_other_seeds_start_elsewhere),
         cmocka_unit_test(each_new_picker_starts_anywhere),

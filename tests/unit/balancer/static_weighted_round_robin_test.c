@@ -112,6 +112,52 @@ TEST(picking_takes_no_memory)
     }
 }
 
+/* ---- Periods --------------------------------------------------------------------------- */
+
+/* Each attempt to reach d is reported, and no reason to begin anew. */
+static void expect_exact_while_one_fails(const char *mode)
+{
+    static const enum grebe_connectivity states[] = {GREBE_IDLE, GREBE_CONNECTING,
+                                                     GREBE_TRANSIENT_FAILURE};
+    uint32_t counts[3] = {0};
+    char turns[70];
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    lb_bench_set(&b, "a=R b=R c=R d=T");
+    update_with(&b, mode, "a*5 b c d");
+    for (size_t i = 0; i < sizeof turns; i++) {
+        lb_bench_subconn(&b, "d", states[i % 3], NULL);
+        turns[i] = lb_bench_pick(&b)[0];
+        counts[turns[i] - 'a']++;
+        if (i >= 7)
+            counts[turns[i - 7] - 'a']--;
+        if (i >= 6)
+            assert_memory_equal(counts, ((const uint32_t[]){5, 1, 1}), sizeof counts);
+    }
+    lb_bench_fini(&b);
+}
+
+TEST(a_period_is_exact_while_another_backend_fails)
+{
+    expect_exact_while_one_fails(smooth);
+    expect_exact_while_one_fails(edf);
+}
+
+/* What an update says counts, although those that are READY are the same as before. */
+TEST(new_weights_count_at_once)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    update_with(&b, smooth, "a*3 b");
+    assert_int_equal(lb_bench_count(&b, 400, "a"), 300);
+    update_with(&b, smooth, "a b*3");
+    assert_int_equal(lb_bench_count(&b, 400, "a"), 100);
+    lb_bench_fini(&b);
+}
+
 /* ---- Deadlines ----------------------------------------------------------------------- */
 
 /* C-27: the order of 1, 2, 3 is c b c and then all three, who are due at the same time, in the
@@ -453,6 +499,8 @@ int main(void)
         cmocka_unit_test(without_memory_for_a_table_turns_are_strides),
         cmocka_unit_test(without_memory_for_a_queue_turns_are_strides),
         cmocka_unit_test(picking_takes_no_memory),
+        cmocka_unit_test(a_period_is_exact_while_another_backend_fails),
+        cmocka_unit_test(new_weights_count_at_once),
         cmocka_unit_test(turns_are_those_of_the_earliest_deadline),
         cmocka_unit_test(large_weights_are_exact_without_a_table),
         cmocka_unit_test(newcomer_has_few_turns_at_first),

@@ -257,12 +257,16 @@ TEST(a_connection_that_failed_fails_and_is_tried_again_after_its_backoff)
     changes(110, 0, "READY");
     pick(200, 2, 1, "");
     done(201, 2, 1, "OK", "");
+    pick(202, 3, 1, "");
+    done(203, 3, 1, "OK", "");
     end(300);
     /* pick_first goes to b when a refuses, and stays. */
-    assert_string_equal(run("pick_first"),
-                        "1: b OK 1ms -> b OK 1ms, 2: b OK 1ms -> b OK 1ms");
-    run("round_robin");
-    assert_string_equal(calls, "1: b OK 1ms -> b OK 1ms, 2: b OK 1ms -> a OK 1ms");
+    assert_string_equal(run("pick_first"), "1: b OK 1ms -> b OK 1ms, "
+                                           "2: b OK 1ms -> b OK 1ms, "
+                                           "3: b OK 1ms -> b OK 1ms");
+    run("round_robin"); /* a has its turn again */
+    assert_string_equal(calls, "1: b OK 1ms -> b OK 1ms, 2: b OK 1ms -> b OK 1ms, "
+                               "3: b OK 1ms -> a OK 1ms");
 }
 
 TEST(a_connection_is_lost_when_the_recorded_one_was)
