@@ -7,8 +7,11 @@ set(grebe_warnings
     -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla
     -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough)
 
+# What decides where calls go has the same bits on every machine: no product and sum is
+# rounded once where there is an instruction for both.
 function(grebe_compile target)
-  target_compile_options(${target} PRIVATE ${grebe_warnings} -fno-common)
+  target_compile_options(${target} PRIVATE ${grebe_warnings} -fno-common
+    -ffp-contract=off)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
   if(GREBE_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
