@@ -41,6 +41,9 @@ static const uint64_t time_limit_ns = 300000000;
 enum {
     PICKS = 5000000, /* at most */
     PICKS_AT_ONCE = 1000,
+    PICKS_IN_A_TURN = 10,       /* of the loop, whose clock they all see */
+    A_TURN_NS = 500,            /* of virtual time */
+    SHORTEST_CALL_NS = 1 << 16, /* and others up to twice as long */
     EXPLAINED_PICKS = 1000000,
     LOSSES = 9,
     MAX_THREADS = 16,
@@ -136,10 +139,10 @@ static void write_config(char *config, size_t size, const char *policy)
              policy[0] == '{' ? "" : "{\"", policy, policy[0] == '{' ? "" : "\":{}}");
 }
 
-static void pick_args_init(struct grebe_pick_args *args, uint64_t *hash)
+static void pick_args_init(struct grebe_pick_args *args, uint64_t now_ns, uint64_t *hash)
 {
     *args = (struct grebe_pick_args){
-        .method = "/s/m", .deadline_ns = UINT64_MAX, .hash = hash};
+        .method = "/s/m", .now_ns = now_ns, .deadline_ns = UINT64_MAX, .hash = hash};
 }
 
 static enum grebe_pick_kind pick(struct grebe_picker *picker,
@@ -151,7 +154,10 @@ static enum grebe_pick_kind pick(struct grebe_picker *picker,
     grebe_picker_pick(picker, args, &out);
     if (out.kind == GREBE_PICK_COMPLETE && out.on_done != NULL) {
         struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
-        struct grebe_done_info info = {.status = &ok};
+        struct grebe_done_info info = {.status = &ok,
+                                       .now_ns = args->now_ns,
+                                       .latency_ns = SHORTEST_CALL_NS +
+                                                     args->random % (SHORTEST_CALL_NS)};
 
         grebe_pick_end(&out, &info);
     }
@@ -165,7 +171,7 @@ static void wake(struct bench *b)
     struct grebe_pick_args args;
     bool is_ready = false;
 
-    pick_args_init(&args, &hash);
+    pick_args_init(&args, b->sim.env.now_ns, &hash);
     while (!is_ready) {
         is_ready = true;
         for (int i = 0; i < 100 * b->n; i++) {
@@ -208,14 +214,16 @@ static void open_bench(struct bench *b, const char *policy, int n)
 /* ---- Measuring ------------------------------------------------------------------------- */
 
 /* How many of PICKS_AT_ONCE found nobody. */
-static unsigned pick_some(struct grebe_picker *picker, struct grebe__rng *rng)
+static unsigned pick_some(struct grebe_picker *picker, uint64_t now_ns,
+                          struct grebe__rng *rng)
 {
     struct grebe_pick_args args;
     unsigned n_missed = 0;
     uint64_t hash;
 
-    pick_args_init(&args, &hash);
+    pick_args_init(&args, now_ns, &hash);
     for (int i = 0; i < PICKS_AT_ONCE; i++) {
+        args.now_ns += i % PICKS_IN_A_TURN == 0 ? A_TURN_NS : 0;
         args.random = hash = grebe__rng_next(rng);
         n_missed += pick(picker, &args) != GREBE_PICK_COMPLETE;
     }
@@ -223,7 +231,8 @@ static unsigned pick_some(struct grebe_picker *picker, struct grebe__rng *rng)
 }
 
 /* Nanoseconds for each; *n counts picks. */
-static double measure(struct grebe_picker *picker, uint64_t seed, uint64_t *n)
+static double measure(struct grebe_picker *picker, uint64_t now_ns, uint64_t seed,
+                      uint64_t *n)
 {
     struct grebe__rng rng;
     uint64_t start = clock_ns(), n_missed = 0, lasted;
@@ -231,7 +240,7 @@ static double measure(struct grebe_picker *picker, uint64_t seed, uint64_t *n)
     grebe__rng_seed(&rng, seed);
     *n = 0;
     do {
-        n_missed += pick_some(picker, &rng);
+        n_missed += pick_some(picker, now_ns + *n / PICKS_IN_A_TURN * A_TURN_NS, &rng);
         *n += PICKS_AT_ONCE;
         lasted = clock_ns() - start;
     } while (*n < PICKS && lasted < time_limit_ns);
@@ -244,6 +253,7 @@ struct worker {
     pthread_t thread;
     pthread_barrier_t *all_there;
     struct grebe_picker *picker;
+    uint64_t now_ns; /* virtual: when it begins */
     uint64_t seed;
     uint64_t n;
     double ns;
@@ -254,7 +264,7 @@ static void *work(void *arg)
     struct worker *worker = arg;
 
     pthread_barrier_wait(worker->all_there);
-    worker->ns = measure(worker->picker, worker->seed, &worker->n);
+    worker->ns = measure(worker->picker, worker->now_ns, worker->seed, &worker->n);
     return NULL;
 }
 
@@ -270,7 +280,11 @@ static double measure_with_threads(const struct bench *b, int n, uint64_t *n_pic
         abort();
     for (int i = 0; i < n; i++) {
         workers[i] = (struct worker){
-            .all_there = &all_there, .picker = b->channel->picker, .seed = (uint64_t)i};
+            .all_there = &all_there,
+            .picker = b->channel->picker,
+            .now_ns = b->sim.env.now_ns,
+            .seed = (uint64_t)i,
+        };
         if (i > 0 && pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             abort();
     }
@@ -291,7 +305,7 @@ static double measure_explained(const struct bench *b)
     struct grebe_pick_args args;
     uint64_t hash = 0, start = clock_ns();
 
-    pick_args_init(&args, &hash);
+    pick_args_init(&args, channel->host.env->now_ns, &hash);
     for (int i = 0; i < EXPLAINED_PICKS; i++) {
         struct grebe_pick out;
 
