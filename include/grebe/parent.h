@@ -84,7 +84,8 @@ static inline void grebe_subconn_tag_init(struct grebe_subconn_tag *tag,
 }
 
 /* From inside new_subconn(), for the subconn that was just made: before anybody can pick it.
- * The tag stays until release(). */
+ * Or at any time later, where it is enough to be told of what is to come.  The tag stays until
+ * release().  The loop's thread. */
 GREBE_API void grebe_subconn_attach(struct grebe_subconn *subconn,
                                     struct grebe_subconn_tag *tag);
 /* The one attached for `owner`, or NULL.  Threading: any, pick() included. */

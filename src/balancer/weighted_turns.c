@@ -100,11 +100,8 @@ static uint32_t explained_turn(struct grebe__weighted_turns *picker,
 
 static void on_done(void *arg, const struct grebe_done_info *info)
 {
-    struct grebe__wrr_weight *weight = arg;
-
     if (info->server_load != NULL)
-        grebe__wrr_weight_report(weight, info->server_load, info->now_ns);
-    grebe__wrr_weight_unref(weight);
+        grebe__wrr_weight_report(arg, info->server_load, info->now_ns);
 }
 
 static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
@@ -118,10 +115,8 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                                   : explained_turn(picker, args)];
     grebe__leaf_pick(&child->leaf, args, out);
     if (picker->hears_calls && child->weight != NULL &&
-        grebe_pick_listen(out, on_done, child->weight)) {
-        grebe__wrr_weight_ref(child->weight); /* on_done's */
+        grebe_pick_listen(out, on_done, child->weight))
         out->wants_load_report = true;
-    }
 }
 
 static void destroy(struct grebe_picker *base)

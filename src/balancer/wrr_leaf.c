@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/wrr_leaf.h"
 
+#include <grebe/explain.h>
 #include <grebe/parent.h>
 
 #include "balancer/pick_first.h"
@@ -54,10 +55,26 @@ static const struct grebe_picker_ops leaf_picker_ops = {
     .destroy = leaf_picker_destroy,
 };
 
+/* Calls report to the weight for as long as they are on the subconn, which keeps it.  NULL
+ * when out of memory. */
+static struct leaf_picker *new_leaf_picker(struct leaf *leaf, struct grebe_picker *picker)
+{
+    struct leaf_picker *made = grebe_mem_alloc(leaf->mem, sizeof *made);
+
+    if (made == NULL)
+        return NULL;
+    if (grebe__keep(leaf->mem, grebe_picker_subconn(picker), leaf, &leaf->weight->kept) !=
+        GREBE_OK) {
+        grebe_mem_free(leaf->mem, made);
+        return NULL;
+    }
+    return made;
+}
+
 /* Takes over the reference to `picker`, and gives it back if there is no memory. */
 static struct grebe_picker *with_weight(struct leaf *leaf, struct grebe_picker *picker)
 {
-    struct leaf_picker *made = grebe_mem_alloc(leaf->mem, sizeof *made);
+    struct leaf_picker *made = new_leaf_picker(leaf, picker);
 
     if (made == NULL) {
         grebe_client_conn_log(leaf->cc, GREBE_LOG_WARNING,

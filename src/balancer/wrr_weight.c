@@ -24,29 +24,39 @@ static double get_double(const double *number)
 
 /* ---- Life ------------------------------------------------------------------------------ */
 
+static void free_weight(struct grebe__kept *kept)
+{
+    struct grebe__wrr_weight *weight =
+        grebe_container_of(kept, struct grebe__wrr_weight, kept);
+
+    grebe__wrr_config_unref(weight->config);
+    grebe_mem_free(weight->mem, weight);
+}
+
+static const struct grebe__kept_ops kept_ops = {.free = free_weight};
+
 struct grebe__wrr_weight *grebe__wrr_weight_new(const struct grebe_mem *mem,
                                                 const struct grebe__wrr_config *config)
 {
     struct grebe__wrr_weight *weight = grebe_mem_alloc(mem, sizeof *weight);
 
-    if (weight != NULL)
-        *weight = (struct grebe__wrr_weight){
-            .refs = 1,
-            .mem = mem,
-            .config = grebe__wrr_config_ref(config),
-            .error_penalty = config->error_penalty,
-            .last_updated_ns = NEVER,
-            .non_empty_since_ns = NEVER,
-        };
+    if (weight == NULL)
+        return NULL;
+    *weight = (struct grebe__wrr_weight){
+        .mem = mem,
+        .config = grebe__wrr_config_ref(config),
+        .error_penalty = config->error_penalty,
+        .last_updated_ns = NEVER,
+        .non_empty_since_ns = NEVER,
+    };
+    grebe__kept_init(&weight->kept, &kept_ops);
     return weight;
 }
 
 void grebe__wrr_weight_unref(struct grebe__wrr_weight *weight)
 {
-    if (weight == NULL || !grebe__ref_put(&weight->refs))
-        return;
-    grebe__wrr_config_unref(weight->config);
-    grebe_mem_free(weight->mem, weight);
+    if (weight != NULL)
+        grebe__kept_unref(&weight->kept);
 }
 
 int grebe__wrr_weight_configure(struct grebe__wrr_weight **weight,

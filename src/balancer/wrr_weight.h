@@ -9,7 +9,8 @@
  *
  * Reports come on any thread, with calls; the loop asks for the weight.  Three numbers are
  * each read and written whole, and no two need to be from the same report: a weight that is
- * a report older or younger is as good.  Who picked holds a reference until the call is done.
+ * a report older or younger is as good.  Calls that are under way hold no reference: the
+ * subconn they are on keeps the weight (balancer/keeper.h).
  *
  * Source: gRFC A58, A114; grpc-go package balancer/weightedroundrobin.
  */
@@ -21,11 +22,11 @@
 #include <grebe/load_report.h>
 #include <grebe/mem.h>
 
+#include "balancer/keeper.h"
 #include "balancer/wrr_config.h"
-#include "base/ref.h"
 
 struct grebe__wrr_weight {
-    uint32_t refs;
+    struct grebe__kept kept; /* owned by leaf, pickers and subconns */
     const struct grebe_mem *mem;
     struct grebe__wrr_config *config; /* a reference: for the names of metrics */
     uint64_t in_service_since_ns;     /* the loop's: the endpoint, READY and healthy */
@@ -49,7 +50,7 @@ struct grebe__wrr_weight *grebe__wrr_weight_new(const struct grebe_mem *mem,
 static inline struct grebe__wrr_weight *
 grebe__wrr_weight_ref(struct grebe__wrr_weight *weight)
 {
-    grebe__ref_get(&weight->refs);
+    grebe__kept_ref(&weight->kept);
     return weight;
 }
 

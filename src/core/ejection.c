@@ -21,13 +21,13 @@ void grebe_subconn_attach(struct grebe_subconn *subconn, struct grebe_subconn_ta
     GREBE_ASSERT(tag->subconn == NULL);
     tag->subconn = subconn;
     tag->next = subconn->tags;
-    subconn->tags = tag;
+    __atomic_store_n(&subconn->tags, tag, __ATOMIC_RELEASE);
 }
 
 struct grebe_subconn_tag *grebe_subconn_tag_of(const struct grebe_subconn *subconn,
                                                const void *owner)
 {
-    struct grebe_subconn_tag *tag = subconn->tags;
+    struct grebe_subconn_tag *tag = __atomic_load_n(&subconn->tags, __ATOMIC_ACQUIRE);
 
     while (tag != NULL && tag->owner != owner)
         tag = tag->next;
