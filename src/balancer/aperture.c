@@ -178,18 +178,6 @@ static int tell_leaves(struct aperture *ap)
 
 /* ---- A second later ------------------------------------------------------------------- */
 
-static uint64_t n_calls(const struct aperture *ap)
-{
-    uint64_t n = 0;
-    size_t cursor = 0;
-    void *load;
-
-    while (ap->book.loads != NULL &&
-           grebe_endpoint_map_next(ap->book.loads, &cursor, NULL, &load))
-        n += grebe__endpoint_load_in_flight(load);
-    return n;
-}
-
 /* Whether it changed. */
 static bool adapt(struct aperture *ap)
 {
@@ -199,7 +187,7 @@ static bool adapt(struct aperture *ap)
         .is_last_failed = ap->is_last_failed,
         .least = least(&ap->given),
         .most = ap->given.lineup.n,
-        .n_calls = n_calls(ap),
+        .n_calls = grebe__load_book_in_flight(&ap->book),
     };
     int step = grebe__aperture_band_look(&ap->band, &ap->given.config.limits, &view,
                                          grebe_client_conn_now_ns(ap->petiole.cc));

@@ -11,6 +11,7 @@ struct aperture_picker {
     const struct grebe_mem *mem;
     uint32_t n_in, n_listed; /* endpoints: in the aperture, and all there are */
     struct grebe__aperture_row row;
+    struct grebe__crew *crew;         /* of the loads, which hold it */
     struct grebe__loaded endpoints[]; /* row.n; their own weights are not used */
 };
 
@@ -22,23 +23,22 @@ static struct grebe__aperture_two draw(const struct aperture_picker *picker,
     return grebe__aperture_row_draw(&picker->row, &rng);
 }
 
-static uint32_t calls(const struct aperture_picker *picker, uint32_t i)
-{
-    return grebe__endpoint_load_in_flight(picker->endpoints[i].load);
-}
-
 /* calls / weight, without a division; of equals the first.  The call to be sent is not
  * counted: of idle endpoints the one that was drawn has it, so that each has its weight's
  * share however little there is to do. */
 static uint32_t choose(const struct aperture_picker *picker,
-                       struct grebe__aperture_two two)
+                       struct grebe__aperture_two two,
+                       const struct grebe__load_sight *sight)
 {
+    const struct grebe__loaded *list = picker->endpoints;
     double a, b;
 
     if (two.a == two.b)
         return two.a;
-    a = calls(picker, two.a) * grebe__aperture_row_weight(&picker->row, two.b);
-    b = calls(picker, two.b) * grebe__aperture_row_weight(&picker->row, two.a);
+    a = grebe__loaded_in_flight(&list[two.a], sight) *
+        grebe__aperture_row_weight(&picker->row, two.b);
+    b = grebe__loaded_in_flight(&list[two.b], sight) *
+        grebe__aperture_row_weight(&picker->row, two.a);
     return b < a ? two.b : two.a;
 }
 
@@ -49,8 +49,8 @@ static void mention(const struct aperture_picker *picker, uint32_t i, const char
 {
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
-    candidate.subconn = grebe_picker_subconn(picker->endpoints[i].picker);
-    candidate.in_flight = calls(picker, i);
+    candidate.subconn = picker->endpoints[i].leaf.subconn;
+    candidate.in_flight = grebe__endpoint_load_in_flight(picker->endpoints[i].load);
     candidate.is_chosen = is_chosen;
     candidate.reason = reason;
     candidate.score_name = "share";
@@ -83,14 +83,13 @@ static void aperture_pick(struct grebe_picker *base, const struct grebe_pick_arg
 {
     struct aperture_picker *picker =
         grebe_container_of(base, struct aperture_picker, base);
+    struct grebe__load_sight sight = grebe__load_sight_of(picker->crew, args->now_ns);
     struct grebe__aperture_two two = draw(picker, args->random);
-    uint32_t chosen = choose(picker, two);
-    struct grebe__loaded *endpoint = &picker->endpoints[chosen];
+    uint32_t chosen = choose(picker, two, &sight);
 
     if (args->explanation != NULL)
         explain(picker, args, two, chosen);
-    grebe__petiole_pick_leaf(endpoint->picker, args, out);
-    grebe__endpoint_load_count(endpoint->load, out);
+    grebe__loaded_pick(&picker->endpoints[chosen], &sight, args, out);
 }
 
 static void aperture_picker_destroy(struct grebe_picker *base)
@@ -177,6 +176,7 @@ struct grebe_picker *grebe__aperture_picker(struct grebe__load_book *book,
         grebe_mem_free(book->mem, picker);
         return NULL;
     }
+    picker->crew = book->crew;
     line_up(picker, children, n, ends);
     return &picker->base;
 }

@@ -68,7 +68,7 @@ static void name_candidate(struct grebe_explanation *explanation,
 {
     const struct grebe__hash_seats *seats = account->seats;
     const struct grebe__hash_layout *layout = seats->policy->layout;
-    const struct grebe__hash_load *load =
+    const struct grebe__endpoint_load *load =
         seats->bounds == NULL ? NULL : seats->bounds[member].load;
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
@@ -80,7 +80,7 @@ static void name_candidate(struct grebe_explanation *explanation,
         candidate.score = layout->score(seats->table, account->hash, place);
     }
     if (load != NULL)
-        candidate.in_flight = grebe__hash_load_calls(load);
+        candidate.in_flight = grebe__endpoint_load_in_flight(load);
     if (candidate.subconn != NULL)
         grebe_explain_candidate(explanation, &candidate);
 }

@@ -17,7 +17,7 @@ struct hash_family {
     struct grebe__hash_members members;
     struct grebe__hash_table *table;        /* a reference; NULL: there are no members */
     struct grebe__hash_config table_config; /* what it was made with; without header */
-    struct grebe__hash_loads loads;
+    struct grebe__load_book loads;
 };
 
 static struct hash_family *of(struct grebe_balancer *base)
@@ -138,8 +138,7 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
 
     if (n == 0) {
         forget_members(family);
-        grebe__hash_loads_begin(&family->loads); /* a round without anybody */
-        grebe__hash_loads_end(&family->loads);
+        grebe__load_book_fini(&family->loads);
         return grebe__petiole_turns(petiole, state, children, n);
     }
     if (family->is_listed_anew && take_members(family, children, n) != GREBE_OK)
@@ -201,7 +200,7 @@ static void destroy(struct grebe_balancer *base)
 
     grebe__petiole_fini(&family->petiole);
     forget_members(family);
-    grebe__hash_loads_fini(&family->loads);
+    grebe__load_book_fini(&family->loads);
     grebe_mem_free(mem, family->config.header);
     grebe_mem_free(mem, family);
 }

@@ -4,74 +4,44 @@
  * With hashBalanceFactor an endpoint takes no more than its share of all calls in flight,
  * stretched by that factor: a key that everybody asks for spills over to other endpoints.
  *
- * An endpoint's count begins when it is READY and ends when it no longer is; a call that is
- * still on it then counts down what nobody looks at any more.
+ * An endpoint's count begins when it is READY and ends when it no longer is, so the book of
+ * loads (balancer/endpoint_load.h) is a forgetful one.  Beside the views of each endpoint
+ * threads have one of all endpoints together, with the crew.  A call that is still on an
+ * endpoint which is no longer READY counts there, and for nobody else.
  *
- * Threading   The set belongs to the channel's loop.  A count may be taken, begun and ended
- *             on any thread.
+ * Threading   Any thread.
  * Sources     Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads"
  *             (arXiv 1608.01350); Envoy's hash_balance_factor.
  */
 #ifndef GREBE_BALANCER_HASH_LOADS_H
 #define GREBE_BALANCER_HASH_LOADS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include <grebe/balancer.h>
+#include "balancer/endpoint_load.h"
 
-#include "base/map.h"
-
-/* ---- Counts ------------------------------------------------------------------------------- */
-
-struct grebe__hash_total; /* of all endpoints */
-
-struct grebe__hash_load {
-    const struct grebe_mem *mem;
-    struct grebe_endpoint *endpoint; /* a reference */
-    struct grebe__hash_total *total; /* a reference */
-    uint64_t uses;  /* atomic: calls in the lower half, references in the upper */
-    uint32_t round; /* of the set: in which it was last asked for */
+/* What all loads have in common. */
+struct grebe__hash_total {
+    struct grebe__crew crew;
+    _Alignas(GREBE__LINE) union grebe__load_view_line views[GREBE__CREW_NUMBERS];
 };
 
-void grebe__hash_load_ref(struct grebe__hash_load *load);
-void grebe__hash_load_unref(struct grebe__hash_load *load); /* NULL: no-op */
+/* A forgetful book, with a total.  Its fini() is grebe__load_book_fini(). */
+void grebe__hash_loads_init(struct grebe__load_book *book, const struct grebe_mem *mem);
 
-static inline uint32_t grebe__hash_load_calls(const struct grebe__hash_load *load)
-{
-    return (uint32_t)__atomic_load_n(&load->uses, __ATOMIC_RELAXED);
-}
+/* As grebe__load_book_begin(). */
+int grebe__hash_loads_begin(struct grebe__load_book *book) GREBE_MUST_CHECK;
 
-/* Calls on all endpoints of the set. */
-uint64_t grebe__hash_load_total(const struct grebe__hash_load *load);
+/* Calls on the endpoint, and on all endpoints of the book, as the calling thread sees it. */
+uint32_t grebe__hash_load_calls(struct grebe__endpoint_load *load, uint64_t now_ns);
+uint64_t grebe__hash_load_total(const struct grebe__endpoint_load *load, uint64_t now_ns);
 
 /* `pick` sends a call to the endpoint: it is counted until it ends. */
-void grebe__hash_load_begin(struct grebe__hash_load *load, struct grebe_pick *pick);
+void grebe__hash_load_begin(struct grebe__endpoint_load *load, struct grebe_pick *pick);
 
 /* How many calls an endpoint with this share of all weights may have, if there are
  * `n_calls` and one more is to come; at least 1. */
 uint64_t grebe__hash_load_slots(uint64_t n_calls, uint32_t factor, uint32_t weight,
                                 uint64_t weight_of_all);
-
-/* ---- The set ------------------------------------------------------------------------------- */
-
-struct grebe__hash_loads {
-    const struct grebe_mem *mem;
-    struct grebe__hash_total *total; /* a reference; NULL before the first is asked for */
-    struct grebe__map by_endpoint;   /* struct grebe__hash_load *, references */
-    uint32_t round;
-    uint32_t n_in_round;
-};
-
-void grebe__hash_loads_init(struct grebe__hash_loads *loads, const struct grebe_mem *mem);
-void grebe__hash_loads_fini(struct grebe__hash_loads *loads);
-
-/* A round asks for the counts of all endpoints that are READY.  Its end drops the others;
- * without an end nothing is dropped. */
-void grebe__hash_loads_begin(struct grebe__hash_loads *loads);
-/* Borrowed; NULL when out of memory. */
-struct grebe__hash_load *grebe__hash_loads_get(struct grebe__hash_loads *loads,
-                                               struct grebe_endpoint *endpoint);
-void grebe__hash_loads_end(struct grebe__hash_loads *loads);
 
 #endif

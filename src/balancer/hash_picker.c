@@ -76,7 +76,8 @@ static uint32_t hand_over_bounded(const struct grebe__hash_seats *seats, uint64_
                                   uint32_t member, const struct grebe_pick_args *args,
                                   struct grebe_pick *out)
 {
-    if (seats->bounds[member].load != NULL && !grebe__hash_has_room(seats, member))
+    if (seats->bounds[member].load != NULL &&
+        !grebe__hash_has_room(seats, member, args->now_ns))
         member = grebe__hash_find_room(seats, hash, member, args, out);
     grebe__leaf_pick(&seats->leaves[member], args, out);
     if (seats->bounds[member].load != NULL)
@@ -156,8 +157,8 @@ static void destroy(struct grebe_picker *base)
 
     for (uint32_t i = 0; i < seats->n; i++) {
         grebe__leaf_release(&seats->leaves[i]);
-        if (seats->bounds != NULL)
-            grebe__hash_load_unref(seats->bounds[i].load);
+        if (seats->bounds != NULL && seats->bounds[i].load != NULL)
+            grebe__kept_unref(&seats->bounds[i].load->kept);
     }
     grebe__hash_table_unref(seats->table);
     grebe_mem_free(seats->mem, seats);
@@ -206,19 +207,25 @@ static void add_seat(struct grebe__hash_seats *seats,
 static bool add_loads(struct grebe__hash_seats *seats,
                       const struct grebe__hash_picker_options *options)
 {
-    grebe__hash_loads_begin(options->loads);
-    for (uint32_t i = 0; i < seats->n && seats->bounds != NULL; i++) {
-        struct grebe__hash_load *load;
+    if (seats->bounds == NULL) {
+        grebe__load_book_fini(options->loads);
+        return true;
+    }
+    if (grebe__hash_loads_begin(options->loads) != GREBE_OK)
+        return false;
+    for (uint32_t i = 0; i < seats->n; i++) {
+        struct grebe__endpoint_load *load;
 
         if (seats->states[i] != GREBE_READY)
             continue;
-        load = grebe__hash_loads_get(options->loads, options->members->list[i].endpoint);
+        load = grebe__load_book_enter(
+            options->loads, &options->children[options->members->list[i].child]);
         if (load == NULL)
             return false;
-        grebe__hash_load_ref(load);
+        grebe__kept_ref(&load->kept);
         seats->bounds[i].load = load;
     }
-    grebe__hash_loads_end(options->loads);
+    grebe__load_book_end(options->loads);
     return true;
 }
 

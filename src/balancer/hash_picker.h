@@ -29,7 +29,7 @@ struct grebe__hash_picker_options {
     const struct grebe__hash_members *members;   /* at least one */
     const struct grebe_sharding_child *children; /* of all members */
     const struct grebe__hash_config *config;
-    struct grebe__hash_loads *loads; /* asked for if the config bounds them */
+    struct grebe__load_book *loads; /* asked for if the config bounds them */
 };
 
 /* NULL when out of memory. */

@@ -8,26 +8,27 @@
 enum { MAX_PROBES = 1024 };
 
 static uint64_t slots_of(const struct grebe__hash_seats *seats,
-                         const struct grebe__hash_bound *bound)
+                         const struct grebe__hash_bound *bound, uint64_t now_ns)
 {
-    return grebe__hash_load_slots(grebe__hash_load_total(bound->load),
+    return grebe__hash_load_slots(grebe__hash_load_total(bound->load, now_ns),
                                   seats->balance_factor, bound->weight, seats->weight);
 }
 
 /* That one call may be one too many. */
-bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member)
+bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member,
+                          uint64_t now_ns)
 {
     const struct grebe__hash_bound *bound = &seats->bounds[member];
 
-    return grebe__hash_load_calls(bound->load) <= slots_of(seats, bound);
+    return grebe__hash_load_calls(bound->load, now_ns) <= slots_of(seats, bound, now_ns);
 }
 
 static bool is_less_loaded(const struct grebe__hash_seats *seats,
                            const struct grebe__hash_bound *a,
-                           const struct grebe__hash_bound *b)
+                           const struct grebe__hash_bound *b, uint64_t now_ns)
 {
-    return grebe__hash_load_calls(a->load) * slots_of(seats, b) <
-           grebe__hash_load_calls(b->load) * slots_of(seats, a);
+    return grebe__hash_load_calls(a->load, now_ns) * slots_of(seats, b, now_ns) <
+           grebe__hash_load_calls(b->load, now_ns) * slots_of(seats, a, now_ns);
 }
 
 /* What a search for room knows. */
@@ -53,9 +54,10 @@ static bool try_member(struct search *search, uint32_t member)
     }
     if (bounds[member].load == NULL)
         return false;
-    if (is_less_loaded(seats, &bounds[member], &bounds[search->least_loaded]))
+    if (is_less_loaded(seats, &bounds[member], &bounds[search->least_loaded],
+                       search->args->now_ns))
         search->least_loaded = member;
-    return grebe__hash_has_room(seats, member);
+    return grebe__hash_has_room(seats, member, search->args->now_ns);
 }
 
 /* All members shuffled by chance, of which the i-th is wanted.  The shuffle changes places

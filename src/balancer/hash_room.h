@@ -13,7 +13,8 @@
 #include "balancer/hash_seats.h"
 
 /* Where loads are bounded: may this READY member have one call more? */
-bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member);
+bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member,
+                          uint64_t now_ns);
 
 /* `full` has no room: who has?  Else who is least loaded.  May ask one that is IDLE to
  * connect, with a pick that leaves `out` as it is. */

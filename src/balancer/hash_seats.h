@@ -18,7 +18,7 @@
 
 /* What bounds the load of a member. */
 struct grebe__hash_bound {
-    struct grebe__hash_load *load; /* a reference; NULL: not READY */
+    struct grebe__endpoint_load *load; /* a reference; NULL: not READY */
     uint32_t weight;
 };
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/load_watches.h"
 
-#include <grebe/explain.h>
-
 struct watch {
     struct grebe__load_watches *of;
     struct grebe__endpoint_load *load; /* the picker's */
@@ -25,12 +23,10 @@ static void hand_on(void *arg, const struct grebe_load_report *report)
 }
 
 /* False: there is no memory. */
-static bool ask(struct watch *watch, struct grebe_picker *picker, uint64_t period_ns)
+static bool ask(struct watch *watch, struct grebe_subconn *subconn, uint64_t period_ns)
 {
-    struct grebe_subconn *subconn = grebe_picker_subconn(picker);
-
-    return subconn == NULL || grebe_orca_watch(subconn, period_ns, hand_on, watch,
-                                               &watch->orca) != GREBE_ERR_NOMEM;
+    return grebe_orca_watch(subconn, period_ns, hand_on, watch, &watch->orca) !=
+           GREBE_ERR_NOMEM;
 }
 
 static void warn(struct grebe_client_conn *cc, const char *policy, uint32_t n)
@@ -59,7 +55,7 @@ struct grebe__load_watches *grebe__load_watches_new(struct grebe_client_conn *cc
         .mem = mem, .cc = cc, .on_report = on_report, .n = n};
     for (uint32_t i = 0; i < n; i++) {
         made->watches[i] = (struct watch){.of = made, .load = endpoints[i].load};
-        n_missing += !ask(&made->watches[i], endpoints[i].picker, period_ns);
+        n_missing += !ask(&made->watches[i], endpoints[i].leaf.subconn, period_ns);
     }
     if (n_missing > 0)
         warn(cc, policy, n_missing);

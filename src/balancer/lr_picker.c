@@ -8,11 +8,6 @@
 
 /* ---- Busy ---------------------------------------------------------------------------- */
 
-static uint64_t calls(const struct grebe__loaded *endpoint)
-{
-    return (uint64_t)grebe__endpoint_load_in_flight(endpoint->load) + 1;
-}
-
 static double weight_of(const struct grebe__lr_picker *picker, uint32_t i)
 {
     double weight;
@@ -21,10 +16,17 @@ static double weight_of(const struct grebe__lr_picker *picker, uint32_t i)
     return weight;
 }
 
-/* calls / weight, without a division. */
-static bool is_less_busy(const struct grebe__lr_picker *picker, uint32_t a, uint32_t b)
+static uint64_t calls(const struct grebe__lr_picker *picker, uint32_t i,
+                      const struct grebe__load_sight *sight)
 {
-    uint64_t of_a = calls(&picker->endpoints[a]), of_b = calls(&picker->endpoints[b]);
+    return (uint64_t)grebe__loaded_in_flight(&picker->endpoints[i], sight) + 1;
+}
+
+/* calls / weight, without a division. */
+static bool is_less_busy(const struct grebe__lr_picker *picker, uint32_t a, uint32_t b,
+                         const struct grebe__load_sight *sight)
+{
+    uint64_t of_a = calls(picker, a, sight), of_b = calls(picker, b, sight);
 
     if (picker->weights == NULL)
         return of_a < of_b;
@@ -35,7 +37,7 @@ static bool is_less_busy(const struct grebe__lr_picker *picker, uint32_t a, uint
 
 /* The draws that belong to `random`: explain() repeats them. */
 static uint32_t choose_of_drawn(const struct grebe__lr_picker *picker, uint32_t n_choices,
-                                uint64_t random)
+                                uint64_t random, const struct grebe__load_sight *sight)
 {
     struct grebe__rng rng = {random};
     uint32_t best = grebe__rng_below(&rng, picker->n);
@@ -43,35 +45,37 @@ static uint32_t choose_of_drawn(const struct grebe__lr_picker *picker, uint32_t 
     for (uint32_t i = 1; i < n_choices; i++) {
         uint32_t other = grebe__rng_below(&rng, picker->n);
 
-        if (is_less_busy(picker, other, best))
+        if (is_less_busy(picker, other, best, sight))
             best = other;
     }
     return best;
 }
 
-static uint32_t choose_in_turn(struct grebe__lr_picker *picker, uintptr_t who)
+static uint32_t choose_in_turn(struct grebe__lr_picker *picker, uintptr_t who,
+                               const struct grebe__load_sight *sight)
 {
     uint32_t first = grebe__rotation_next(&picker->rotation, who), best = first;
 
     for (uint32_t i = 1; i < picker->n; i++) {
         uint32_t other = first + i < picker->n ? first + i : first + i - picker->n;
 
-        if (is_less_busy(picker, other, best))
+        if (is_less_busy(picker, other, best, sight))
             best = other;
     }
     return best;
 }
 
 /* The k-th of equals takes the place of those before it with a probability of 1 / k. */
-static uint32_t choose_by_lot(const struct grebe__lr_picker *picker, uint64_t random)
+static uint32_t choose_by_lot(const struct grebe__lr_picker *picker, uint64_t random,
+                              const struct grebe__load_sight *sight)
 {
     struct grebe__rng rng = {random};
     uint32_t best = 0, n_equal = 1;
 
     for (uint32_t i = 1; i < picker->n; i++) {
-        if (is_less_busy(picker, best, i))
+        if (is_less_busy(picker, best, i, sight))
             continue;
-        n_equal = is_less_busy(picker, i, best) ? 1 : n_equal + 1;
+        n_equal = is_less_busy(picker, i, best, sight) ? 1 : n_equal + 1;
         if (grebe__rng_below(&rng, n_equal) == 0)
             best = i;
     }
@@ -90,16 +94,17 @@ static uint32_t n_drawn(const struct grebe__lr_picker *picker)
 }
 
 static uint32_t choose(struct grebe__lr_picker *picker,
-                       const struct grebe_pick_args *args)
+                       const struct grebe_pick_args *args,
+                       const struct grebe__load_sight *sight)
 {
     uint32_t n = n_drawn(picker);
 
     if (n > 0)
-        return choose_of_drawn(picker, n, args->random);
+        return choose_of_drawn(picker, n, args->random, sight);
     if (picker->way == GREBE__LR_SCAN)
-        return choose_in_turn(picker, grebe__petiole_caller(args));
+        return choose_in_turn(picker, grebe__petiole_caller(args), sight);
     if (picker->way == GREBE__LR_LOT)
-        return choose_by_lot(picker, args->random);
+        return choose_by_lot(picker, args->random, sight);
     return grebe__weighted_least_next(picker->queue, grebe__petiole_caller(args));
 }
 
@@ -111,7 +116,7 @@ static void mention(const struct grebe__lr_picker *picker, uint32_t i, const cha
     const struct grebe__loaded *endpoint = &picker->endpoints[i];
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
-    candidate.subconn = grebe_picker_subconn(endpoint->picker);
+    candidate.subconn = endpoint->leaf.subconn;
     candidate.in_flight = grebe__endpoint_load_in_flight(endpoint->load);
     candidate.is_chosen = is_chosen;
     candidate.reason = reason;
@@ -191,13 +196,12 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                  struct grebe_pick *out)
 {
     struct grebe__lr_picker *picker = of(base);
-    uint32_t chosen = choose(picker, args);
-    struct grebe__loaded *endpoint = &picker->endpoints[chosen];
+    struct grebe__load_sight sight = grebe__load_sight_of(picker->crew, args->now_ns);
+    uint32_t chosen = choose(picker, args, &sight);
 
     if (args->explanation != NULL)
         explain(picker, chosen, args);
-    grebe__petiole_pick_leaf(endpoint->picker, args, out);
-    grebe__endpoint_load_count(endpoint->load, out);
+    grebe__loaded_pick(&picker->endpoints[chosen], &sight, args, out);
 }
 
 static void destroy(struct grebe_picker *base)
@@ -299,6 +303,7 @@ grebe__lr_picker_new(struct grebe_client_conn *cc, const char *policy,
         grebe_mem_free(mem, picker);
         return NULL;
     }
+    picker->crew = book->crew;
     grebe__rotation_init(&picker->rotation, picker->n,
                          grebe_client_conn_random_below(cc, picker->n));
     (void)grebe__lr_picker_renew(picker, grebe_client_conn_now_ns(cc));

@@ -38,6 +38,7 @@ struct grebe__lr_picker {
     struct grebe__lr_config config;
     struct grebe__rotation rotation;     /* SCAN: where it begins */
     struct grebe__weighted_least *queue; /* QUEUE: owned */
+    struct grebe__crew *crew;            /* of the loads, which hold it */
     bool is_even;                        /* atomic: all weigh the same */
     double *weights;                     /* n, atomic; NULL: they do not count */
     uint32_t n;

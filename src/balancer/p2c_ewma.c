@@ -28,7 +28,8 @@ struct p2c_picker {
     const struct grebe_mem *mem;
     const char *policy;
     struct grebe__p2c_config config;
-    uint64_t mean; /* utilization, the bits of a double; atomic */
+    struct grebe__crew *crew; /* of the loads, which hold it */
+    uint64_t mean;            /* utilization, the bits of a double; atomic */
     uint32_t n;
     struct grebe__loaded endpoints[];
 };
@@ -56,26 +57,44 @@ static double mean_of(const struct p2c_picker *picker)
     return grebe__stamped_double(__atomic_load_n(&picker->mean, __ATOMIC_RELAXED));
 }
 
-/* One of the two will be asked: its picker comes while the costs are worked out. */
-static double cost(const struct p2c_picker *picker, uint32_t i, uint64_t now_ns)
+static struct grebe__p2c_view *view_of(const struct p2c_picker *picker, uint32_t i,
+                                       const struct grebe__load_sight *sight)
 {
-    const struct grebe__p2c_load *load = grebe__p2c_load_of(picker->endpoints[i].load);
+    return grebe__p2c_view_of(grebe__loaded_view(&picker->endpoints[i], sight));
+}
 
-    __builtin_prefetch(load->rtt.estimate.cells);
-    __builtin_prefetch(picker->endpoints[i].picker);
-    return grebe__p2c_load_cost(load, &picker->config, mean_of(picker), now_ns);
+static void look(const struct p2c_picker *picker, uint32_t i,
+                 const struct grebe__load_sight *sight)
+{
+    struct grebe__p2c_view *view = view_of(picker, i, sight);
+
+    if (grebe__load_view_glance(&view->base, sight->now_ns))
+        grebe__p2c_hear_the_others(view);
+}
+
+/* All that is read of an endpoint is in one cache line. */
+static inline double cost(const struct p2c_picker *picker, uint32_t i,
+                          const struct grebe__load_sight *sight)
+{
+    return grebe__p2c_cost(view_of(picker, i, sight), &picker->config, mean_of(picker),
+                           sight->now_ns);
 }
 
 /* cost / weight, without a division; of equals the first.  Nobody can guess which it is, a
  * processor neither: there is nothing to jump over. */
-static uint32_t choose(const struct p2c_picker *picker, struct two two, uint64_t now_ns)
+static uint32_t choose(const struct p2c_picker *picker, struct two two,
+                       const struct grebe__load_sight *sight)
 {
     double a, b;
 
     if (two.a == two.b)
         return two.a;
-    a = cost(picker, two.a, now_ns) * picker->endpoints[two.b].weight;
-    b = cost(picker, two.b, now_ns) * picker->endpoints[two.a].weight;
+    if (!sight->is_alone) {
+        look(picker, two.a, sight);
+        look(picker, two.b, sight);
+    }
+    a = cost(picker, two.a, sight) * picker->endpoints[two.b].weight;
+    b = cost(picker, two.b, sight) * picker->endpoints[two.a].weight;
     return two.a ^ ((two.a ^ two.b) & -(uint32_t)(b < a));
 }
 
@@ -88,14 +107,15 @@ static void mention(const struct p2c_picker *picker, uint32_t i, const char *rea
         [GREBE__P2C_ORCA_UTILIZATION] = "utilization",
     };
     const struct grebe__loaded *endpoint = &picker->endpoints[i];
+    struct grebe__load_sight sight = grebe__load_sight_of(picker->crew, args->now_ns);
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
 
-    candidate.subconn = grebe_picker_subconn(endpoint->picker);
+    candidate.subconn = endpoint->leaf.subconn;
     candidate.in_flight = grebe__endpoint_load_in_flight(endpoint->load);
     candidate.is_chosen = is_chosen;
     candidate.reason = reason;
     candidate.score_name = names[picker->config.metric];
-    candidate.score = cost(picker, i, args->now_ns) / endpoint->weight;
+    candidate.score = cost(picker, i, &sight) / endpoint->weight;
     if (picker->config.metric == GREBE__P2C_PEAK_EWMA)
         candidate.score /= 1e6;
     if (candidate.subconn != NULL)
@@ -120,17 +140,17 @@ static void p2c_pick(struct grebe_picker *base, const struct grebe_pick_args *ar
                      struct grebe_pick *out)
 {
     struct p2c_picker *picker = grebe_container_of(base, struct p2c_picker, base);
+    struct grebe__load_sight sight = grebe__load_sight_of(picker->crew, args->now_ns);
     struct two two = draw(picker, args->random);
-    uint32_t chosen = choose(picker, two, args->now_ns);
-    struct grebe__loaded *endpoint = &picker->endpoints[chosen];
+    uint32_t chosen = choose(picker, two, &sight);
+    const struct grebe__loaded *endpoint = &picker->endpoints[chosen];
 
     if (args->explanation != NULL)
         explain(picker, args, two, chosen);
-    grebe__petiole_pick_leaf(endpoint->picker, args, out);
-    if (!grebe_pick_listen(out, grebe__p2c_load_done, grebe__p2c_load_of(endpoint->load)))
-        return;
-    grebe__endpoint_load_begin(endpoint->load);
-    if (picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
+    grebe__leaf_pick(&endpoint->leaf, args, out);
+    if (grebe__load_view_begin(grebe__loaded_view(endpoint, &sight), out,
+                               grebe__p2c_load_done) &&
+        picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
         out->wants_load_report |= !picker->config.is_out_of_band;
 }
 
@@ -251,9 +271,8 @@ static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
         grebe_mem_free(mem, picker);
         return NULL;
     }
-    for (uint32_t i = 0; i < picker->n; i++)
-        grebe__p2c_load_configure(grebe__p2c_load_of(picker->endpoints[i].load),
-                                  &p2c->config);
+    picker->crew = p2c->book.crew;
+    grebe__p2c_rules_set(picker->crew, &p2c->config);
     return picker;
 }
 
@@ -337,6 +356,7 @@ int grebe__p2c_build(struct grebe_client_conn *cc, const struct grebe__petiole_o
     p2c->book = (struct grebe__load_book){
         .mem = mem,
         .size = sizeof(struct grebe__p2c_load),
+        .crew_size = sizeof(struct grebe__p2c_rules),
         .init = init_load,
         .arg = p2c,
     };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "balancer/p2c_load.h"
 
-/* Finagle: what an endpoint costs that has calls and never answered any. */
-static const double unproven = 140737488355327; /* 2^47 - 1 */
+#include <assert.h>
+
+static_assert(sizeof(struct grebe__p2c_view) <= GREBE__LINE, "a view is one line");
 
 /* ---- Making --------------------------------------------------------------------------- */
 
@@ -11,37 +12,51 @@ static void set(int64_t *to, int64_t value)
     __atomic_store_n(to, value, __ATOMIC_RELAXED);
 }
 
-void grebe__p2c_load_configure(struct grebe__p2c_load *load,
-                               const struct grebe__p2c_config *config)
+static struct grebe__p2c_rules *rules_of(struct grebe__crew *crew)
 {
-    set(&load->decay_ns, config->decay_ns);
-    set(&load->failure_penalty_ns, config->failure_penalty_ns);
-    set(&load->penalty_cap_ns, config->penalty_cap_ns);
-    __atomic_store_n(&load->is_out_of_band, config->is_out_of_band, __ATOMIC_RELAXED);
-    __atomic_store_n(&load->until, (uint32_t)config->until, __ATOMIC_RELAXED);
+    return grebe_container_of(crew, struct grebe__p2c_rules, crew);
+}
+
+void grebe__p2c_rules_set(struct grebe__crew *crew,
+                          const struct grebe__p2c_config *config)
+{
+    struct grebe__p2c_rules *rules = rules_of(crew);
+    double rate = 1 / (double)config->decay_ns;
+
+    __atomic_store(&rules->rate, &rate, __ATOMIC_RELAXED);
+    set(&rules->failure_penalty_ns, config->failure_penalty_ns);
+    set(&rules->penalty_cap_ns, config->penalty_cap_ns);
+    __atomic_store_n(&rules->observes_rtt, config->metric == GREBE__P2C_PEAK_EWMA,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&rules->is_out_of_band, config->is_out_of_band, __ATOMIC_RELAXED);
+    __atomic_store_n(&rules->until, (uint32_t)config->until, __ATOMIC_RELAXED);
+}
+
+static struct grebe__p2c_view *view_of(struct grebe__p2c_load *load, unsigned number)
+{
+    return grebe__p2c_view_of(&load->base.views[number].view);
 }
 
 void grebe__p2c_load_init(struct grebe__p2c_load *load,
                           const struct grebe__p2c_config *config, uint64_t now_ns)
 {
-    grebe__peak_ewma_init(&load->rtt, (double)config->default_rtt_ns, now_ns);
+    for (unsigned i = 0; i < GREBE__CREW_NUMBERS; i++)
+        grebe__peak_ewma_set(&view_of(load, i)->rtt, (double)config->default_rtt_ns,
+                             now_ns, true);
     grebe__stamped_init(&load->utilization, 0, 0);
-    grebe__p2c_load_configure(load, config);
 }
 
 /* ---- Costs ---------------------------------------------------------------------------- */
 
-static double cost_by_rtt(const struct grebe__p2c_load *load,
-                          const struct grebe__p2c_config *config, uint32_t pending,
-                          uint64_t now_ns)
+void grebe__p2c_hear_the_others(struct grebe__p2c_view *view)
 {
-    double rtt_ns;
-    bool is_known =
-        grebe__peak_ewma_read(&load->rtt, now_ns, (double)config->decay_ns, &rtt_ns);
+    double rate = grebe__p2c_rate(view->base.crew);
 
-    if (config->probes_once && !is_known)
-        return pending == 0 ? 0 : unproven + pending;
-    return rtt_ns * (pending + 1.0);
+    for (unsigned i = 0; i < GREBE__CREW_NUMBERS; i++)
+        if (i != view->base.number)
+            grebe__peak_ewma_hear(
+                &view->rtt, &grebe__p2c_view_of(grebe__load_view_of(&view->base, i))->rtt,
+                rate);
 }
 
 bool grebe__p2c_load_utilization(const struct grebe__p2c_load *load,
@@ -53,10 +68,12 @@ bool grebe__p2c_load_utilization(const struct grebe__p2c_load *load,
            (now_ns <= then_ns || now_ns - then_ns < (uint64_t)expiration_ns);
 }
 
-static double cost_by_utilization(const struct grebe__p2c_load *load,
-                                  const struct grebe__p2c_config *config, double mean,
-                                  uint32_t pending, uint64_t now_ns)
+double grebe__p2c_cost_by_utilization(struct grebe__p2c_view *view,
+                                      const struct grebe__p2c_config *config, double mean,
+                                      uint32_t pending, uint64_t now_ns)
 {
+    const struct grebe__p2c_load *load =
+        grebe__p2c_load_of(grebe__endpoint_load_of(&view->base));
     double utilization;
 
     if (!grebe__p2c_load_utilization(load, config->expiration_ns, now_ns, &utilization))
@@ -64,19 +81,6 @@ static double cost_by_utilization(const struct grebe__p2c_load *load,
     if (utilization < config->floor)
         utilization = config->floor;
     return utilization * (pending + 1.0);
-}
-
-double grebe__p2c_load_cost(const struct grebe__p2c_load *load,
-                            const struct grebe__p2c_config *config, double mean,
-                            uint64_t now_ns)
-{
-    uint32_t pending = grebe__endpoint_load_in_flight(&load->base);
-
-    if (config->metric == GREBE__P2C_PENDING)
-        return pending + 1.0;
-    if (config->metric == GREBE__P2C_ORCA_UTILIZATION)
-        return cost_by_utilization(load, config, mean, pending, now_ns);
-    return cost_by_rtt(load, config, pending, now_ns);
 }
 
 /* ---- The end of a call ------------------------------------------------------------------ */
@@ -112,11 +116,12 @@ static double retry_hint_ns(const struct grebe_done_info *info)
 }
 
 /* So that fast failures do not look attractive. */
-static double with_penalty(const struct grebe__p2c_load *load, double took_ns,
+static double with_penalty(const struct grebe__p2c_rules *rules, double took_ns,
                            const struct grebe_done_info *info)
 {
-    double penalty = (double)__atomic_load_n(&load->failure_penalty_ns, __ATOMIC_RELAXED);
-    double cap = (double)__atomic_load_n(&load->penalty_cap_ns, __ATOMIC_RELAXED);
+    double penalty =
+        (double)__atomic_load_n(&rules->failure_penalty_ns, __ATOMIC_RELAXED);
+    double cap = (double)__atomic_load_n(&rules->penalty_cap_ns, __ATOMIC_RELAXED);
     double hint = retry_hint_ns(info);
 
     if (hint > cap)
@@ -128,10 +133,10 @@ static double with_penalty(const struct grebe__p2c_load *load, double took_ns,
 
 /* A stream lasts as long as its caller likes: how soon the backend takes it up is what there
  * is to know of the backend. */
-static double answer_ns(const struct grebe__p2c_load *load,
+static double answer_ns(const struct grebe__p2c_rules *rules,
                         const struct grebe_done_info *info)
 {
-    uint32_t until = __atomic_load_n(&load->until, __ATOMIC_RELAXED);
+    uint32_t until = __atomic_load_n(&rules->until, __ATOMIC_RELAXED);
     bool waits_for_headers =
         until == GREBE__P2C_HEADERS || (until == GREBE__P2C_AUTO && info->is_streaming);
 
@@ -139,16 +144,17 @@ static double answer_ns(const struct grebe__p2c_load *load,
                                                                : info->latency_ns);
 }
 
-static void observe_rtt(struct grebe__p2c_load *load, const struct grebe_done_info *info)
+static void observe_rtt(struct grebe__p2c_view *view,
+                        const struct grebe__p2c_rules *rules,
+                        const struct grebe_done_info *info)
 {
-    double took_ns = answer_ns(load, info);
-    int64_t decay_ns = __atomic_load_n(&load->decay_ns, __ATOMIC_RELAXED);
+    double took_ns = answer_ns(rules, info);
 
-    if (is_failure(info->status->code) &&
-        __atomic_load_n(&load->failure_penalty_ns, __ATOMIC_RELAXED) > 0)
-        took_ns = with_penalty(load, took_ns, info);
-    grebe__peak_ewma_observe(&load->rtt, grebe__crew_number(load->base.crew), took_ns,
-                             info->now_ns, (double)decay_ns);
+    if (__atomic_load_n(&rules->failure_penalty_ns, __ATOMIC_RELAXED) > 0 &&
+        is_failure(info->status->code))
+        took_ns = with_penalty(rules, took_ns, info);
+    grebe__peak_ewma_observe(&view->rtt, took_ns, info->now_ns,
+                             grebe__p2c_rate(view->base.crew));
 }
 
 /* As gRFC A51 has it for weights: what the application says comes first. */
@@ -168,12 +174,17 @@ void grebe__p2c_load_report(struct grebe__endpoint_load *base,
  * somebody waited and not how long the answer takes. */
 void grebe__p2c_load_done(void *arg, const struct grebe_done_info *info)
 {
-    struct grebe__p2c_load *load = arg;
+    struct grebe__load_view *begun = arg;
+    const struct grebe__p2c_rules *rules = rules_of(begun->crew);
+    unsigned number = grebe__crew_number(begun->crew);
+    struct grebe__load_view *view = grebe__load_view_of(begun, number);
 
-    if (!info->is_discarded && info->status->code != GREBE_STATUS_CANCELLED)
-        observe_rtt(load, info);
+    if (__atomic_load_n(&rules->observes_rtt, __ATOMIC_RELAXED) && !info->is_discarded &&
+        info->status->code != GREBE_STATUS_CANCELLED)
+        observe_rtt(grebe__p2c_view_of(view), rules, info);
     if (info->server_load != NULL &&
-        !__atomic_load_n(&load->is_out_of_band, __ATOMIC_RELAXED))
-        grebe__p2c_load_report(&load->base, info->server_load, info->now_ns);
-    grebe__endpoint_load_end(&load->base);
+        !__atomic_load_n(&rules->is_out_of_band, __ATOMIC_RELAXED))
+        grebe__p2c_load_report(grebe__endpoint_load_of(view), info->server_load,
+                               info->now_ns);
+    grebe__load_view_end(view, number);
 }

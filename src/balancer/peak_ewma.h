@@ -7,68 +7,103 @@
  * e^-(elapsed / decay).  Without answers it fades to nothing, so that an endpoint that was
  * slow is tried again.  Reading changes nothing.
  *
- * Threading   Any thread; of answers that come at the same moment one counts.
+ * `rate` is 1 / decay, for a decay in ns.
+ *
+ * Threads have an estimate each, and hear now and then what another one's has come to, as if
+ * it were an answer.
+ *
+ * Threading   Written by one thread; heard by any, and each number whole: an estimate that is
+ *             taken for one answer older or younger is as good.  So is one that several
+ *             threads write, of whose answers some are lost.
  * Sources     Finagle's peak EWMA, which tower and linkerd have as well.
  */
 #ifndef GREBE_BALANCER_PEAK_EWMA_H
 #define GREBE_BALANCER_PEAK_EWMA_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/expdecay.h"
-#include "base/latest.h"
 
 struct grebe__peak_ewma {
-    struct grebe__latest estimate; /* in ns */
+    double estimate_ns; /* atomic, as the others */
+    uint64_t at_ns;
+    bool is_guess; /* there was no answer yet */
 };
 
-static inline void grebe__peak_ewma_init(struct grebe__peak_ewma *ewma, double first_ns,
-                                         uint64_t now_ns)
+static inline double grebe__peak_ewma_estimate(const struct grebe__peak_ewma *ewma)
 {
-    grebe__latest_init(&ewma->estimate, first_ns, now_ns);
+    double estimate_ns;
+
+    __atomic_load(&ewma->estimate_ns, &estimate_ns, __ATOMIC_RELAXED);
+    return estimate_ns;
 }
 
-/* What is left of 1 from then to now; a clock that runs backwards stands still.  The division
- * is one that need not wait for the times. */
-static inline double grebe__peak_ewma_left(uint64_t then_ns, uint64_t now_ns,
-                                           double decay_ns)
+static inline uint64_t grebe__peak_ewma_at(const struct grebe__peak_ewma *ewma)
+{
+    return __atomic_load_n(&ewma->at_ns, __ATOMIC_RELAXED);
+}
+
+static inline bool grebe__peak_ewma_is_guess(const struct grebe__peak_ewma *ewma)
+{
+    return __atomic_load_n(&ewma->is_guess, __ATOMIC_RELAXED);
+}
+
+static inline void grebe__peak_ewma_set(struct grebe__peak_ewma *ewma, double estimate_ns,
+                                        uint64_t at_ns, bool is_guess)
+{
+    __atomic_store(&ewma->estimate_ns, &estimate_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&ewma->at_ns, at_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&ewma->is_guess, is_guess, __ATOMIC_RELAXED);
+}
+
+/* What is left of 1 from then to now; a clock that runs backwards stands still. */
+static inline double grebe__peak_ewma_left(uint64_t then_ns, uint64_t now_ns, double rate)
 {
     int64_t elapsed_ns = (int64_t)(now_ns - then_ns);
 
-    return elapsed_ns <= 0 ? 1 : grebe__expdecay((double)elapsed_ns * (1 / decay_ns));
+    return grebe__expdecay((double)(elapsed_ns > 0 ? elapsed_ns : 0) * rate);
 }
 
-/* How long it would take now.  False: that is a guess, there was no answer yet. */
-static inline bool grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
-                                         uint64_t now_ns, double decay_ns, double *out_ns)
+/* How long it would take now. */
+static inline double grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
+                                           uint64_t now_ns, double rate)
 {
-    uint64_t then_ns;
-    uint64_t version = grebe__latest_read(&ewma->estimate, out_ns, &then_ns);
-
-    *out_ns *= grebe__peak_ewma_left(then_ns, now_ns, decay_ns);
-    return version >= GREBE__LATEST_WRITE;
+    return grebe__peak_ewma_estimate(ewma) *
+           grebe__peak_ewma_left(grebe__peak_ewma_at(ewma), now_ns, rate);
 }
 
-/* An answer took `took_ns`, says the thread with this number. */
-static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma,
-                                            unsigned number, double took_ns,
-                                            uint64_t now_ns, double decay_ns)
+/* An answer took `took_ns`. */
+static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma, double took_ns,
+                                            uint64_t now_ns, double rate)
 {
-    double estimate, left, added;
-    uint64_t then_ns, version;
+    double estimate = grebe__peak_ewma_estimate(ewma);
+    uint64_t then_ns = grebe__peak_ewma_at(ewma);
 
-    if (!grebe__latest_take(&ewma->estimate, number))
-        return;
-    version = grebe__latest_read(&ewma->estimate, &estimate, &then_ns);
     if (took_ns > estimate) {
         estimate = took_ns;
     } else {
-        /* Apart, so that no compiler makes one rounding of two. */
-        left = grebe__peak_ewma_left(then_ns, now_ns, decay_ns);
-        estimate *= left;
-        added = took_ns * (1 - left);
-        estimate += added;
+        double left = grebe__peak_ewma_left(then_ns, now_ns, rate);
+
+        estimate = estimate * left + took_ns * (1 - left);
     }
-    grebe__latest_write(&ewma->estimate, number, version, estimate,
-                        now_ns > then_ns ? now_ns : then_ns);
+    grebe__peak_ewma_set(ewma, estimate, now_ns > then_ns ? now_ns : then_ns, false);
+}
+
+/* What another thread believes of the same endpoint, if it is news. */
+static inline void grebe__peak_ewma_hear(struct grebe__peak_ewma *ewma,
+                                         const struct grebe__peak_ewma *other,
+                                         double rate)
+{
+    double estimate_ns = grebe__peak_ewma_estimate(other);
+    uint64_t at_ns = grebe__peak_ewma_at(other);
+
+    if (grebe__peak_ewma_is_guess(other))
+        return;
+    if (grebe__peak_ewma_is_guess(ewma))
+        grebe__peak_ewma_set(ewma, estimate_ns, at_ns, false);
+    else if (at_ns > grebe__peak_ewma_at(ewma))
+        grebe__peak_ewma_observe(ewma, estimate_ns, at_ns, rate);
 }
 
 #endif

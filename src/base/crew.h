@@ -4,8 +4,9 @@
  *
  * The first that come have a number each.  All others share one more, and what is written
  * under that one is written atomically.  A lane (base/lanes.h) is a counter with a place of
- * its own; a crew is for many small counters, a word for each number, that lie together
- * because whoever wants the sum reads all of them.
+ * its own; a crew is for many things, of which each thread has its side.
+ *
+ * A crew may be the first member of what its threads have in common besides.
  *
  * Whose a number is base/claims.h decides.  Where threads cannot be told apart all are others.
  *
@@ -14,6 +15,8 @@
 #ifndef GREBE_BASE_CREW_H
 #define GREBE_BASE_CREW_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <grebe/mem.h>
@@ -26,13 +29,14 @@ enum {
 };
 
 struct grebe__crew {
+    uintptr_t threads[GREBE__CREW_OTHERS]; /* atomic */
     const struct grebe_mem *mem;
     uint32_t refs;
-    uintptr_t threads[GREBE__CREW_OTHERS]; /* atomic */
 };
 
-/* One reference.  NULL when out of memory. */
-struct grebe__crew *grebe__crew_new(const struct grebe_mem *mem);
+/* One reference, of `size` bytes that begin with a cache line; what is behind the crew is
+ * zeroed.  NULL when out of memory. */
+struct grebe__crew *grebe__crew_new(const struct grebe_mem *mem, size_t size);
 struct grebe__crew *grebe__crew_ref(struct grebe__crew *crew);
 void grebe__crew_unref(struct grebe__crew *crew); /* NULL: no-op */
 
@@ -46,29 +50,28 @@ static inline unsigned grebe__crew_number(struct grebe__crew *crew)
     return grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, thread);
 }
 
-/* One more in the count that belongs to `number`, which the calling thread has. */
-static inline void grebe__crew_count_one(uint32_t *count, unsigned number)
+/* The same, asked by the thread that has `number`. */
+static inline bool grebe__crew_is_alone(const struct grebe__crew *crew, unsigned number)
+{
+    return number == 0 &&
+           __atomic_load_n(&crew->threads[1], __ATOMIC_RELAXED) == GREBE__CLAIMS_NOBODY;
+}
+
+/* The thread that has the first number is the only one that ever had one. */
+static inline bool grebe__crew_is_one(const struct grebe__crew *crew)
+{
+    return __atomic_load_n(&crew->threads[0], __ATOMIC_RELAXED) != GREBE__CLAIMS_NOBODY &&
+           __atomic_load_n(&crew->threads[1], __ATOMIC_RELAXED) == GREBE__CLAIMS_NOBODY;
+}
+
+/* One more in what belongs to `number`, which the calling thread has. */
+static inline void grebe__crew_count(uint32_t *count, unsigned number)
 {
     if (number == GREBE__CREW_OTHERS)
-        __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(count, 1, __ATOMIC_RELEASE);
     else
         __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1,
-                         __ATOMIC_RELAXED);
-}
-
-/* The same where the counts of all numbers lie together. */
-static inline void grebe__crew_count(uint32_t counts[GREBE__CREW_NUMBERS],
-                                     unsigned number)
-{
-    grebe__crew_count_one(&counts[number], number);
-}
-
-static inline uint32_t grebe__crew_sum(const uint32_t counts[GREBE__CREW_NUMBERS])
-{
-    return __atomic_load_n(&counts[0], __ATOMIC_RELAXED) +
-           __atomic_load_n(&counts[1], __ATOMIC_RELAXED) +
-           __atomic_load_n(&counts[2], __ATOMIC_RELAXED) +
-           __atomic_load_n(&counts[3], __ATOMIC_RELAXED);
+                         __ATOMIC_RELEASE);
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "balancer/ring_hash.h"
 #include "base/hash.h"
 #include "support/hash_bench.h"
+#include "support/some_subconns.h"
 
 /* ---- Shares ------------------------------------------------------------------------------- */
 
@@ -56,20 +57,15 @@ struct child {
 
 static struct child children[MAX_MEMBERS];
 static enum grebe_connectivity states[MAX_MEMBERS];
-static char subconns[MAX_MEMBERS]; /* never looked into */
 
+/* Of one that is not READY: it queues. */
 static void pick_child(struct grebe_picker *base, const struct grebe_pick_args *args,
                        struct grebe_pick *out)
 {
     struct child *child = grebe_container_of(base, struct child, picker);
-    size_t i = (size_t)(child - children);
 
-    (void)args;
+    (void)args, (void)out;
     child->n_asked++;
-    if (states[i] != GREBE_READY)
-        return;
-    out->kind = GREBE_PICK_COMPLETE;
-    out->subconn = (struct grebe_subconn *)(void *)&subconns[i];
 }
 
 static void keep(struct grebe_picker *base)
@@ -98,20 +94,27 @@ struct bench {
     struct grebe__hash_members members;
     struct grebe_sharding_child views[MAX_MEMBERS];
     struct grebe__hash_table table;
-    struct grebe__hash_loads loads;
+    struct grebe__load_book loads;
+    struct some_subconns some;
     struct grebe__hash_config config;
     struct grebe_picker *picker;
 };
 
 static struct bench b;
 
+/* Those that are READY share a subconn: which of them has a call is told by its count. */
+static struct grebe_picker *picker_of(uint32_t i)
+{
+    return states[i] == GREBE_READY ? b.some.pickers[0] : &children[i].picker;
+}
+
 static void make_picker(void)
 {
     struct grebe_picker *before = b.picker;
 
     for (uint32_t i = 0; i < n_members; i++)
-        b.views[i] = (struct grebe_sharding_child){.state = states[i],
-                                                   .picker = &children[i].picker};
+        b.views[i] = (struct grebe_sharding_child){
+            .state = states[i], .endpoint = b.list[i].endpoint, .picker = picker_of(i)};
     b.picker = grebe__hash_picker_new(NULL, &(struct grebe__hash_picker_options){
                                                 .policy = &policy,
                                                 .table = &b.table,
@@ -127,6 +130,7 @@ static void make_picker(void)
 static void open_bench(uint32_t n, uint32_t factor)
 {
     b = (struct bench){.members = {b.list, n, n}, .config = {.balance_factor = factor}};
+    some_subconns_make(&b.some);
     n_members = n;
     owner = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -141,32 +145,45 @@ static void open_bench(uint32_t n, uint32_t factor)
     make_picker();
 }
 
-/* The count of an endpoint, as its set has it. */
-static struct grebe__hash_load *load_of(uint32_t i)
+/* The count of an endpoint, as its book has it. */
+static struct grebe__endpoint_load *load_of(uint32_t i)
 {
-    return grebe__map_get(&b.loads.by_endpoint, b.list[i].endpoint);
+    return grebe_endpoint_map_get(b.loads.loads, b.list[i].endpoint);
+}
+
+static uint32_t calls_of(uint32_t i)
+{
+    return grebe__hash_load_calls(load_of(i), 0);
+}
+
+/* Long after anybody looked. */
+static uint64_t total(void)
+{
+    static uint64_t now_ns;
+
+    now_ns += SECOND;
+    return grebe__hash_load_total(load_of(0), now_ns);
 }
 
 /* Calls that stay open, behind the back of the total: of no others is anything known. */
 static void occupy(uint32_t i, uint32_t n)
 {
-    load_of(i)->uses -= grebe__hash_load_calls(load_of(i));
-    load_of(i)->uses += n;
+    struct grebe__load_view *view = grebe__endpoint_load_view(load_of(i));
+
+    view->begun = view->ended + n;
 }
 
-/* Who was occupied is so no longer: calls keep the count. */
 static void close_bench(void)
 {
-    for (uint32_t i = 0; i < n_members; i++)
-        if (load_of(i) != NULL)
-            occupy(i, 0);
     grebe_picker_unref(b.picker);
-    grebe__hash_loads_fini(&b.loads);
+    grebe__load_book_fini(&b.loads);
     for (uint32_t i = 0; i < n_members; i++) {
         assert_int_equal(children[i].picker.refs, 1);
         grebe_endpoint_unref(b.list[i].endpoint);
     }
     assert_int_equal(b.table.refs, 1);
+    some_subconns_close(&b.some);
+    some_subconns_give_up();
 }
 
 static struct grebe_pick pick(uint64_t hash)
@@ -189,8 +206,13 @@ static void end(const struct grebe_pick *call)
 
 static uint32_t chosen(const struct grebe_pick *call)
 {
+    struct grebe__endpoint_load *load = grebe__endpoint_load_of(call->on_done_arg);
+    uint32_t i = 0;
+
     assert_int_equal(call->kind, GREBE_PICK_COMPLETE);
-    return (uint32_t)((char *)call->subconn - subconns);
+    while (load_of(i) != load)
+        i++;
+    return i;
 }
 
 /* A call that ends at once. */
@@ -214,8 +236,8 @@ TEST(an_endpoint_with_its_share_passes_calls_on)
         owner = i < 5 ? 1 + i % 3 : 0;
         calls[i] = pick(1);
     }
-    assert_int_equal(grebe__hash_load_calls(load_of(0)), 5);
-    assert_int_equal(grebe__hash_load_total(load_of(0)), 10);
+    assert_int_equal(calls_of(0), 5);
+    assert_int_equal(total(), 10);
     owner = 0;
     assert_int_equal(pick_and_end(1), 0);
     occupy(0, 6);
@@ -224,8 +246,8 @@ TEST(an_endpoint_with_its_share_passes_calls_on)
     for (uint32_t i = 0; i < 10; i++)
         end(&calls[i]);
     for (uint32_t i = 0; i < 4; i++)
-        assert_int_equal(grebe__hash_load_calls(load_of(i)), 0);
-    assert_int_equal(grebe__hash_load_total(load_of(0)), 0);
+        assert_int_equal(calls_of(i), 0);
+    assert_int_equal(total(), 0);
     close_bench();
 }
 
@@ -247,7 +269,7 @@ TEST(a_call_may_begin_on_one_thread_and_end_on_another)
     for (uint64_t i = 3; i-- > 0;) {
         assert_int_equal(pthread_create(&thread, NULL, end_on_a_thread, &calls[i]), 0);
         pthread_join(thread, NULL);
-        assert_int_equal(grebe__hash_load_total(load_of(0)), i);
+        assert_int_equal(total(), i);
     }
     close_bench();
 }
@@ -350,7 +372,7 @@ TEST(an_idle_endpoint_is_connected_and_not_waited_for)
 /* Counts stay with an endpoint while it is READY, whoever picks, and no longer. */
 TEST(a_count_lasts_as_long_as_the_endpoint_is_ready)
 {
-    struct grebe__hash_load *load;
+    struct grebe__endpoint_load *load;
     struct grebe_pick call, other;
 
     open_bench(2, 150);
@@ -359,19 +381,19 @@ TEST(a_count_lasts_as_long_as_the_endpoint_is_ready)
     load = load_of(0);
     make_picker();
     assert_ptr_equal(load_of(0), load);
-    assert_int_equal(grebe__hash_load_calls(load), 1);
+    assert_int_equal(calls_of(0), 1);
     states[0] = GREBE_IDLE;
     make_picker();
     assert_null(load_of(0));
     states[0] = GREBE_READY;
     make_picker();
-    assert_int_equal(grebe__hash_load_calls(load_of(0)), 0);
+    assert_int_equal(calls_of(0), 0);
     /* The call that was on it is one of all still, and ends where nobody looks. */
-    assert_int_equal(grebe__hash_load_total(load_of(0)), 1);
+    assert_int_equal(total(), 1);
     other = pick(1);
     end(&call);
-    assert_int_equal(grebe__hash_load_calls(load_of(0)), 1);
-    assert_int_equal(grebe__hash_load_total(load_of(0)), 1);
+    assert_int_equal(calls_of(0), 1);
+    assert_int_equal(total(), 1);
     end(&other);
     close_bench();
 }
@@ -383,13 +405,13 @@ TEST(without_a_factor_nothing_is_counted)
     open_bench(2, 0);
     call = pick(1);
     assert_null(call.on_done);
-    assert_int_equal(b.loads.by_endpoint.n, 0);
+    assert_null(b.loads.loads);
     b.config.balance_factor = 150;
     make_picker();
-    assert_int_equal(b.loads.by_endpoint.n, 2);
+    assert_int_equal(grebe_endpoint_map_n(b.loads.loads), 2);
     b.config.balance_factor = 0;
     make_picker();
-    assert_int_equal(b.loads.by_endpoint.n, 0);
+    assert_null(b.loads.loads);
     close_bench();
 }
 

@@ -74,7 +74,7 @@ static const char *pick(const char *letters, const char *header,
                         const struct grebe_pick_args *args)
 {
     const struct grebe__hash_config config = {.header = (char *)(uintptr_t)header};
-    struct grebe__hash_loads loads;
+    struct grebe__load_book loads;
     struct grebe__hash_table table;
     struct grebe__hash_member list[MAX_MEMBERS];
     const struct grebe__hash_members members = {list, (uint32_t)strlen(letters), 1};
@@ -109,7 +109,7 @@ static const char *pick(const char *letters, const char *header,
     assert_int_equal(table.refs, 2);
     grebe_picker_pick(picker, args, &out);
     grebe_picker_unref(picker);
-    grebe__hash_loads_fini(&loads);
+    grebe__load_book_fini(&loads);
     assert_int_equal(table.refs, 1);
     if (out.kind == GREBE_PICK_COMPLETE)
         snprintf(text, sizeof text, "%d", (int)((char *)out.subconn - subconns));

@@ -8,7 +8,7 @@
 #include "balancer/p2c_load.h"
 #include "base/assert.h"
 
-static const double decay_ns = 10e9;
+static const double rate = 1 / 10e9; /* a decay of 10 s */
 
 /* To the six digits that the numbers are given with. */
 static void expect_ms(double found_ns, double expected_ms)
@@ -17,83 +17,131 @@ static void expect_ms(double found_ns, double expected_ms)
         fail_msg("%.9f ms instead of %.9f", found_ns / 1e6, expected_ms);
 }
 
-static double read_at(const struct grebe__peak_ewma *ewma, uint64_t now_ns, double decay)
+static struct grebe__peak_ewma guess(double first_ns, uint64_t at_ns)
 {
-    double found;
-
-    grebe__peak_ewma_read(ewma, now_ns, decay, &found);
-    return found;
+    return (struct grebe__peak_ewma){first_ns, at_ns, true};
 }
 
 TEST(estimate_fades_while_nobody_answers)
 {
-    struct grebe__peak_ewma ewma;
+    struct grebe__peak_ewma ewma = guess(30e6, 100 * SECOND);
 
-    grebe__peak_ewma_init(&ewma, 30e6, 100 * SECOND);
-    expect_ms(read_at(&ewma, 100 * SECOND, decay_ns), 30);
-    expect_ms(read_at(&ewma, 101 * SECOND, decay_ns), 27.145122540);
-    expect_ms(read_at(&ewma, 110 * SECOND, decay_ns), 11.036383235);
-    expect_ms(read_at(&ewma, 101 * SECOND, decay_ns), 27.145122540); /* changed nothing */
-    grebe__peak_ewma_observe(&ewma, 0, 5e6, 110 * SECOND, decay_ns);
-    expect_ms(read_at(&ewma, 110 * SECOND, decay_ns), 14.196986029);
+    expect_ms(grebe__peak_ewma_read(&ewma, 100 * SECOND, rate), 30);
+    expect_ms(grebe__peak_ewma_read(&ewma, 101 * SECOND, rate), 27.145122540);
+    expect_ms(grebe__peak_ewma_read(&ewma, 110 * SECOND, rate), 11.036383235);
+    expect_ms(grebe__peak_ewma_read(&ewma, 101 * SECOND, rate),
+              27.145122540); /* changed nothing */
+    grebe__peak_ewma_observe(&ewma, 5e6, 110 * SECOND, rate);
+    expect_ms(grebe__peak_ewma_read(&ewma, 110 * SECOND, rate), 14.196986029);
 }
 
 TEST(peaks_are_believed_at_once_and_better_news_slowly)
 {
-    struct grebe__peak_ewma ewma;
+    struct grebe__peak_ewma ewma = guess(30e6, 0);
 
-    grebe__peak_ewma_init(&ewma, 30e6, 0);
-    grebe__peak_ewma_observe(&ewma, 0, 100e6, 0, decay_ns);
-    expect_ms(read_at(&ewma, 0, decay_ns), 100);
-    grebe__peak_ewma_observe(&ewma, 0, 20e6, 2 * SECOND, decay_ns);
-    expect_ms(read_at(&ewma, 2 * SECOND, decay_ns), 85.498460);
-    grebe__peak_ewma_observe(&ewma, 0, 20e6, 7 * SECOND, decay_ns);
-    expect_ms(read_at(&ewma, 7 * SECOND, decay_ns), 59.726824);
-    expect_ms(read_at(&ewma, 17 * SECOND, decay_ns), 21.972271);
+    grebe__peak_ewma_observe(&ewma, 100e6, 0, rate);
+    expect_ms(grebe__peak_ewma_read(&ewma, 0, rate), 100);
+    grebe__peak_ewma_observe(&ewma, 20e6, 2 * SECOND, rate);
+    expect_ms(grebe__peak_ewma_read(&ewma, 2 * SECOND, rate), 85.498460);
+    grebe__peak_ewma_observe(&ewma, 20e6, 7 * SECOND, rate);
+    expect_ms(grebe__peak_ewma_read(&ewma, 7 * SECOND, rate), 59.726824);
+    expect_ms(grebe__peak_ewma_read(&ewma, 17 * SECOND, rate), 21.972271);
 }
 
 TEST(short_decay_fades_fast)
 {
-    struct grebe__peak_ewma ewma;
+    struct grebe__peak_ewma ewma = guess(10e6, 0);
 
-    grebe__peak_ewma_init(&ewma, 10e6, 0);
-    expect_ms(read_at(&ewma, 100 * MS, 1e9), 9.048374);
-    expect_ms(read_at(&ewma, 200 * MS, 1e9), 8.187308);
+    expect_ms(grebe__peak_ewma_read(&ewma, 100 * MS, 1e-9), 9.048374);
+    expect_ms(grebe__peak_ewma_read(&ewma, 200 * MS, 1e-9), 8.187308);
 }
 
 TEST(clock_that_runs_backwards_stands_still)
 {
-    struct grebe__peak_ewma ewma;
+    struct grebe__peak_ewma ewma = guess(30e6, 10 * SECOND);
 
-    grebe__peak_ewma_init(&ewma, 30e6, 10 * SECOND);
-    expect_ms(read_at(&ewma, 5 * SECOND, decay_ns), 30);
-    grebe__peak_ewma_observe(&ewma, 0, 40e6, 5 * SECOND, decay_ns);
-    expect_ms(read_at(&ewma, 10 * SECOND, decay_ns), 40);
-    expect_ms(read_at(&ewma, 11 * SECOND, decay_ns), 36.193496721);
+    expect_ms(grebe__peak_ewma_read(&ewma, 5 * SECOND, rate), 30);
+    grebe__peak_ewma_observe(&ewma, 40e6, 5 * SECOND, rate);
+    expect_ms(grebe__peak_ewma_read(&ewma, 10 * SECOND, rate), 40);
+    expect_ms(grebe__peak_ewma_read(&ewma, 11 * SECOND, rate), 36.193496721);
+}
+
+/* ---- Others ---------------------------------------------------------------------------- */
+
+TEST(who_never_had_an_answer_believes_others)
+{
+    struct grebe__peak_ewma mine = guess(30e6, 0), other = guess(99e6, SECOND);
+
+    grebe__peak_ewma_hear(&mine, &other, rate);
+    assert_true(mine.is_guess);
+    expect_ms(grebe__peak_ewma_read(&mine, 0, rate), 30); /* a guess is no news */
+    grebe__peak_ewma_observe(&other, 5e6, SECOND, rate);
+    grebe__peak_ewma_hear(&mine, &other, rate);
+    assert_false(mine.is_guess);
+    assert_true(mine.estimate_ns == other.estimate_ns);
+    assert_int_equal(mine.at_ns, SECOND);
+}
+
+/* As if it were an answer: peaks at once, and better news slowly. */
+TEST(later_news_of_others_count_like_an_answer)
+{
+    struct grebe__peak_ewma mine = {100e6, 0, false}, other = {20e6, 2 * SECOND, false};
+
+    grebe__peak_ewma_hear(&mine, &other, rate);
+    expect_ms(grebe__peak_ewma_read(&mine, 2 * SECOND, rate), 85.498460);
+    grebe__peak_ewma_hear(&mine, &other, rate); /* heard that already */
+    expect_ms(grebe__peak_ewma_read(&mine, 2 * SECOND, rate), 85.498460);
+    other = (struct grebe__peak_ewma){300e6, 3 * SECOND, false};
+    grebe__peak_ewma_hear(&mine, &other, rate);
+    expect_ms(grebe__peak_ewma_read(&mine, 3 * SECOND, rate), 300);
+}
+
+TEST(old_news_of_others_do_not_count)
+{
+    struct grebe__peak_ewma mine = {50e6, 2 * SECOND, false},
+                            other = {90e6, SECOND, false};
+
+    grebe__peak_ewma_hear(&mine, &other, rate);
+    assert_true(mine.estimate_ns == 50e6);
+    assert_int_equal(mine.at_ns, 2 * SECOND);
 }
 
 /* ---- Costs ---------------------------------------------------------------------------- */
 
+/* As a book makes it. */
 static struct grebe__p2c_load *new_load(const struct grebe__p2c_config *config)
 {
-    struct grebe__p2c_load *load = grebe_mem_zalloc(NULL, sizeof *load);
+    struct grebe__p2c_load *load = grebe__line_alloc(NULL, sizeof *load);
+    struct grebe__crew *crew = grebe__crew_new(NULL, sizeof(struct grebe__p2c_rules));
 
-    load->base.uses = 1; /* the test's own */
-    load->base.crew = grebe__crew_new(NULL);
+    memset(load, 0, sizeof *load);
+    grebe__load_views_init(load->base.views, crew);
+    grebe__p2c_rules_set(crew, config);
     grebe__p2c_load_init(load, config, 0);
     return load;
 }
 
 static void free_load(struct grebe__p2c_load *load)
 {
-    grebe__crew_unref(load->base.crew);
-    grebe_mem_free(NULL, load);
+    grebe__crew_unref(load->base.views[0].view.crew);
+    grebe__line_free(NULL, load);
+}
+
+static struct grebe__p2c_view *view_of(struct grebe__p2c_load *load)
+{
+    return grebe__p2c_view_of(grebe__endpoint_load_view(&load->base));
 }
 
 static void begin(struct grebe__p2c_load *load, uint32_t n)
 {
-    while (n-- > 0)
-        grebe__endpoint_load_begin(&load->base);
+    while (n-- > 0) {
+        struct grebe_pick call;
+
+        grebe_pick_init(&call);
+        call.kind = GREBE_PICK_COMPLETE;
+        assert_true(
+            grebe__load_view_begin(&view_of(load)->base, &call, grebe__p2c_load_done));
+    }
 }
 
 static void end_with(struct grebe__p2c_load *load, int code, uint64_t took_ms,
@@ -112,7 +160,7 @@ static void end_with(struct grebe__p2c_load *load, int code, uint64_t took_ms,
         assert_int_equal(
             grebe_metadata_add(trailers, "grpc-retry-pushback-ms", hint, strlen(hint)),
             GREBE_OK);
-    grebe__p2c_load_done(load, &info);
+    grebe__p2c_load_done(view_of(load), &info);
     grebe_metadata_unref(trailers);
 }
 
@@ -121,10 +169,10 @@ static void end(struct grebe__p2c_load *load, uint64_t took_ms, uint64_t now_ns)
     end_with(load, GREBE_STATUS_OK, took_ms, now_ns, NULL);
 }
 
-static double cost(const struct grebe__p2c_load *load,
-                   const struct grebe__p2c_config *config, uint64_t now_ns)
+static double cost(struct grebe__p2c_load *load, const struct grebe__p2c_config *config,
+                   uint64_t now_ns)
 {
-    return grebe__p2c_load_cost(load, config, 0, now_ns);
+    return grebe__p2c_cost(view_of(load), config, 0, now_ns);
 }
 
 TEST(cost_grows_with_calls_in_flight)
@@ -181,10 +229,10 @@ TEST(utilization_is_never_nothing)
 
     config.metric = GREBE__P2C_ORCA_UTILIZATION;
     load = new_load(&config);
-    assert_true(grebe__p2c_load_cost(load, &config, 0, 0) == 0.01);
+    assert_true(grebe__p2c_cost(view_of(load), &config, 0, 0) == 0.01);
     begin(load, 2);
-    assert_true(grebe__p2c_load_cost(load, &config, 0.001, 0) == 0.01 * 3);
-    assert_true(grebe__p2c_load_cost(load, &config, 0.25, 0) == 0.75); /* the mean */
+    assert_true(grebe__p2c_cost(view_of(load), &config, 0.001, 0) == 0.01 * 3);
+    assert_true(grebe__p2c_cost(view_of(load), &config, 0.25, 0) == 0.75); /* the mean */
     free_load(load);
 }
 
@@ -226,7 +274,7 @@ static double estimate_ms(enum grebe__p2c_until until, bool is_streaming,
     config.until = until;
     load = new_load(&config);
     begin(load, 1);
-    grebe__p2c_load_done(load, &info);
+    grebe__p2c_load_done(view_of(load), &info);
     found = cost(load, &config, 0);
     free_load(load);
     return found / 1e6;
@@ -315,7 +363,7 @@ TEST(calls_that_were_given_up_say_nothing)
 
     begin(load, 2);
     end_with(load, GREBE_STATUS_CANCELLED, 90000, 0, NULL);
-    grebe__p2c_load_done(load, &lost);
+    grebe__p2c_load_done(view_of(load), &lost);
     assert_int_equal(grebe__endpoint_load_in_flight(&load->base), 0);
     expect_ms(cost(load, &grebe__p2c_defaults, 0), 30);
     free_load(load);
@@ -331,6 +379,9 @@ int main(void)
         cmocka_unit_test(peaks_are_believed_at_once_and_better_news_slowly),
         cmocka_unit_test(short_decay_fades_fast),
         cmocka_unit_test(clock_that_runs_backwards_stands_still),
+        cmocka_unit_test(who_never_had_an_answer_believes_others),
+        cmocka_unit_test(later_news_of_others_count_like_an_answer),
+        cmocka_unit_test(old_news_of_others_do_not_count),
         cmocka_unit_test(cost_grows_with_calls_in_flight),
         cmocka_unit_test(slow_answer_counts_twice_while_another_is_waited_for),
         cmocka_unit_test(pending_is_nothing_but_that),
