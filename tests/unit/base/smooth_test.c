@@ -5,6 +5,8 @@
 #include "base/rng.h"
 #include "base/smooth.h"
 
+enum { MOST = 40 }; /* weights whose turns are watched */
+
 static union {
     struct grebe__smooth smooth;
     char memory[sizeof(struct grebe__smooth) +
@@ -60,22 +62,39 @@ TEST(each_has_the_period_for_himself)
                          "0102000"[who - 5]);
 }
 
+/* In two periods: how often each has its turn, and how many turns at most from one to the
+ * next. */
+static void watch(uint32_t n, uint32_t period, uint32_t *counts, uint32_t *longest)
+{
+    uint32_t last[MOST] = {0};
+
+    memset(counts, 0, n * sizeof counts[0]);
+    memset(longest, 0, n * sizeof longest[0]);
+    for (uint32_t k = 0; k < 2 * period; k++) {
+        uint32_t i = next();
+
+        if (counts[i]++ > 0 && k - last[i] > longest[i])
+            longest[i] = k - last[i];
+        last[i] = k;
+    }
+}
+
 /* Each as often as it weighs, and nobody waits for twice as long as evenly spread turns would
  * have it. */
-static void expect_fair(uint32_t n, uint32_t period, uint32_t divisor)
+static void expect_fair(uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t turns = weights[i] / divisor, count = 0, last = 0, longest = 0;
+    uint32_t counts[MOST], longest[MOST], period = grebe__smooth_period(weights, n);
+    uint64_t sum = 0;
 
-        for (uint32_t k = 0; k < 2 * period; k++) {
-            if (next() != i)
-                continue;
-            if (count++ > 0 && k - last > longest)
-                longest = k - last;
-            last = k;
-        }
-        assert_int_equal(count, 2 * turns);
-        assert_true(longest < 2 * ((period + turns - 1) / turns));
+    for (uint32_t i = 0; i < n; i++)
+        sum += weights[i];
+    grebe__smooth_init(&table.smooth, weights, n, credits, period, 0);
+    watch(n, period, counts, longest);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t turns = (uint32_t)(weights[i] * (uint64_t)period / sum);
+
+        assert_int_equal(counts[i], 2 * turns);
+        assert_true(longest[i] < 2 * ((period + turns - 1) / turns));
     }
 }
 
@@ -85,14 +104,47 @@ TEST(a_period_is_exact_and_even)
 
     grebe__rng_seed(&rng, 1);
     for (int round = 0; round < 200; round++) {
-        uint32_t n = 1 + grebe__rng_below(&rng, 40), divisor, period;
+        uint32_t n = 1 + grebe__rng_below(&rng, MOST), divisor;
 
         weights[0] = divisor = 1 + grebe__rng_below(&rng, 5); /* so that none is larger */
         for (uint32_t i = 1; i < n; i++)
             weights[i] = divisor * (1 + grebe__rng_below(&rng, 100));
-        period = grebe__smooth_period(weights, n);
-        grebe__smooth_init(&table.smooth, weights, n, credits, period, 0);
-        expect_fair(n, period, divisor);
+        expect_fair(n);
+    }
+}
+
+/* All lists of up to four weights from 1 to 9. */
+TEST(small_periods_are_exact_and_even)
+{
+    for (uint32_t n = 1, n_lists = 9; n <= 4; n++, n_lists *= 9)
+        for (uint32_t list = 0; list < n_lists; list++) {
+            for (uint32_t i = 0, rest = list; i < n; i++, rest /= 9)
+                weights[i] = 1 + rest % 9;
+            expect_fair(n);
+        }
+}
+
+/* Some wait for longer than evenly spread turns and one of each other would have it
+ * (docs/decisions/0018). */
+TEST(somebody_waits_for_more_than_an_even_turn_and_all_others)
+{
+    static const struct {
+        uint32_t n, weights[4], who, waits, even;
+    } waits[] = {
+        {3, {2, 99, 6}, 2, 23, 18},
+        {4, {2, 1, 62, 41}, 0, 62, 53},
+    };
+
+    for (size_t i = 0; i < GREBE_ARRAY_LEN(waits); i++) {
+        uint32_t n = waits[i].n, counts[MOST], longest[MOST];
+        uint32_t period = grebe__smooth_period(waits[i].weights, n);
+        uint32_t weight = waits[i].weights[waits[i].who];
+
+        assert_int_equal((period + weight - 1) / weight, waits[i].even);
+        grebe__smooth_init(&table.smooth, waits[i].weights, n, credits, period, 0);
+        watch(n, period, counts, longest);
+        assert_int_equal(longest[waits[i].who], waits[i].waits);
+        assert_true(waits[i].waits > waits[i].even + n);
     }
 }
 
@@ -116,6 +168,8 @@ int main(void)
         cmocka_unit_test(turns_are_those_of_smooth_weighted_round_robin),
         cmocka_unit_test(each_has_the_period_for_himself),
         cmocka_unit_test(a_period_is_exact_and_even),
+        cmocka_unit_test(small_periods_are_exact_and_even),
+        cmocka_unit_test(somebody_waits_for_more_than_an_even_turn_and_all_others),
         cmocka_unit_test(what_would_be_too_long_or_too_much_work_is_not_done),
     };
 
