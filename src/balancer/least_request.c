@@ -52,17 +52,19 @@ static void forget_picker(struct least_request *lr)
     lr->picker = NULL;
 }
 
-static void renew_weights(struct least_request *lr)
+static void watch_the_new(struct least_request *lr)
 {
-    uint64_t now_ns = grebe_client_conn_now_ns(lr->petiole.cc);
-
-    if (grebe__lr_picker_renew(lr->picker, now_ns) > 0)
-        grebe_timer_start(lr->timer, now_ns + renewal_period_ns);
+    if (lr->picker->n_new > 0)
+        grebe_timer_start(lr->timer,
+                          grebe_client_conn_now_ns(lr->petiole.cc) + renewal_period_ns);
 }
 
 static void on_timer(void *arg)
 {
-    renew_weights(arg);
+    struct least_request *lr = arg;
+
+    grebe__lr_picker_renew(lr->picker, grebe_client_conn_now_ns(lr->petiole.cc));
+    watch_the_new(lr);
 }
 
 /* An endpoint that is not READY any more forgets its calls, so there is nothing to be
@@ -86,8 +88,7 @@ static struct grebe_picker *new_picker(struct grebe__petiole *petiole,
         return NULL;
     forget_picker(lr);
     lr->picker = picker;
-    if (lr->config.ramp.window_ns > 0)
-        renew_weights(lr);
+    watch_the_new(lr);
     return grebe_picker_ref(&picker->base);
 }
 

@@ -243,13 +243,11 @@ static uint32_t weigh(struct grebe__lr_picker *picker, uint64_t now_ns)
     return n_new;
 }
 
-uint32_t grebe__lr_picker_renew(struct grebe__lr_picker *picker, uint64_t now_ns)
+void grebe__lr_picker_renew(struct grebe__lr_picker *picker, uint64_t now_ns)
 {
-    uint32_t n_new = picker->weights == NULL ? 0 : weigh(picker, now_ns);
-
+    picker->n_new = picker->weights == NULL ? 0 : weigh(picker, now_ns);
     if (picker->queue != NULL)
         grebe__weighted_least_settle(picker->queue);
-    return n_new;
 }
 
 /* ---- Making -------------------------------------------------------------------------- */
@@ -306,7 +304,7 @@ grebe__lr_picker_new(struct grebe_client_conn *cc, const char *policy,
     picker->crew = book->crew;
     grebe__rotation_init(&picker->rotation, picker->n,
                          grebe_client_conn_random_below(cc, picker->n));
-    (void)grebe__lr_picker_renew(picker, grebe_client_conn_now_ns(cc));
+    grebe__lr_picker_renew(picker, grebe_client_conn_now_ns(cc));
     if (picker->way == GREBE__LR_QUEUE && !make_queue(picker, cc)) {
         grebe_picker_unref(&picker->base);
         return NULL;

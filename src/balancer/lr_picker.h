@@ -40,7 +40,8 @@ struct grebe__lr_picker {
     struct grebe__weighted_least *queue; /* QUEUE: owned */
     struct grebe__crew *crew;            /* of the loads, which hold it */
     bool is_even;                        /* atomic: all weigh the same */
-    double *weights;                     /* n, atomic; NULL: they do not count */
+    uint32_t n_new;  /* endpoints that weigh less for it; the loop's */
+    double *weights; /* n, atomic; NULL: they do not count */
     uint32_t n;
     struct grebe__loaded endpoints[];
 };
@@ -52,7 +53,7 @@ grebe__lr_picker_new(struct grebe_client_conn *cc, const char *policy,
                      const struct grebe__lr_config *config, struct grebe__load_book *book,
                      const struct grebe_sharding_child *children, size_t n);
 
-/* Weights as they are now; how many endpoints are new, and weigh less for it. */
-uint32_t grebe__lr_picker_renew(struct grebe__lr_picker *picker, uint64_t now_ns);
+/* Weights as they are now. */
+void grebe__lr_picker_renew(struct grebe__lr_picker *picker, uint64_t now_ns);
 
 #endif

@@ -11,14 +11,20 @@
 /* However many calls there are, an endpoint is asked again some time. */
 static const double least_share = 1e-9;
 
-double grebe__effective_weight(double weight, uint32_t in_flight, double bias)
+/* By how much calls in flight put the next turn off. */
+static double burden(uint32_t in_flight, double bias)
 {
     double calls = in_flight + 1.0, share;
 
-    if (bias == 1)
-        return weight / calls;
+    if (bias == 1 || in_flight == 0)
+        return calls;
     share = grebe__expdecay(bias * grebe__ln(calls));
-    return weight * (share > least_share ? share : least_share);
+    return 1 / (share > least_share ? share : least_share);
+}
+
+double grebe__effective_weight(double weight, uint32_t in_flight, double bias)
+{
+    return weight / burden(in_flight, bias);
 }
 
 static double weight_of(const struct grebe__weighted_least *least, uint32_t i)
@@ -37,8 +43,7 @@ static uint32_t in_flight(const struct grebe__weighted_least *least, uint32_t i)
 /* From one turn to the next. */
 static double interval_of(const struct grebe__weighted_least *least, uint32_t i)
 {
-    return 1 /
-           grebe__effective_weight(weight_of(least, i), in_flight(least, i), least->bias);
+    return burden(in_flight(least, i), least->bias) / weight_of(least, i);
 }
 
 /* ---- Making ------------------------------------------------------------------------------ */
