@@ -35,6 +35,27 @@ static bool is_less_busy(const struct grebe__lr_picker *picker, uint32_t a, uint
 
 /* ---- Choosing ------------------------------------------------------------------------ */
 
+/* Where weights do not count. */
+static uint32_t choose_of_equal_drawn(const struct grebe__lr_picker *picker,
+                                      uint32_t n_choices, uint64_t random,
+                                      const struct grebe__load_sight *sight)
+{
+    struct grebe__rng rng = {random};
+    uint32_t best = grebe__rng_below(&rng, picker->n);
+    uint32_t fewest = grebe__loaded_in_flight(&picker->endpoints[best], sight);
+
+    for (uint32_t i = 1; i < n_choices; i++) {
+        uint32_t other = grebe__rng_below(&rng, picker->n);
+        uint32_t n = grebe__loaded_in_flight(&picker->endpoints[other], sight);
+
+        if (n < fewest) {
+            best = other;
+            fewest = n;
+        }
+    }
+    return best;
+}
+
 /* The draws that belong to `random`: explain() repeats them. */
 static uint32_t choose_of_drawn(const struct grebe__lr_picker *picker, uint32_t n_choices,
                                 uint64_t random, const struct grebe__load_sight *sight)
@@ -99,6 +120,8 @@ static uint32_t choose(struct grebe__lr_picker *picker,
 {
     uint32_t n = n_drawn(picker);
 
+    if (n > 0 && picker->weights == NULL)
+        return choose_of_equal_drawn(picker, n, args->random, sight);
     if (n > 0)
         return choose_of_drawn(picker, n, args->random, sight);
     if (picker->way == GREBE__LR_SCAN)
