@@ -206,15 +206,20 @@ static inline struct grebe__load_view *grebe__loaded_view(
     return &loaded->load->views[sight->number].view;
 }
 
+/* Calls that are counted in his view. */
+static inline uint32_t grebe__load_sight_count(const struct grebe__load_sight *sight,
+                                               struct grebe__load_view *view)
+{
+    if (!sight->is_alone)
+        (void)grebe__load_view_glance(view, sight->now_ns);
+    return grebe__load_view_in_flight(view);
+}
+
 /* Calls on it. */
 static inline uint32_t grebe__loaded_in_flight(const struct grebe__loaded *loaded,
                                                const struct grebe__load_sight *sight)
 {
-    struct grebe__load_view *view = grebe__loaded_view(loaded, sight);
-
-    if (!sight->is_alone)
-        (void)grebe__load_view_glance(view, sight->now_ns);
-    return grebe__load_view_in_flight(view);
+    return grebe__load_sight_count(sight, grebe__loaded_view(loaded, sight));
 }
 
 /* For pick(): sends the call there, and counts it until it ends. */

@@ -32,16 +32,67 @@ void grebe__hash_loads_init(struct grebe__load_book *book, const struct grebe_me
 /* As grebe__load_book_begin(). */
 int grebe__hash_loads_begin(struct grebe__load_book *book) GREBE_MUST_CHECK;
 
-/* Calls on the endpoint, and on all endpoints of the book, as the calling thread sees it. */
-uint32_t grebe__hash_load_calls(struct grebe__endpoint_load *load, uint64_t now_ns);
-uint64_t grebe__hash_load_total(const struct grebe__endpoint_load *load, uint64_t now_ns);
+/* Calls on the endpoint, and on all endpoints of the book whose crew this is. */
+static inline uint32_t grebe__hash_load_calls(struct grebe__endpoint_load *load,
+                                              const struct grebe__load_sight *sight)
+{
+    return grebe__load_sight_count(sight, &load->views[sight->number].view);
+}
+
+static inline struct grebe__load_view *grebe__hash_total_view(struct grebe__crew *crew,
+                                                              unsigned number)
+{
+    return &grebe_container_of(crew, struct grebe__hash_total, crew)->views[number].view;
+}
+
+static inline uint32_t grebe__hash_total_calls(struct grebe__crew *crew,
+                                               const struct grebe__load_sight *sight)
+{
+    return grebe__load_sight_count(sight, grebe__hash_total_view(crew, sight->number));
+}
+
+/* A grebe_pick_done_fn for calls that are counted in both. */
+void grebe__hash_load_done(void *arg, const struct grebe_done_info *info);
 
 /* `pick` sends a call to the endpoint: it is counted until it ends. */
-void grebe__hash_load_begin(struct grebe__endpoint_load *load, struct grebe_pick *pick);
+static inline void grebe__hash_load_begin(struct grebe__endpoint_load *load,
+                                          const struct grebe__load_sight *sight,
+                                          struct grebe_pick *pick)
+{
+    struct grebe__load_view *view = &load->views[sight->number].view;
 
-/* How many calls an endpoint with this share of all weights may have, if there are
- * `n_calls` and one more is to come; at least 1. */
-uint64_t grebe__hash_load_slots(uint64_t n_calls, uint32_t factor, uint32_t weight,
-                                uint64_t weight_of_all);
+    if (grebe__load_view_begin(view, pick, grebe__hash_load_done))
+        grebe__crew_count(&grebe__hash_total_view(view->crew, view->number)->begun,
+                          view->number);
+}
+
+/* How many calls all endpoints together may have, if there are `n_calls` and one more is to
+ * come: stretched by the factor, in percent, and rounded up.  More than fits into 32 bits is as
+ * good as no bound. */
+static inline uint64_t grebe__hash_load_bound(uint64_t n_calls, uint32_t factor)
+{
+    uint64_t calls = n_calls < UINT32_MAX ? n_calls + 1 : UINT32_MAX;
+    uint64_t all = (calls * factor + 99) / 100;
+
+    return all < UINT32_MAX ? all : UINT32_MAX;
+}
+
+/* Of that the share of an endpoint, rounded up; at least 1. */
+static inline uint64_t grebe__hash_load_slots(uint64_t bound, uint32_t weight,
+                                              uint64_t weight_of_all)
+{
+    uint64_t slots = (bound * weight + weight_of_all - 1) / weight_of_all;
+
+    return slots > 0 ? slots : 1;
+}
+
+/* calls <= slots, without the division. */
+static inline bool grebe__hash_load_fits(uint32_t calls, uint64_t bound, uint32_t weight,
+                                         uint64_t weight_of_all)
+{
+    __extension__ unsigned __int128 others = calls;
+
+    return calls <= 1 || (others - 1) * weight_of_all < bound * weight;
+}
 
 #endif

@@ -76,12 +76,17 @@ static uint32_t hand_over_bounded(const struct grebe__hash_seats *seats, uint64_
                                   uint32_t member, const struct grebe_pick_args *args,
                                   struct grebe_pick *out)
 {
-    if (seats->bounds[member].load != NULL &&
-        !grebe__hash_has_room(seats, member, args->now_ns))
-        member = grebe__hash_find_room(seats, hash, member, args, out);
+    struct grebe__load_sight sight;
+
+    if (seats->bounds[member].load == NULL) { /* it is not READY */
+        grebe__leaf_pick(&seats->leaves[member], args, out);
+        return member;
+    }
+    sight = grebe__load_sight_of(seats->crew, args->now_ns);
+    if (!grebe__hash_has_room(seats, member, &sight))
+        member = grebe__hash_find_room(seats, hash, member, &sight, args, out);
     grebe__leaf_pick(&seats->leaves[member], args, out);
-    if (seats->bounds[member].load != NULL)
-        grebe__hash_load_begin(seats->bounds[member].load, out);
+    grebe__hash_load_begin(seats->bounds[member].load, &sight, out);
     return member;
 }
 
@@ -226,6 +231,7 @@ static bool add_loads(struct grebe__hash_seats *seats,
         seats->bounds[i].load = load;
     }
     grebe__load_book_end(options->loads);
+    seats->crew = options->loads->crew;
     return true;
 }
 

@@ -7,57 +7,46 @@
  * a factor of 125 happens once in 10^99 times, the others are asked in the members' order. */
 enum { MAX_PROBES = 1024 };
 
-static uint64_t slots_of(const struct grebe__hash_seats *seats,
-                         const struct grebe__hash_bound *bound, uint64_t now_ns)
-{
-    return grebe__hash_load_slots(grebe__hash_load_total(bound->load, now_ns),
-                                  seats->balance_factor, bound->weight, seats->weight);
-}
-
-/* That one call may be one too many. */
-bool grebe__hash_has_room(const struct grebe__hash_seats *seats, uint32_t member,
-                          uint64_t now_ns)
-{
-    const struct grebe__hash_bound *bound = &seats->bounds[member];
-
-    return grebe__hash_load_calls(bound->load, now_ns) <= slots_of(seats, bound, now_ns);
-}
-
-static bool is_less_loaded(const struct grebe__hash_seats *seats,
-                           const struct grebe__hash_bound *a,
-                           const struct grebe__hash_bound *b, uint64_t now_ns)
-{
-    return grebe__hash_load_calls(a->load, now_ns) * slots_of(seats, b, now_ns) <
-           grebe__hash_load_calls(b->load, now_ns) * slots_of(seats, a, now_ns);
-}
-
 /* What a search for room knows. */
 struct search {
     const struct grebe__hash_seats *seats;
+    const struct grebe__load_sight *sight;
     const struct grebe_pick_args *args;
     struct grebe_pick *out;
     uint32_t least_loaded; /* of those seen that are READY */
     bool wants_no_connection;
 };
 
+/* calls / slots, without a division. */
+static bool is_less_loaded(const struct search *search, uint32_t a, uint32_t b)
+{
+    const struct grebe__hash_seats *seats = search->seats;
+    const struct grebe__hash_bound *of_a = &seats->bounds[a], *of_b = &seats->bounds[b];
+    uint64_t bound = grebe__hash_load_bound(
+        grebe__hash_total_calls(seats->crew, search->sight), seats->balance_factor);
+
+    return grebe__hash_load_calls(of_a->load, search->sight) *
+               grebe__hash_load_slots(bound, of_b->weight, seats->weight) <
+           grebe__hash_load_calls(of_b->load, search->sight) *
+               grebe__hash_load_slots(bound, of_a->weight, seats->weight);
+}
+
 /* A READY endpoint with room is what is looked for.  One that is IDLE will have room, for
  * calls to come: one is connected, unless one is being connected anyway. */
 static bool try_member(struct search *search, uint32_t member)
 {
     const struct grebe__hash_seats *seats = search->seats;
-    const struct grebe__hash_bound *bounds = seats->bounds;
 
     if (seats->states[member] == GREBE_IDLE && !search->wants_no_connection) {
         search->wants_no_connection = true;
         /* Which queues. */
         grebe__leaf_pick(&seats->leaves[member], search->args, search->out);
     }
-    if (bounds[member].load == NULL)
+    if (seats->bounds[member].load == NULL)
         return false;
-    if (is_less_loaded(seats, &bounds[member], &bounds[search->least_loaded],
-                       search->args->now_ns))
+    if (is_less_loaded(search, member, search->least_loaded))
         search->least_loaded = member;
-    return grebe__hash_has_room(seats, member, search->args->now_ns);
+    return grebe__hash_has_room(seats, member, search->sight);
 }
 
 /* All members shuffled by chance, of which the i-th is wanted.  The shuffle changes places
@@ -74,11 +63,12 @@ static uint32_t shuffled(const uint32_t *with, uint32_t i)
 }
 
 uint32_t grebe__hash_find_room(const struct grebe__hash_seats *seats, uint64_t hash,
-                               uint32_t full, const struct grebe_pick_args *args,
-                               struct grebe_pick *out)
+                               uint32_t full, const struct grebe__load_sight *sight,
+                               const struct grebe_pick_args *args, struct grebe_pick *out)
 {
     struct search search = {
         .seats = seats,
+        .sight = sight,
         .args = args,
         .out = out,
         .least_loaded = full,

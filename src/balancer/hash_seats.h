@@ -35,6 +35,7 @@ struct grebe__hash_seats {
     /* n of each, in the members' order.  Without a bound, and when all are READY, a pick
      * looks at one leaf and at nothing else here. */
     struct grebe__hash_bound *bounds; /* behind the leaves; NULL: there is no bound */
+    struct grebe__crew *crew;         /* of the loads, which hold it */
     uint8_t *states;                  /* behind these */
     struct grebe__leaf leaves[];
 };

@@ -8,25 +8,56 @@
 #include "balancer/hash_picker.h"
 #include "balancer/ring_hash.h"
 #include "base/hash.h"
+#include "base/rng.h"
 #include "support/hash_bench.h"
 #include "support/some_subconns.h"
 
 /* ---- Shares ------------------------------------------------------------------------------- */
 
+static uint64_t slots(uint64_t n_calls, uint32_t factor, uint32_t weight,
+                      uint64_t weight_of_all)
+{
+    return grebe__hash_load_slots(grebe__hash_load_bound(n_calls, factor), weight,
+                                  weight_of_all);
+}
+
 TEST(slots_are_the_ones_that_are_written_down)
 {
-    assert_int_equal(grebe__hash_load_slots(0, 150, 1, 4), 1);
-    assert_int_equal(grebe__hash_load_slots(10, 150, 1, 4), 5);
-    assert_int_equal(grebe__hash_load_slots(9, 120, 1, 2), 6);
-    assert_int_equal(grebe__hash_load_slots(99, 125, 1, 10), 13);
+    assert_int_equal(slots(0, 150, 1, 4), 1);
+    assert_int_equal(slots(10, 150, 1, 4), 5);
+    assert_int_equal(slots(9, 120, 1, 2), 6);
+    assert_int_equal(slots(99, 125, 1, 10), 13);
     /* Of one endpoint: all of them. */
-    assert_int_equal(grebe__hash_load_slots(0, 150, 7, 7), 2);
-    assert_int_equal(grebe__hash_load_slots(10, 150, 7, 7), 17);
-    assert_int_equal(grebe__hash_load_slots(9, 120, 7, 7), 12);
-    assert_int_equal(grebe__hash_load_slots(99, 125, 7, 7), 125);
+    assert_int_equal(slots(0, 150, 7, 7), 2);
+    assert_int_equal(slots(10, 150, 7, 7), 17);
+    assert_int_equal(slots(9, 120, 7, 7), 12);
+    assert_int_equal(slots(99, 125, 7, 7), 125);
     /* Nobody's share is nothing, and what is too much to count is no bound. */
-    assert_int_equal(grebe__hash_load_slots(0, 100, 1, UINT64_C(1) << 40), 1);
-    assert_int_equal(grebe__hash_load_slots(UINT64_MAX, UINT32_MAX, 1, 1), UINT32_MAX);
+    assert_int_equal(slots(0, 100, 1, UINT64_C(1) << 40), 1);
+    assert_int_equal(slots(UINT64_MAX, UINT32_MAX, 1, 1), UINT32_MAX);
+}
+
+/* Without the division it is the same, at each edge. */
+TEST(who_fits_has_a_slot)
+{
+    struct grebe__rng rng;
+
+    grebe__rng_seed(&rng, 1);
+    for (int i = 0; i < 100000; i++) {
+        uint64_t bound = grebe__rng_next(&rng) >> (32 + grebe__rng_below(&rng, 32));
+        uint32_t weight =
+            (uint32_t)(grebe__rng_next(&rng) >> (32 + grebe__rng_below(&rng, 31)));
+        uint64_t all =
+            weight + (grebe__rng_next(&rng) >> (24 + grebe__rng_below(&rng, 40)));
+        uint64_t n = grebe__hash_load_slots(bound, weight, all == 0 ? 1 : all);
+
+        all = all == 0 ? 1 : all;
+        if (n > UINT32_MAX - 1)
+            continue;
+        assert_true(grebe__hash_load_fits(0, bound, weight, all));
+        assert_true(grebe__hash_load_fits((uint32_t)n, bound, weight, all));
+        assert_false(grebe__hash_load_fits((uint32_t)n + 1, bound, weight, all));
+    }
 }
 
 /* ---- A picker, on a layout that says whose a call is ------------------------------------------ */
@@ -153,7 +184,9 @@ static struct grebe__endpoint_load *load_of(uint32_t i)
 
 static uint32_t calls_of(uint32_t i)
 {
-    return grebe__hash_load_calls(load_of(i), 0);
+    const struct grebe__load_sight sight = grebe__load_sight_of(b.loads.crew, 0);
+
+    return grebe__hash_load_calls(load_of(i), &sight);
 }
 
 /* Long after anybody looked. */
@@ -161,8 +194,11 @@ static uint64_t total(void)
 {
     static uint64_t now_ns;
 
+    struct grebe__load_sight sight;
+
     now_ns += SECOND;
-    return grebe__hash_load_total(load_of(0), now_ns);
+    sight = grebe__load_sight_of(b.loads.crew, now_ns);
+    return grebe__hash_total_calls(b.loads.crew, &sight);
 }
 
 /* Calls that stay open, behind the back of the total: of no others is anything known. */
@@ -451,6 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_are_the_ones_that_are_written_down),
+        cmocka_unit_test(who_fits_has_a_slot),
         cmocka_unit_test(an_endpoint_with_its_share_passes_calls_on),
         cmocka_unit_test(a_call_may_begin_on_one_thread_and_end_on_another),
         cmocka_unit_test(the_order_of_asking_is_the_one_that_is_written_down),
