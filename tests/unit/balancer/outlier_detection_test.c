@@ -859,13 +859,14 @@ TEST(the_same_set_of_addresses_stays_ejected)
     lb_bench_fini(b);
 }
 
-/* One that is listed twice is one of three, of which 33 percent are one. */
-TEST(an_endpoint_that_is_listed_twice_counts_once)
+/* One that is listed twice is one of three, of which 33 percent are one; and without an address
+ * it is none. */
+TEST(an_endpoint_counts_once_and_only_with_an_address)
 {
     static const char config[] = "{\"maxEjectionPercent\": 33, " HALF ", " CHILD "}";
 
     start_ready(config, "a=R b=R c=R");
-    assert_int_equal(lb_bench_update(b, "a b c a", NULL), GREBE_OK);
+    assert_int_equal(lb_bench_update(b, "a b c a -", NULL), GREBE_OK);
     calls("a=0/5 b=5/0 c=0/5");
     lb_bench_advance_ms(b, 10000);
     expect_in_use("b c");
@@ -1143,6 +1144,16 @@ TEST(in_panic_those_that_are_ejected_take_calls)
     lb_bench_fini(b);
 }
 
+/* There is nobody to bring back. */
+TEST(without_an_ejection_there_is_no_panic)
+{
+    start_ready("{" PANIC(100) ", " CHILD "}", "a=R b=T c=T");
+    lb_bench_advance_ms(b, 20000);
+    assert_string_equal(lb_bench_log(b), ""); /* in panic, each interval is told of */
+    expect_in_use("a");
+    lb_bench_fini(b);
+}
+
 /* As it is by default: gRFC A50 knows of no panic. */
 TEST(without_a_threshold_there_is_no_panic)
 {
@@ -1374,7 +1385,7 @@ int main(void)
             all_addresses_of_an_endpoint_count_together_and_are_ejected_together),
         cmocka_unit_test(another_set_of_addresses_is_another_endpoint),
         cmocka_unit_test(the_same_set_of_addresses_stays_ejected),
-        cmocka_unit_test(an_endpoint_that_is_listed_twice_counts_once),
+        cmocka_unit_test(an_endpoint_counts_once_and_only_with_an_address),
         cmocka_unit_test(who_leaves_the_list_no_longer_counts_as_ejected),
         cmocka_unit_test(subconns_that_are_shut_down_are_forgotten),
         cmocka_unit_test(calls_that_outlive_the_policy_count_for_nobody),
@@ -1387,6 +1398,7 @@ int main(void)
         cmocka_unit_test(a_subconn_that_is_gone_is_neither_ejected_nor_let_back),
         cmocka_unit_test(an_explanation_names_who_is_ejected),
         cmocka_unit_test(in_panic_those_that_are_ejected_take_calls),
+        cmocka_unit_test(without_an_ejection_there_is_no_panic),
         cmocka_unit_test(without_a_threshold_there_is_no_panic),
         cmocka_unit_test(panic_may_begin_with_an_ejection),
         cmocka_unit_test(in_panic_endpoints_that_are_ill_take_no_calls),

@@ -386,11 +386,14 @@ TEST(in_panic_calls_fail_if_that_is_wanted)
     make_ill(&b, "a2");
     refuse(&b, "a3");
     answer_again(&b, "a2");
+    lb_bench_subconn(&b, "a4", GREBE_CONNECTING, NULL);
     assert_int_equal(load_of(&b, "a1"), 50); /* a4 may come yet, and a2 is not used */
-    refuse(&b, "a4");
+    lb_bench_subconn(&b, "a4", GREBE_TRANSIENT_FAILURE, "refused by a4");
     expect_loads(&b, 0, 100); /* a has failed; of b three may come */
     assert_int_equal(b.lab.state, GREBE_READY);
-    refuse(&b, "b2");
+    lb_bench_subconn(&b, "b2", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "b2", GREBE_READY, NULL);
+    make_ill(&b, "b2"); /* who is ill when it comes has failed as well */
     refuse(&b, "b3");
     expect_loads(&b, 0, 100); /* with the last one it would be half */
     refuse(&b, "b4");
@@ -632,6 +635,44 @@ TEST(a_child_that_refuses_its_update_has_failed)
 }
 
 /* b's wish to resolve names again is its own affair. */
+/* What it served before is not what it should serve now. */
+TEST(a_ready_child_that_refuses_its_update_has_failed)
+{
+    struct lb_bench b;
+
+    start(&b, STUBS, "a>a1 b>b1");
+    publish(&b, 0, GREBE_READY, "a");
+    assert_int_equal(b.lab.state, GREBE_READY);
+    stub_at(0)->update_result = GREBE_ERR_BAD_RESOLVER_STATE;
+    publish(&b, 1, GREBE_TRANSIENT_FAILURE, "b");
+    assert_int_equal(lb_bench_update(&b, "a>a1 b>b1", NULL), GREBE_OK);
+    assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
+    lb_bench_fini(&b);
+}
+
+TEST(errors_of_the_resolver_are_for_the_children)
+{
+    struct lb_bench b;
+
+    start_ready(&b, TWO, "a1 a2 a3");
+    lb_bench_log(&b);
+    lb_bench_resolver_error(&b, "no such host");
+    assert_int_equal(b.lab.state, GREBE_READY);
+    expect_loads(&b, 100, 0);
+    lb_bench_fini(&b);
+}
+
+TEST(without_a_first_update_it_fails_as_the_resolver_does)
+{
+    struct lb_bench b;
+
+    stub_reset();
+    assert_true(lb_bench_init(&b, &grebe__priority_load, 1));
+    lb_bench_resolver_error(&b, "no such host");
+    assert_string_equal(lb_bench_pick(&b), "fail: no such host");
+    lb_bench_fini(&b);
+}
+
 TEST(wishes_to_resolve_again_may_be_ignored)
 {
     struct lb_bench b;
@@ -732,6 +773,9 @@ int main(void)
         cmocka_unit_test(without_priorities_calls_fail),
         cmocka_unit_test(a_priority_without_endpoints_is_passed_over),
         cmocka_unit_test(a_child_that_refuses_its_update_has_failed),
+        cmocka_unit_test(a_ready_child_that_refuses_its_update_has_failed),
+        cmocka_unit_test(errors_of_the_resolver_are_for_the_children),
+        cmocka_unit_test(without_a_first_update_it_fails_as_the_resolver_does),
         cmocka_unit_test(wishes_to_resolve_again_may_be_ignored),
         cmocka_unit_test(a_call_is_told_where_it_went_and_why),
         cmocka_unit_test(out_of_memory_anywhere_is_survived),

@@ -597,6 +597,23 @@ TEST(a_parked_child_that_is_removed_is_closed_at_once)
     lb_bench_fini(&b);
 }
 
+/* Nobody hears of it. */
+TEST(a_child_that_is_not_in_use_may_be_removed)
+{
+    struct lb_bench b;
+
+    start(&b, THREE);
+    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
+    publish(&b, 1, GREBE_TRANSIENT_FAILURE);
+    publish(&b, 2, GREBE_READY);
+    publish(&b, 0, GREBE_READY);
+    lb_bench_log(&b);
+    update(&b, TWO);
+    assert_string_equal(lb_bench_log(&b), "");
+    expect_in_use(&b, 0);
+    lb_bench_fini(&b);
+}
+
 /* P-16 */
 TEST(a_child_of_another_policy_begins_anew)
 {
@@ -879,6 +896,7 @@ int main(void)
         cmocka_unit_test(
             a_child_that_is_removed_is_closed_at_once_unless_it_shall_be_kept),
         cmocka_unit_test(a_parked_child_that_is_removed_is_closed_at_once),
+        cmocka_unit_test(a_child_that_is_not_in_use_may_be_removed),
         cmocka_unit_test(a_child_of_another_policy_begins_anew),
         cmocka_unit_test(a_stopped_child_of_another_policy_stays_stopped),
         cmocka_unit_test(what_happens_in_an_update_is_published_once),

@@ -112,6 +112,9 @@ TEST(a_zone_with_enough_endpoints_keeps_its_calls)
     start_all(&b, IN_A("\"a\": 2, \"b\": 4, \"c\": 4"));
     expect_shares(&b, 1, 0, 0);
     lb_bench_fini(&b);
+    start_all(&b, IN_A("\"b\": 1, \"c\": 1")); /* this client is not counted */
+    expect_shares(&b, 1, 0, 0);
+    lb_bench_fini(&b);
 }
 
 /* The own zone has clients and no endpoint, or none that works. */
@@ -123,6 +126,23 @@ TEST(a_zone_without_endpoints_sends_all_its_calls_away)
     lb_bench_connect_all(&b, "b1 b2 b3 b4 c1 c2");
     /* clients 40 40 20, endpoints 0 67 33: room 2666 and 1333 */
     expect_shares(&b, 0, 2.0 / 3, 1.0 / 3);
+    lb_bench_fini(&b);
+}
+
+/* Each zone has one place in the sums, whether it has clients, endpoints or both. */
+TEST(zones_with_clients_alone_count)
+{
+    struct lb_bench b;
+
+    start(&b, IN_A("\"a\": 4, \"b\": 4, \"z\": 2"), "a1@a a2@a b1@b b2@b b3@b b4@b");
+    lb_bench_connect_all(&b, "a1 a2 b1 b2 b3 b4");
+    /* clients 40 40 20, endpoints 33 67 0: stay 3333 / 4000 */
+    expect_share(&b, 0.8332, 'a');
+    lb_bench_fini(&b);
+    start(&b, USUAL, "b1@b b2@b b3@b c1@c c2@c c3@c");
+    lb_bench_connect_all(&b, "b1 b2 b3 c1 c2 c3");
+    /* clients 40 40 20, endpoints 0 50 50: room 1000 and 3000 */
+    expect_shares(&b, 0, 0.25, 0.75);
     lb_bench_fini(&b);
 }
 
@@ -507,6 +527,7 @@ int main(void)
         cmocka_unit_test(what_the_own_zone_cannot_bear_goes_where_there_is_room),
         cmocka_unit_test(a_zone_with_enough_endpoints_keeps_its_calls),
         cmocka_unit_test(a_zone_without_endpoints_sends_all_its_calls_away),
+        cmocka_unit_test(zones_with_clients_alone_count),
         cmocka_unit_test(endpoints_that_are_lost_or_ill_do_not_count),
         cmocka_unit_test(endpoints_that_are_removed_do_not_count),
         cmocka_unit_test(another_child_policy_is_counted_anew),
