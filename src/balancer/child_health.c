@@ -18,7 +18,8 @@ struct watch {
     enum grebe_connectivity told; /* to it, CONNECTING before that */
     bool is_news;                 /* that it is counted, or is no longer */
     bool is_counted;
-    bool is_decided; /* it was healthy, or failed */
+    bool is_decided;          /* it was healthy, or failed */
+    bool is_decided_by_state; /* for being READY, the last it heard */
 };
 
 static struct watch *of(struct grebe_subconn_tag *tag)
@@ -51,8 +52,13 @@ static void count(struct watch *watch)
 
 static void on_state(struct grebe_subconn_tag *tag, enum grebe_connectivity state)
 {
-    grebe__heard_state(&of(tag)->heard, state);
-    count(of(tag));
+    struct watch *watch = of(tag);
+    bool was_decided = watch->is_decided;
+
+    grebe__heard_state(&watch->heard, state);
+    count(watch);
+    watch->is_decided_by_state =
+        !was_decided && watch->is_decided && state == GREBE_READY;
 }
 
 static void on_health(struct grebe_subconn_tag *tag, enum grebe_connectivity health)
@@ -135,6 +141,15 @@ static void relay(void *arg, struct grebe_subconn *subconn,
     watch->on_childs_health(watch->childs_arg, subconn, health, error);
 }
 
+/* It is READY, and what decides is its health. */
+static void decide_later(struct watch *watch)
+{
+    if (watch->owner == NULL || !watch->is_decided_by_state)
+        return;
+    watch->is_decided = watch->is_decided_by_state = false;
+    watch->owner->n_undecided++;
+}
+
 void grebe__child_health_listen(struct grebe__child_health *health,
                                 struct grebe_subconn *subconn,
                                 grebe_subconn_state_fn on_childs_health, void *arg)
@@ -145,6 +160,8 @@ void grebe__child_health_listen(struct grebe__child_health *health,
     watch->on_childs_health = on_childs_health;
     watch->childs_arg = arg;
     watch->told = GREBE_CONNECTING;
+    if (on_childs_health != NULL)
+        decide_later(watch);
     count(watch);
     grebe_client_conn_watch_health(health->cc, subconn,
                                    on_childs_health == NULL ? NULL : relay, watch);

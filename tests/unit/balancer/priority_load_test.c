@@ -384,9 +384,9 @@ TEST(in_panic_calls_fail_if_that_is_wanted)
 
     start_ready(&b, FAILS, "a1 a2 b1");
     make_ill(&b, "a2");
+    lb_bench_subconn(&b, "a4", GREBE_CONNECTING, NULL);
     refuse(&b, "a3");
     answer_again(&b, "a2");
-    lb_bench_subconn(&b, "a4", GREBE_CONNECTING, NULL);
     assert_int_equal(load_of(&b, "a1"), 50); /* a4 may come yet, and a2 is not used */
     lb_bench_subconn(&b, "a4", GREBE_TRANSIENT_FAILURE, "refused by a4");
     expect_loads(&b, 0, 100); /* a has failed; of b three may come */
@@ -402,6 +402,33 @@ TEST(in_panic_calls_fail_if_that_is_wanted)
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_health(&b, "a2", GREBE_READY, NULL);
     expect_loads(&b, 70, 30); /* all together can bear it */
+    lb_bench_fini(&b);
+}
+
+/* Connected is not healthy yet, and has not failed: of four it takes three that are ill. */
+TEST(nobody_is_told_of_panic_before_health_is_known)
+{
+    struct lb_bench b;
+
+    start_ready(&b, FAILS, "a1");
+    for (const char *const *name = (const char *const[]){"a2", "a3", "a4", NULL};
+         *name != NULL; name++) {
+        lb_bench_subconn(&b, *name, GREBE_CONNECTING, NULL);
+        lb_bench_subconn(&b, *name, GREBE_READY, NULL);
+    }
+    refuse(&b, "b1"); /* something to publish */
+    expect_loads(&b, 100, 0);
+    make_ill(&b, "a2");
+    make_ill(&b, "a3");
+    expect_loads(&b, 100, 0);
+    make_ill(&b, "a4");
+    assert_int_equal(b.lab.state, GREBE_CONNECTING); /* b may come yet */
+    /* a second attempt is no hope any more */
+    lb_bench_subconn(&b, "a4", GREBE_IDLE, NULL);
+    lb_bench_subconn(&b, "a4", GREBE_CONNECTING, NULL);
+    lb_bench_subconn(&b, "a4", GREBE_READY, NULL);
+    refuse(&b, "b2");
+    assert_string_equal(lb_bench_pick(&b), "queue");
     lb_bench_fini(&b);
 }
 
@@ -763,6 +790,7 @@ int main(void)
         cmocka_unit_test(without_a_threshold_there_is_no_panic),
         cmocka_unit_test(in_panic_calls_fail_if_that_is_wanted),
         cmocka_unit_test(calls_wait_for_the_next_one_while_it_connects),
+        cmocka_unit_test(nobody_is_told_of_panic_before_health_is_known),
         cmocka_unit_test(nobody_is_told_of_panic_before_somebody_is_ready),
         cmocka_unit_test(who_is_ejected_does_not_count_and_is_used_in_panic),
         cmocka_unit_test(the_best_state_of_a_priority_is_that_of_all),
