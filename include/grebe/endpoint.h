@@ -43,8 +43,9 @@ struct grebe_address_options {
     }
 
 /* `text` is "10.0.0.1:443", "[::1]:443", "host:443" (resolved when dialled), a path with
- * attribute GREBE_ATTRIBUTE_NETWORK "unix", or "unix:..." which is the same.  Copied.  GREBE_ERR_NOMEM, and
- * GREBE_ERR_TOO_LARGE beyond 2 GiB of text. */
+ * attribute GREBE_ATTRIBUTE_NETWORK "unix", or "unix:..." which is the same.  Copied.
+ * `options` NULL: all defaults.  GREBE_ERR_NOMEM, and GREBE_ERR_TOO_LARGE beyond 2 GiB of
+ * text.  *out is the caller's to unref. */
 GREBE_API int grebe_address_new(const struct grebe_mem *mem, const char *text,
                                 const struct grebe_address_options *options,
                                 struct grebe_address **out) GREBE_MUST_CHECK;

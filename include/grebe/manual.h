@@ -70,6 +70,15 @@ GREBE_API void grebe_manual_resolver_unref(struct grebe_manual_resolver *manual)
 GREBE_API const struct grebe_resolver_builder *
 grebe_manual_resolver_builder(struct grebe_manual_resolver *manual);
 
+/* For build() of a resolver builder of your own, whose news comes from a thread: what it
+ * gives is a resolver of `manual`, which keeps a reference for it; `conn` hears what `manual`
+ * is told, from any thread, until the channel destroys *out, which on_close() tells.
+ * GREBE_ERR_NOMEM.  On the loop's thread; examples/plugin/discovery.c. */
+GREBE_API int grebe_manual_resolver_build(struct grebe_manual_resolver *manual,
+                                          const struct grebe_target *target,
+                                          struct grebe_resolver_conn *conn,
+                                          struct grebe_resolver **out) GREBE_MUST_CHECK;
+
 /* These are the endpoints now, for all channels and for those to come.  Everything in
  * `state` is copied or referenced.  Channels get it in their next turns, and
  * on_result() tells how they liked it.  GREBE_ERR_NOMEM: nothing changed. */

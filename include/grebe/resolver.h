@@ -4,8 +4,9 @@
  * A channel builds one resolver when it leaves idle mode and destroys it when it goes
  * back.  The resolver hands over what it finds with grebe_resolver_conn_update().
  *
- * Threading   Everything here runs on the channel's loop thread.  A resolver with threads
- *             of its own comes back through grebe_loop_post().
+ * Threading   Everything here runs on the channel's loop thread.  A resolver whose news comes
+ *             from another thread is a manual resolver inside, which any thread may tell:
+ *             grebe_manual_resolver_build(), in grebe/manual.h.
  * Re-entrancy update and report_error may be called from build() and resolve_now().
  *             resolve_now() is never called from inside an update.
  * Sources     grpc-go package resolver; gRPC name resolution; gRFC A61.

@@ -378,15 +378,14 @@ static bool open_outlet(struct outlet *outlet, struct delivery *first[2])
     return is_ready;
 }
 
-static int build(const struct grebe_target *target, struct grebe_resolver_conn *conn,
-                 const struct grebe_resolver_options *options, struct grebe_diag *diag,
-                 struct grebe_resolver **out)
+int grebe_manual_resolver_build(struct grebe_manual_resolver *manual,
+                                const struct grebe_target *target,
+                                struct grebe_resolver_conn *conn,
+                                struct grebe_resolver **out)
 {
-    struct grebe_manual_resolver *manual = manual_of(options->builder);
     struct outlet *outlet = new_outlet(manual, conn, target->text);
     struct delivery *first[2];
 
-    (void)diag;
     if (outlet == NULL)
         return GREBE_ERR_NOMEM;
     if (!open_outlet(outlet, first)) {
@@ -403,6 +402,14 @@ static int build(const struct grebe_target *target, struct grebe_resolver_conn *
             deliver(&first[i]->task);
     *out = &outlet->base;
     return GREBE_OK;
+}
+
+static int build(const struct grebe_target *target, struct grebe_resolver_conn *conn,
+                 const struct grebe_resolver_options *options, struct grebe_diag *diag,
+                 struct grebe_resolver **out)
+{
+    (void)diag;
+    return grebe_manual_resolver_build(manual_of(options->builder), target, conn, out);
 }
 
 int grebe_manual_resolver_new(const struct grebe_manual_resolver_options *given,

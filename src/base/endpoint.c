@@ -91,7 +91,8 @@ int grebe_address_new(const struct grebe_mem *mem, const char *text,
     size_t length = strlen(text) + 1, name_length;
     struct grebe_address *made;
 
-    grebe__options_read(&options, sizeof options, asked);
+    if (asked != NULL)
+        grebe__options_read(&options, sizeof options, asked);
     name_length = options.server_name == NULL ? 0 : strlen(options.server_name) + 1;
     if (length > UINT32_MAX / 2)
         return GREBE_ERR_TOO_LARGE;

@@ -3,10 +3,14 @@
 """grebe resolve: endpoints, once or as they change."""
 
 import json
+import os
+import pathlib
 import signal
 import time
 
-from harness import Case, main, run, run_json, start
+from harness import Backend, Case, ECHO, main, run, run_json, start
+
+DISCOVERY = pathlib.Path(os.environ["GREBE_BINARY_DIR"], "tests/plugin/discovery.so")
 
 
 class Resolve(Case):
@@ -52,6 +56,34 @@ class Resolve(Case):
     def test_targets_that_cannot_be_are_usage(self):
         self.check_usage(run("resolve", "ipv4:nonsense"), "nonsense")
         self.check_usage(run("resolve"), "TARGET is missing")
+
+    def test_a_resolver_from_a_shared_object_tells_what_its_thread_finds(self):
+        file = self.folder / "shop"
+        words = ["--load", DISCOVERY, f"list://{file}"]
+        done = run("resolve", *words)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"list: {file}: No such file or directory", done.stderr.decode())
+        file.write_text("10.0.0.1:80 3 v2\n\n10.0.0.2:80\n")
+        watch = start("resolve", *words, "--watch", "-o", "json")
+        first = json.loads(watch.stdout.readline())
+        self.assertEqual((first["scheme"], first["source"]), ("list", str(file)))
+        self.assertEqual([one["addresses"][0]["address"] for one in first["endpoints"]],
+                         ["10.0.0.1:80", "10.0.0.2:80"])
+        facts = [json.dumps(one["attributes"]) for one in first["endpoints"]]
+        self.assertIn("3", facts[0])
+        self.assertIn("v2", facts[0])
+        self.assertIn("unknown", facts[1])
+        file.write_text("10.0.0.3:80\n")
+        change = json.loads(watch.stdout.readline())
+        self.assertEqual((change["added"], change["removed"]), (1, 2))
+        file.unlink()  # is told once, and costs nothing
+        self.assertIn("No such file", json.loads(watch.stdout.readline())["error"]["message"])
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=10)
+        with Backend(count=2) as backend:
+            file.write_text("\n".join(backend.addresses) + "\n")
+            done = run("call", "--plaintext", *words, ECHO, "-d", "x", "-n", 3)
+            self.assertEqual((done.returncode, done.stdout), (0, b"xxx"))
 
     def test_watch_goes_on_until_sigint(self):
         watch = start("resolve", "ipv4:127.0.0.1:80", "--watch", "-o", "json")

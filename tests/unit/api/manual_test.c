@@ -10,7 +10,7 @@
 #include "support/channel_bench.h"
 
 /* A channel whose targets are resolved by a manual resolver that the test talks to.  What
- * the resolver tells the application is kept as text: "build 1 manual:///x, result 1 0". */
+ * the resolver tells the application is kept as text: "build 1 manual:///x, result 1 OK". */
 struct bench {
     struct channel_bench channel;
     struct test_mem mem;
@@ -472,6 +472,46 @@ TEST(scheme_may_be_another)
     fini(&b);
 }
 
+/* A resolver of the application's own that has a manual one inside. */
+static struct grebe_manual_resolver *inside;
+
+static int build_inside(const struct grebe_target *target,
+                        struct grebe_resolver_conn *conn,
+                        const struct grebe_resolver_options *options,
+                        struct grebe_diag *diag, struct grebe_resolver **out)
+{
+    (void)options, (void)diag;
+    return grebe_manual_resolver_build(inside, target, conn, out);
+}
+
+TEST(builder_of_another_scheme_may_have_one_inside)
+{
+    static const struct grebe_resolver_builder registry = {
+        .api = GREBE_RESOLVER_API, .scheme = "registry", .build = build_inside};
+    struct bench b;
+
+    init(&b);
+    make(&b);
+    inside = b.manual;
+    b.builders[0] = &registry;
+    assert_int_equal(set(&b, "a"), GREBE_OK);
+    assert_int_equal(channel_bench_open(&b.channel, "registry:///x"), GREBE_OK);
+    call(&b, "a");
+    assert_string_equal(told(&b), "build 1 registry:///x, result 1 OK");
+    assert_int_equal(set(&b, "b"), GREBE_OK);
+    assert_string_equal(told(&b), "result 1 OK");
+    call(&b, "b");
+    enter_idle(&b);
+    assert_string_equal(told(&b), "close 1");
+    b.mem.fail_at = b.mem.n_allocs + 1;
+    channel_bench_connect(&b.channel);
+    assert_true(b.mem.has_failed);
+    assert_int_equal(grebe__channel_get_state(b.channel.channel),
+                     GREBE_TRANSIENT_FAILURE);
+    call(&b, "b");
+    fini(&b);
+}
+
 TEST(options_and_states_of_older_programs_are_understood)
 {
     struct grebe_manual_resolver_options options = GREBE_MANUAL_RESOLVER_OPTIONS_INIT;
@@ -620,6 +660,7 @@ int main(void)
         cmocka_unit_test(channel_keeps_its_resolver_alive),
         cmocka_unit_test(channels_share_a_resolver),
         cmocka_unit_test(scheme_may_be_another),
+        cmocka_unit_test(builder_of_another_scheme_may_have_one_inside),
         cmocka_unit_test(options_and_states_of_older_programs_are_understood),
         cmocka_unit_test(list_of_addresses_without_memory_for_it_changes_nothing),
         cmocka_unit_test(out_of_memory_changes_nothing),

@@ -72,6 +72,18 @@ TEST(address_keeps_copies_of_what_it_was_given)
     grebe_address_unref(NULL);
 }
 
+TEST(address_needs_no_options)
+{
+    struct grebe_address *address, *same = new_address("a:1", NULL, 0, 0);
+
+    assert_int_equal(grebe_address_new(&mem.interface, "a:1", NULL, &address), GREBE_OK);
+    assert_null(grebe_address_server_name(address));
+    assert_null(grebe_address_attributes(address));
+    assert_true(grebe_address_equal(address, same));
+    grebe_address_unref(address);
+    grebe_address_unref(same);
+}
+
 TEST(address_is_one_block_of_memory)
 {
     struct grebe_address *address = new_address("10.0.0.1:443", "a.example", 0, 0);
@@ -347,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_WITH_MEM(address_keeps_copies_of_what_it_was_given),
+        TEST_WITH_MEM(address_needs_no_options),
         TEST_WITH_MEM(address_is_one_block_of_memory),
         TEST_WITH_MEM(identity_is_text_server_name_and_attributes),
         TEST_WITH_MEM(address_map_overwrites_aliases_and_keeps_the_first_key),
