@@ -40,7 +40,7 @@ struct grebe__lr_picker {
     struct grebe__weighted_least *queue; /* QUEUE: owned */
     struct grebe__crew *crew;            /* of the loads, which hold it */
     bool is_even;                        /* atomic: all weigh the same */
-    uint32_t n_new;  /* endpoints that weigh less for it; the loop's */
+    uint32_t n_new;  /* endpoints that weigh less because they are new; the loop's */
     double *weights; /* n, atomic; NULL: they do not count */
     uint32_t n;
     struct grebe__loaded endpoints[];

@@ -588,9 +588,10 @@ TEST(effective_weight_is_weight_by_calls)
         uint32_t in_flight;
         double bias, effective;
     } known[] = {
-        {1, 0, 1, 1},   {1, 1, 1, 0.5},        {4, 3, 1, 1},        {1, 0, 0, 1},
-        {1, 1, 0, 1},   {4, 3, 0, 4},          {9, 0, 2.5, 9},      {8, 3, 0.5, 4},
-        {100, 9, 2, 1}, {5, UINT32_MAX, 0, 5}, {1, 9, 1e300, 1e-9}, /* never nothing */
+        {1, 0, 1, 1},     {1, 1, 1, 0.5},        {4, 3, 1, 1},        {1, 0, 0, 1},
+        {1, 1, 0, 1},     {4, 3, 0, 4},          {9, 0, 2.5, 9},      {8, 3, 0.5, 4},
+        {100, 9, 2, 1},   {5, UINT32_MAX, 0, 5}, {1, 9, 1e300, 1e-9}, /* never nothing */
+        {1, 9, 12, 1e-9},
     };
 
     for (size_t i = 0; i < GREBE_ARRAY_LEN(known); i++) {
@@ -870,17 +871,77 @@ TEST(newcomer_does_not_wait_for_what_it_weighed_before)
     fini(&rig);
 }
 
+/* However deep in the queue it is. */
+TEST(newcomer_among_many_does_not_wait)
+{
+    struct rig rig;
+
+    start_named(
+        &rig,
+        "{\"weighted\": true, \"slowStartConfig\": {\"slowStartWindow\": \"10s\", "
+        "\"aggression\": 0.01, \"minWeightPercent\": 0}}",
+        "a*2 b c d e f g h i j k l m n o p", 15);
+    lb_bench_advance_ms(&rig.b, 60000);
+    rig.n = 16;
+    snprintf(rig.names[15], sizeof rig.names[15], "p");
+    make_ready(&rig.b, "p");
+    for (uint32_t i = 0; i < 160; i++)
+        assert_int_not_equal(number_of(&rig, lb_bench_pick(&rig.b)), 15);
+    lb_bench_advance_ms(&rig.b, 10000);
+    expect_counts(
+        &rig, 170,
+        (uint32_t[]){20, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10});
+    fini(&rig);
+}
+
+/* Those that have no queue see it grow as well. */
+TEST(newcomer_has_few_turns_of_other_callers)
+{
+    uint32_t counts[3] = {0};
+    static char first;
+    struct rig rig;
+
+    start_ramp(&rig, &grebe__least_request_full,
+               "{\"weighted\": true, \"bias\": 0, " RAMP "}", "a*2 b c");
+    (void)pick_for(rig.b.lab.picker, &first);
+    expect_counts(&rig, 310, (uint32_t[]){200, 100, 10});
+    lb_bench_advance_ms(&rig.b, 10000);
+    count_each(&rig, 400, counts);
+    assert_in_range(counts[2], 98, 102);
+    fini(&rig);
+}
+
+/* Nobody is READY, and nothing is remembered of anybody: who comes back is new, like the
+ * other, and has no calls. */
+TEST(all_that_were_lost_begin_anew)
+{
+    struct rig rig;
+
+    start_named(&rig, "{\"weighted\": true, " RAMP "}", "a*2 b", 2);
+    load_with(&rig, (uint32_t[]){5, 1});
+    lb_bench_advance_ms(&rig.b, 60000);
+    lb_bench_subconn(&rig.b, "a", GREBE_IDLE, NULL);
+    lb_bench_subconn(&rig.b, "b", GREBE_IDLE, NULL);
+    make_ready(&rig.b, "b");
+    make_ready(&rig.b, "a");
+    expect_counts(&rig, 300, (uint32_t[]){200, 100});
+    fini(&rig);
+}
+
 /* A call there counts as ten would elsewhere, weighted or not. */
 TEST(newcomer_counts_as_busy_among_those_that_are_drawn)
 {
+    uint32_t counts[3] = {0};
     struct lb_bench *b;
     struct rig rig;
 
-    start_ramp(&rig, &grebe__least_request, "{\"choiceCount\": 10, " RAMP "}", "a b c");
+    start_ramp(&rig, &grebe__least_request, "{\"choiceCount\": 10, " RAMP "}", "a*9 b c");
     b = &rig.b;
     for (int i = 0; i < 18; i++)
-        assert_int_not_equal(hold(&rig), 2); /* nine for each of the others */
-    assert_int_not_equal(hold(&rig), 2);     /* 10 against 10: whoever comes first */
+        counts[hold(&rig)]++;
+    assert_int_equal(counts[2], 0); /* nine for each of the others */
+    assert_int_equal(counts[0], 9);
+    assert_int_not_equal(hold(&rig), 2); /* 10 against 10: whoever comes first */
     lb_bench_advance_ms(b, 10000);
     assert_int_equal(hold(&rig), 2);
     fini(&rig);
@@ -1021,6 +1082,9 @@ int main(void)
         cmocka_unit_test(threads_beside_the_queue_share_as_well),
         cmocka_unit_test(newcomer_has_few_turns_at_first),
         cmocka_unit_test(newcomer_does_not_wait_for_what_it_weighed_before),
+        cmocka_unit_test(newcomer_among_many_does_not_wait),
+        cmocka_unit_test(newcomer_has_few_turns_of_other_callers),
+        cmocka_unit_test(all_that_were_lost_begin_anew),
         cmocka_unit_test(newcomer_counts_as_busy_among_those_that_are_drawn),
         cmocka_unit_test(all_that_are_new_share_evenly),
         cmocka_unit_test(a_turn_tells_of_weights),

@@ -96,6 +96,23 @@ TEST(without_memory_for_a_queue_turns_are_strides)
     assert_int_equal(count_strides(edf), 1);
 }
 
+/* A new picker is strides, as before. */
+TEST(a_mode_that_did_not_arrive_is_not_used)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    lb_bench_set(&b, "a=R b=R");
+    assert_int_equal(lb_bench_update(&b, "a*9999 b", NULL), GREBE_OK);
+    assert_int_equal(lb_bench_config(&b, smooth), GREBE_OK);
+    b.mem.fail_at = b.mem.n_allocs + 1;
+    assert_int_equal(lb_bench_update(&b, "a*9999 b", NULL), GREBE_ERR_NOMEM);
+    lb_bench_health(&b, "a", GREBE_TRANSIENT_FAILURE, "NOT_SERVING");
+    lb_bench_health(&b, "a", GREBE_READY, NULL);
+    assert_in_range(lb_bench_count(&b, 10000, "b"), 49, 51);
+    lb_bench_fini(&b);
+}
+
 TEST(picking_takes_no_memory)
 {
     for (int is_queue = 0; is_queue < 2; is_queue++) {
@@ -142,6 +159,34 @@ TEST(a_period_is_exact_while_another_backend_fails)
 {
     expect_exact_while_one_fails(smooth);
     expect_exact_while_one_fails(edf);
+}
+
+/* Clients that start together do not walk the backends in step: how many turns a has before
+ * another one's is no more than two numbers if all begin at the same place. */
+static void expect_to_start_anywhere(const char *mode)
+{
+    uint32_t seen = 0, n_seen = 0;
+
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        uint32_t n = 0;
+        struct lb_bench b;
+
+        assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, seed));
+        lb_bench_set(&b, "a=R b=R c=R");
+        update_with(&b, mode, "a*5 b c");
+        while (lb_bench_pick(&b)[0] == 'a')
+            n++;
+        n_seen += (seen >> n & 1) == 0;
+        seen |= UINT32_C(1) << n;
+        lb_bench_fini(&b);
+    }
+    assert_in_range(n_seen, 4, 6);
+}
+
+TEST(a_period_begins_anywhere)
+{
+    expect_to_start_anywhere(smooth);
+    expect_to_start_anywhere(edf);
 }
 
 /* What an update says counts, although those that are READY are the same as before. */
@@ -282,6 +327,23 @@ TEST(modes_are_exact_after_the_ramp)
 {
     expect_exact_after_the_ramp("{\"mode\": \"smooth\", " RAMP "}");
     expect_exact_after_the_ramp("{\"mode\": \"edf\", " RAMP "}");
+}
+
+/* Nothing is remembered of anybody when nobody is READY: both are new. */
+TEST(all_that_were_lost_begin_anew)
+{
+    struct lb_bench b;
+
+    assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
+    assert_int_equal(lb_bench_config(&b, "{" RAMP "}"), GREBE_OK);
+    lb_bench_set(&b, "a=R b=R");
+    lb_bench_advance_ms(&b, 60000);
+    lb_bench_subconn(&b, "a", GREBE_IDLE, NULL);
+    lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
+    make_ready(&b, "b");
+    make_ready(&b, "a");
+    assert_int_equal(lb_bench_count(&b, 1000, "a"), 500);
+    lb_bench_fini(&b);
 }
 
 static const struct lb_config_case wrong_ramps[] = {
@@ -498,13 +560,16 @@ int main(void)
         cmocka_unit_test(out_of_memory_anywhere_is_survived),
         cmocka_unit_test(without_memory_for_a_table_turns_are_strides),
         cmocka_unit_test(without_memory_for_a_queue_turns_are_strides),
+        cmocka_unit_test(a_mode_that_did_not_arrive_is_not_used),
         cmocka_unit_test(picking_takes_no_memory),
         cmocka_unit_test(a_period_is_exact_while_another_backend_fails),
+        cmocka_unit_test(a_period_begins_anywhere),
         cmocka_unit_test(new_weights_count_at_once),
         cmocka_unit_test(turns_are_those_of_the_earliest_deadline),
         cmocka_unit_test(large_weights_are_exact_without_a_table),
         cmocka_unit_test(newcomer_has_few_turns_at_first),
         cmocka_unit_test(modes_are_exact_after_the_ramp),
+        cmocka_unit_test(all_that_were_lost_begin_anew),
         cmocka_unit_test(slow_start_is_checked),
         cmocka_unit_test(threads_have_whole_periods),
         cmocka_unit_test(threads_of_a_channel_share_each_period),

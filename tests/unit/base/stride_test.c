@@ -114,6 +114,18 @@ TEST(turns_are_those_of_the_static_stride)
     }
 }
 
+/* Far from where the others are, by a fifth of the 32 bits: 858,993,459. */
+TEST(each_caller_begins_elsewhere)
+{
+    static const uint32_t firsts[] = {7, 6, 5, 4, 3, 4, 5};
+    struct bench b;
+
+    with(&b, (const double[]){1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 10, 7);
+    for (uintptr_t who = 1; who <= GREBE_ARRAY_LEN(firsts); who++)
+        assert_int_equal(grebe__stride_next(&b.stride, who), firsts[who - 1]);
+    assert_int_equal(grebe__stride_next(&b.stride, 1), 8);
+}
+
 static const struct {
     uint32_t n;
     double weights[3];
@@ -291,6 +303,7 @@ int main(void)
         cmocka_unit_test(weights_become_shares),
         cmocka_unit_test(fewer_than_two_known_weights_are_plain_turns),
         cmocka_unit_test(turns_are_those_of_the_static_stride),
+        cmocka_unit_test(each_caller_begins_elsewhere),
         cmocka_unit_test(counts_are_as_the_weights),
         cmocka_unit_test(a_tiny_weight_has_its_turns),
         cmocka_unit_test(the_period_is_exact_for_any_weights),
