@@ -186,15 +186,13 @@ static const struct maglev *of(const struct grebe__hash_table *table)
     return (const struct maglev *)table; /* its first member */
 }
 
-/* The quotient is too small by 2 at most. */
+/* The quotient is too small by 1 at most: the inverse is, by less than 1. */
 static uint32_t slot_of(const struct maglev *table, uint64_t hash)
 {
     __extension__ unsigned __int128 product = (unsigned __int128)hash * table->inverse;
     uint64_t rest = hash - (uint64_t)(product >> 64) * table->n;
 
-    while (rest >= table->n)
-        rest -= table->n;
-    return (uint32_t)rest;
+    return (uint32_t)(rest >= table->n ? rest - table->n : rest);
 }
 
 static bool find(const struct grebe__hash_table *base, uint64_t hash,

@@ -11,7 +11,7 @@ static struct grebe_endpoint *new_endpoint(char *word)
 {
     const struct grebe_address_options options = GREBE_ADDRESS_OPTIONS_INIT;
     const struct grebe_attributes *attributes = NULL;
-    char *weight = strchr(word, '*');
+    char *weight = strchr(word, '*'), *key = strchr(word, '#');
     struct grebe_address *address;
     struct grebe_endpoint *endpoint;
 
@@ -20,6 +20,13 @@ static struct grebe_endpoint *new_endpoint(char *word)
         assert_int_equal(grebe_attributes_with(NULL, NULL, &GREBE_ATTRIBUTE_WEIGHT,
                                                (void *)strtoul(weight, NULL, 10),
                                                &attributes),
+                         GREBE_OK);
+    }
+    if (key != NULL) {
+        *key++ = '\0';
+        assert_null(attributes);
+        assert_int_equal(grebe_attributes_with_text(NULL, NULL, &GREBE_ATTRIBUTE_HASH_KEY,
+                                                    key, &attributes),
                          GREBE_OK);
     }
     assert_int_equal(grebe_address_new(NULL, word, &options, &address), GREBE_OK);

@@ -14,7 +14,8 @@ struct hash_bench {
     uint8_t states[HASH_BENCH_MEMBERS]; /* all READY at first */
 };
 
-/* "a*3 b": two endpoints with these keys, and the weights 3 and 1.  `config` NULL: as
+/* "a*3 b": two endpoints with these keys, and the weights 3 and 1; "a#k": one
+ * with the address a and the key k.  `config` NULL: as
  * without any. */
 void hash_bench_init(struct hash_bench *bench, const struct grebe__hash_policy *policy,
                      const char *keys, const struct grebe__hash_config *config);

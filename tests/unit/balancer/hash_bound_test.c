@@ -355,6 +355,25 @@ TEST(when_all_are_full_the_least_loaded_has_the_call)
     close_bench();
 }
 
+/* 20, 21 and 30 calls, where they should have 1, 1 and 4. */
+TEST(who_may_have_more_is_less_loaded)
+{
+    open_bench(3, 600);
+    b.list[2].weight = 4;
+    b.members.weight = 6;
+    make_picker();
+    occupy(0, 20);
+    occupy(1, 21);
+    occupy(2, 30);
+    for (uint64_t hash = 0; hash < 50; hash++)
+        assert_int_equal(pick_and_end(hash), 2);
+    occupy(2, 81); /* a quarter of which is more than 20 */
+    assert_int_equal(pick_and_end(1), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        occupy(i, 0);
+    close_bench();
+}
+
 /* However many there are: the one with room is found. */
 TEST(room_is_found_among_many)
 {
@@ -492,6 +511,7 @@ int main(void)
         cmocka_unit_test(a_call_may_begin_on_one_thread_and_end_on_another),
         cmocka_unit_test(the_order_of_asking_is_the_one_that_is_written_down),
         cmocka_unit_test(when_all_are_full_the_least_loaded_has_the_call),
+        cmocka_unit_test(who_may_have_more_is_less_loaded),
         cmocka_unit_test(room_is_found_among_many),
         cmocka_unit_test(an_idle_endpoint_is_connected_and_not_waited_for),
         cmocka_unit_test(a_count_lasts_as_long_as_the_endpoint_is_ready),

@@ -243,6 +243,12 @@ TEST(one_idle_endpoint_connects_when_one_fails)
     assert_non_null(strstr(lb_bench_log(&b), "new c"));
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     lb_bench_fini(&b);
+    start(&b, "a b");
+    wake(&b, "a b", "b");
+    lb_bench_log(&b);
+    lose(&b, "b"); /* and not a moment of TRANSIENT_FAILURE */
+    assert_string_equal(lb_bench_log(&b), "new a, connect a, CONNECTING, CONNECTING");
+    lb_bench_fini(&b);
 }
 
 /* */
@@ -331,6 +337,8 @@ TEST(a_table_is_made_for_other_sizes_but_not_for_another_header)
         &grebe__ring_hash, "{\"minRingSize\":10,\"requestHashHeader\":\"x-b\"}");
     struct grebe__hash_config *fixed = hash_bench_config(
         &grebe__ring_hash, "{\"minRingSize\":10,\"entriesPerWeight\":4}");
+    struct grebe__hash_config *smaller =
+        hash_bench_config(&grebe__ring_hash, "{\"minRingSize\":10,\"maxRingSize\":20}");
     struct lb_bench b;
     uint32_t n_published;
 
@@ -341,6 +349,8 @@ TEST(a_table_is_made_for_other_sizes_but_not_for_another_header)
     assert_int_equal(b.n_published, n_published + 1);
     expect_tables(&b, "a b c", fixed, 1);
     expect_tables(&b, "a b c", fixed, 0);
+    expect_tables(&b, "a b c", config, 1);
+    expect_tables(&b, "a b c", smaller, 1);
     expect_tables(&b, "a b c", NULL, 1);
     /* Nothing is known of a header: a call has to bring its hash. */
     assert_string_equal(lb_bench_pick(&b),
@@ -350,6 +360,7 @@ TEST(a_table_is_made_for_other_sizes_but_not_for_another_header)
     grebe__hash_config_free(config);
     grebe__hash_config_free(other);
     grebe__hash_config_free(fixed);
+    grebe__hash_config_free(smaller);
 }
 
 /* */
@@ -386,6 +397,22 @@ TEST(endpoints_with_the_same_key_have_states_of_their_own)
         assert_string_equal(lb_bench_pick_hash(&b, 1), "a");
     }
     lb_bench_fini(&b);
+}
+
+/* Whatever the resolver's order, a call meets the one whose address has the smaller hash. */
+TEST(endpoints_with_the_same_key_have_an_order)
+{
+    static const char *const orders[] = {"a#x b#x c#x", "c#x b#x a#x", "b#x c#x a#x"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct lb_bench b;
+
+        start(&b, orders[i]);
+        for (uint64_t hash = 0; hash < 20; hash++)
+            assert_string_equal(lb_bench_pick_hash(&b, hash << 59), "queue");
+        assert_string_equal(lb_bench_log(&b), "IDLE, new b, connect b, CONNECTING");
+        lb_bench_fini(&b);
+    }
 }
 
 /* C-2 */
@@ -428,7 +455,8 @@ TEST(no_endpoints_is_a_failure_and_they_may_come_back)
 
 /* ---- Explaining ---------------------------------------------------------------------------------------------- */
 
-/* What a pick with this hash says, and its candidates, the chosen one first. */
+/* What a pick with this hash says, and its candidates, the chosen one first, with their calls
+ * if these are counted. */
 static const char *explain(struct lb_bench *b, uint64_t hash)
 {
     static char text[1024];
@@ -450,8 +478,12 @@ static const char *explain(struct lb_bench *b, uint64_t hash)
         size_t used = strlen(text);
 
         assert_true(i == 0 || !candidate->is_chosen);
-        snprintf(text + used, sizeof text - used, "%s%s %s", i == 0 ? "; " : ", ",
-                 candidate->address, candidate->reason);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%s %s%s",
+                             i == 0 ? "; " : ", ", candidate->address, candidate->reason,
+                             candidate->score_name == NULL ? ", at no entry" : "");
+        if (candidate->in_flight != UINT32_MAX)
+            snprintf(text + used, sizeof text - used, " (%u)", candidate->in_flight);
     }
     grebe__explanation_free(explanation);
     return text;
@@ -473,6 +505,7 @@ TEST(a_pick_tells_whose_call_it_is_and_who_comes_next)
     lb_bench_subconn(&b, "b", GREBE_IDLE, NULL);
     snprintf(whole, sizeof whole, "ring_hash: hash %016" PRIx64, hash);
     assert_memory_equal(explain(&b, hash), whole, strlen(whole));
+    assert_null(strstr(explain(&b, hash), "cannot be reached"));
     lose(&b, "b");
     snprintf(without, sizeof without,
              "ring_hash: hash %016" PRIx64 "; 1 of 3 cannot be reached and are passed "
@@ -499,9 +532,10 @@ TEST(a_pick_tells_of_an_endpoint_that_has_its_share)
         assert_string_equal(b.text, "b");
     }
     told = explain(&b, call.hash);
-    assert_non_null(strstr(told, " it takes what is too much for another, "));
-    assert_non_null(strstr(told, "b the hash falls to it, but it has its share"));
-    assert_non_null(strstr(told, "further from the hash"));
+    assert_non_null(
+        strstr(told, " it takes what is too much for another, at no entry (1), "));
+    assert_non_null(strstr(told, "b the hash falls to it, but it has its share (3)"));
+    assert_non_null(strstr(told, "further from the hash (0)"));
     lb_bench_fini(&b);
 }
 
@@ -565,6 +599,7 @@ int main(void)
         cmocka_unit_test(a_table_is_made_for_other_sizes_but_not_for_another_header),
         cmocka_unit_test(the_first_address_is_the_key_and_any_order_the_same_connection),
         cmocka_unit_test(endpoints_with_the_same_key_have_states_of_their_own),
+        cmocka_unit_test(endpoints_with_the_same_key_have_an_order),
         cmocka_unit_test(an_update_is_published_once),
         cmocka_unit_test(no_endpoints_is_a_failure_and_they_may_come_back),
         cmocka_unit_test(a_pick_tells_whose_call_it_is_and_who_comes_next),

@@ -229,6 +229,7 @@ TEST(tables_have_a_prime_size)
     expect_config("{\"tableSize\":2}", 2, 0);
     expect_config("{\"table_size\":5000011,\"hashBalanceFactor\":120}", 5000011, 120);
     expect_flaw("{\"tableSize\":1}", "tableSize: 1 is not a prime number");
+    expect_flaw("{\"tableSize\":961}", "tableSize: 961 is not a prime number");
     expect_flaw("{\"tableSize\":65536}", "tableSize: 65536 is not a prime number");
     expect_flaw("{\"tableSize\":251001}", "tableSize: 251001 is not a prime number");
     expect_flaw("{\"tableSize\":5000017}", "tableSize: 5000017 is more than 5000011");

@@ -115,6 +115,36 @@ TEST(ties_go_to_the_smaller_key)
     hash_bench_fini(&b);
 }
 
+/* A call whose hash is that of the key: no score could be lower. */
+TEST(the_lowest_score_is_a_score)
+{
+    struct hash_bench b;
+
+    open_hosts(&b, "a");
+    expect_score(&b, "a", 0, 0);
+    assert_string_equal(hash_bench_find_text(&b, "a"), "a");
+    hash_bench_fini(&b);
+    open_hosts(&b, "a b*2");
+    assert_string_equal(hash_bench_find_text(&b, "a"), "b");
+    b.states[1] = GREBE_TRANSIENT_FAILURE;
+    assert_string_equal(hash_bench_find_text(&b, "a"), "a");
+    hash_bench_fini(&b);
+}
+
+TEST(when_nobody_will_do_nobody_is_found)
+{
+    struct hash_bench b;
+    struct grebe__hash_place place;
+
+    open_hosts(&b, "a b");
+    b.states[0] = b.states[1] = GREBE_CONNECTING;
+    assert_false(b.policy->layout->find(
+        b.table, 1,
+        &(struct grebe__hash_filter){.states = b.states, .wanted = 1 << GREBE_READY},
+        &place));
+    hash_bench_fini(&b);
+}
+
 /* Whether it fails or leaves the list: its own keys move, and no others. */
 TEST(an_endpoint_that_leaves_moves_its_own_keys_alone)
 {
@@ -148,6 +178,8 @@ int main(void)
         cmocka_unit_test(twenty_thousand_keys_are_shared_as_is_written_down),
         cmocka_unit_test(equal_weights_need_no_logarithm),
         cmocka_unit_test(ties_go_to_the_smaller_key),
+        cmocka_unit_test(the_lowest_score_is_a_score),
+        cmocka_unit_test(when_nobody_will_do_nobody_is_found),
         cmocka_unit_test(an_endpoint_that_leaves_moves_its_own_keys_alone),
         cmocka_unit_test(configuration_is_the_header),
     };

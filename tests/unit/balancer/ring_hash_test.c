@@ -128,6 +128,8 @@ TEST(sizes_follow_weights_and_limits)
         {"a", 1024, 4096, 1024, {1024}},
         {"a*1 b*999", 1024, 4096, 2000, {2, 1998}},
         {"a*1 b*9999", 1024, 4096, 4096, {1, 4095}},
+        {"a*999 b*1", 1024, 4096, 2000, {1998, 2}},
+        {"a b", 3, 3, 3, {2, 1}},
     };
 
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
@@ -194,6 +196,17 @@ TEST(ring_of_three_real_addresses)
     assert_true(hash_of("10.0.0.2:80", 337) >= UINT64_C(0xa173746b114c6be8));
     assert_int_equal(hash_bench_place(&b, hash_of("10.0.0.2:80", 337)).slot, 672);
     assert_true(grebe__hash64_text("order-7") == UINT64_C(0xbe141ed2a1d913c9));
+    hash_bench_fini(&b);
+}
+
+TEST(the_key_is_the_address_unless_there_is_one)
+{
+    struct hash_bench b;
+
+    open_ring(&b, "a#c b# d", 16, 16);
+    assert_string_equal(b.members.list[0].key, "b");
+    assert_string_equal(b.members.list[1].key, "c");
+    assert_string_equal(b.members.list[2].key, "d");
     hash_bench_fini(&b);
 }
 
@@ -310,7 +323,7 @@ static void open_fixed(struct hash_bench *b, const char *keys, double entries,
                        uint64_t max)
 {
     const struct grebe__hash_config config = {
-        .min_size = max, .max_size = max, .entries_per_weight = entries};
+        .min_size = 1, .max_size = max, .entries_per_weight = entries};
 
     hash_bench_init(b, &grebe__ring_hash_policy, keys, &config);
 }
@@ -331,6 +344,9 @@ TEST(entries_are_as_many_as_the_weight_says_while_there_is_room)
         {"a*3 b*3 c*4", 10, 99, 99, {30, 30, 39}},
         {"a b*3 c*1000", 0.25, 4096, 252, {1, 1, 250}},
         {"a*2 b*4 c*5", 0.5, 4096, 6, {1, 2, 3}},
+        {"a*3 b*3 c*4", 1, 9, 9, {3, 3, 3}},
+        {"a*5 b", 0.5, 4, 4, {3, 1}},
+        {"a*5 b", 0.5, 3, 3, {3, 0}},
         {"a b c", 0.001, 3, 3, {1, 1, 1}},
         {"a b c", 8388608, 30, 30, {10, 10, 10}},
         {"a*4294967295 b*4294967295", 8388608, 4, 4, {2, 2}},
@@ -521,6 +537,9 @@ TEST(header_to_hash_is_named_as_metadata_is)
     expect_flaw("{\"requestHashHeader\":\"header-with-BIN\"}",
                 "requestHashHeader: a header that ends in -bin cannot be hashed: "
                 "\"header-with-BIN\"");
+    expect_flaw(
+        "{\"requestHashHeader\":\"-bin\"}",
+        "requestHashHeader: a header that ends in -bin cannot be hashed: \"-bin\"");
     expect_flaw("{\"requestHashHeader\":7}",
                 "requestHashHeader: expected a string, found a number");
 }
@@ -540,6 +559,7 @@ int main(void)
         cmocka_unit_test(sizes_follow_weights_and_limits),
         cmocka_unit_test(shares_of_entries_are_near_the_weights),
         cmocka_unit_test(ring_of_three_real_addresses),
+        cmocka_unit_test(the_key_is_the_address_unless_there_is_one),
         cmocka_unit_test(random_rings_are_laid_out_like_plain_ones),
         cmocka_unit_test(an_endpoint_that_fails_moves_its_own_keys_alone),
         cmocka_unit_test(an_endpoint_that_leaves_the_list_moves_keys_to_new_entries_too),
