@@ -9,7 +9,7 @@
  * library sees to the loop that it is for, to the order, and to an end at any moment.  What
  * asks is ask(), which here reads the file once a second: put your registry there.
  *
- *     cc -shared -fPIC discovery.c -o discovery.so $(pkg-config --cflags --libs grebe)
+ *     cc -shared -fPIC discovery.c -o discovery.so $(pkg-config --cflags grebe)
  *     grebe resolve --load ./discovery.so list:///etc/backends/shop --watch
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sticky.c -- a policy in a shared object: the calls of a session go to one backend.
  *
- *     cc -shared -fPIC sticky.c -o sticky.so $(pkg-config --cflags --libs grebe)
+ *     cc -shared -fPIC sticky.c -o sticky.so $(pkg-config --cflags grebe)
  *
  *     {"loadBalancingConfig": [{"sticky": {"header": "session-id"}}]}
  *

@@ -12,6 +12,8 @@
  *       return host_api >= GREBE_PLUGIN_API ? &plugin : NULL;
  *   }
  *
+ * It is linked without libgrebe: the library is that of the program that loads it.
+ *
  * A program registers what is in there with grebe_plugin_load(); after that a service
  * config names its policies, and a target its schemes, as if they were built in.
  *
