@@ -57,12 +57,13 @@ static inline void grebe__peak_ewma_set(struct grebe__peak_ewma *ewma, double es
     __atomic_store_n(&ewma->is_guess, is_guess, __ATOMIC_RELAXED);
 }
 
-/* What is left of 1 from then to now; a clock that runs backwards stands still. */
+/* What is left of 1 from then to now; a clock that runs backwards stands still.  Whether any time
+ * has passed is as good as chance, so there is nothing to jump over. */
 static inline double grebe__peak_ewma_left(uint64_t then_ns, uint64_t now_ns, double rate)
 {
     int64_t elapsed_ns = (int64_t)(now_ns - then_ns);
 
-    return grebe__expdecay((double)(elapsed_ns > 0 ? elapsed_ns : 0) * rate);
+    return grebe__expdecay((double)(elapsed_ns & -(int64_t)(elapsed_ns > 0)) * rate);
 }
 
 /* How long it would take now. */
