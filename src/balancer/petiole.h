@@ -21,7 +21,6 @@
 #include <grebe/balancer.h>
 #include <grebe/parent.h>
 
-#include "balancer/leaf.h"
 #include "balancer/standing_picker.h"
 #include "base/claims.h"
 
@@ -83,14 +82,6 @@ void grebe__petiole_resolver_error(struct grebe_balancer *base,
                                    const struct grebe_status *status);
 void grebe__petiole_exit_idle(struct grebe_balancer *base);
 void grebe__petiole_settled(struct grebe_balancer *base);
-
-/* For pick(): asks the leaf that was chosen, where its picker is held alone. */
-static inline void grebe__petiole_pick_leaf(struct grebe_picker *leaf,
-                                            const struct grebe_pick_args *args,
-                                            struct grebe_pick *out)
-{
-    grebe__leaf_ask(leaf, args, out);
-}
 
 /* For pick(): who asks, by a name of base/claims.h. */
 static inline uintptr_t grebe__petiole_caller(const struct grebe_pick_args *args)

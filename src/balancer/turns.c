@@ -3,6 +3,7 @@
 
 #include <grebe/explain.h>
 
+#include "balancer/leaf.h"
 #include "balancer/petiole.h"
 #include "base/assert.h"
 #include "base/rotation.h"
