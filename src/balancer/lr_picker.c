@@ -128,7 +128,7 @@ static uint32_t choose(struct grebe__lr_picker *picker,
         return choose_in_turn(picker, grebe__petiole_caller(args), sight);
     if (picker->way == GREBE__LR_LOT)
         return choose_by_lot(picker, args->random, sight);
-    return grebe__weighted_least_next(picker->queue, grebe__petiole_caller(args));
+    return grebe__weighted_least_next(picker->queue, grebe__petiole_caller(args), sight);
 }
 
 /* ---- Explaining ---------------------------------------------------------------------- */

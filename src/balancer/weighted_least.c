@@ -35,15 +35,11 @@ static double weight_of(const struct grebe__weighted_least *least, uint32_t i)
     return weight;
 }
 
-static uint32_t in_flight(const struct grebe__weighted_least *least, uint32_t i)
-{
-    return grebe__endpoint_load_in_flight(least->endpoints[i].load);
-}
-
 /* From one turn to the next. */
-static double interval_of(const struct grebe__weighted_least *least, uint32_t i)
+static double interval_of(const struct grebe__weighted_least *least, uint32_t i,
+                          uint32_t in_flight)
 {
-    return burden(in_flight(least, i), least->bias) / weight_of(least, i);
+    return burden(in_flight, least->bias) / weight_of(least, i);
 }
 
 /* ---- Making ------------------------------------------------------------------------------ */
@@ -66,7 +62,9 @@ static void fill(struct grebe__weighted_least *least, struct grebe__edf_entry *h
     double longest = 0, start;
 
     for (uint32_t i = 0; i < n; i++) {
-        heap[i] = (struct grebe__edf_entry){interval_of(least, i), i};
+        uint32_t n_calls = grebe__endpoint_load_in_flight(least->endpoints[i].load);
+
+        heap[i] = (struct grebe__edf_entry){interval_of(least, i, n_calls), i};
         if (heap[i].deadline > longest)
             longest = heap[i].deadline;
     }
@@ -105,28 +103,37 @@ void grebe__weighted_least_settle(struct grebe__weighted_least *least)
 
 /* ---- Turns ------------------------------------------------------------------------------- */
 
+static uint32_t in_flight(const struct grebe__weighted_least *least, uint32_t i,
+                          const struct grebe__load_sight *sight)
+{
+    return grebe__loaded_in_flight(&least->endpoints[i], sight);
+}
+
 /* Without the queue: calls / weight, without a division; of equals the first. */
-static uint32_t next_of_two(struct grebe__weighted_least *least, uintptr_t who)
+static uint32_t next_of_two(struct grebe__weighted_least *least, uintptr_t who,
+                            const struct grebe__load_sight *sight)
 {
     uint32_t a = grebe__stride_next(&least->stride, who), b;
 
     if (least->bias == 0)
         return a;
     b = grebe__stride_next(&least->stride, who);
-    return in_flight(least, b) * weight_of(least, a) <
-                   in_flight(least, a) * weight_of(least, b)
+    return in_flight(least, b, sight) * weight_of(least, a) <
+                   in_flight(least, a, sight) * weight_of(least, b)
                ? b
                : a;
 }
 
 /* By whose the queue is, after weights changed. */
-static void hasten(struct grebe__weighted_least *least)
+static void hasten(struct grebe__weighted_least *least,
+                   const struct grebe__load_sight *sight)
 {
     struct grebe__edf *queue = &least->queue;
     double now = grebe__edf_first(queue)->deadline;
 
     for (uint32_t at = 0; at < queue->n; at++) {
-        double latest = now + interval_of(least, queue->heap[at].index);
+        uint32_t i = queue->heap[at].index;
+        double latest = now + interval_of(least, i, in_flight(least, i, sight));
 
         if (queue->heap[at].deadline > latest)
             queue->heap[at].deadline = latest;
@@ -134,7 +141,8 @@ static void hasten(struct grebe__weighted_least *least)
     grebe__edf_rebase(queue, now);
 }
 
-uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr_t who)
+uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr_t who,
+                                    const struct grebe__load_sight *sight)
 {
     /* Intervals are added to a time that is 2^30 times as long, at most. */
     static const double longest = 0x1p30;
@@ -143,14 +151,14 @@ uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr
     uint32_t index;
 
     if (!grebe__edf_is_of(&least->queue, who))
-        return next_of_two(least, who);
+        return next_of_two(least, who, sight);
     if (__atomic_load_n(&least->is_stale, __ATOMIC_RELAXED)) {
         __atomic_store_n(&least->is_stale, false, __ATOMIC_RELAXED);
-        hasten(least);
+        hasten(least, sight);
     }
     index = first->index;
     now = first->deadline;
-    interval = interval_of(least, index);
+    interval = interval_of(least, index, in_flight(least, index, sight));
     grebe__edf_put_off(&least->queue, now + interval);
     if (now > interval * longest)
         grebe__edf_rebase(&least->queue, now);

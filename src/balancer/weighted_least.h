@@ -52,7 +52,8 @@ void grebe__weighted_least_init(struct grebe__weighted_least *least,
 /* Weights have changed. */
 void grebe__weighted_least_settle(struct grebe__weighted_least *least);
 
-/* For `who`, of base/lanes.h. */
-uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr_t who);
+/* For `who`, of base/lanes.h, as he sees the calls. */
+uint32_t grebe__weighted_least_next(struct grebe__weighted_least *least, uintptr_t who,
+                                    const struct grebe__load_sight *sight);
 
 #endif
