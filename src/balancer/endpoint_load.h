@@ -12,7 +12,7 @@
  *
  * Each thread of a crew (base/crew.h) has its view of a load, a cache line to itself.  There
  * it counts the calls that it begins and ends, and has what the others had in flight when it
- * last looked.  It looks again when that is 10 us ago, and at every eighth glance: counts
+ * last looked.  It looks again when that is 10 us ago, and at every 32nd glance: counts
  * that two threads write and read in turn would travel between their cores all the time.  A
  * thread that has always been alone need not look, and sees all there is.
  *
@@ -73,7 +73,7 @@ void grebe__load_view_look(struct grebe__load_view *view, uint64_t now_ns);
 /* Looks, if it is time.  True: it was, and the others may know more. */
 static inline bool grebe__load_view_glance(struct grebe__load_view *view, uint64_t now_ns)
 {
-    enum { LOOKS_EVERY = 8, LOOKS_AFTER_NS = 10000 };
+    enum { LOOKS_EVERY = 32, LOOKS_AFTER_NS = 10000 };
     uint64_t ago_ns = now_ns - __atomic_load_n(&view->looked_ns, __ATOMIC_RELAXED);
     uint32_t n_glances = __atomic_load_n(&view->n_glances, __ATOMIC_RELAXED) + 1;
 
