@@ -29,7 +29,7 @@ struct p2c_picker {
     const char *policy;
     struct grebe__p2c_config config;
     struct grebe__crew *crew; /* of the loads, which hold it */
-    uint64_t mean;            /* utilization, the bits of a double; atomic */
+    double mean;              /* utilization; atomic */
     uint32_t n;
     struct grebe__loaded endpoints[];
 };
@@ -52,11 +52,6 @@ static struct two draw(const struct p2c_picker *picker, uint64_t random)
     return two;
 }
 
-static double mean_of(const struct p2c_picker *picker)
-{
-    return grebe__stamped_double(__atomic_load_n(&picker->mean, __ATOMIC_RELAXED));
-}
-
 static struct grebe__p2c_view *view_of(const struct p2c_picker *picker, uint32_t i,
                                        const struct grebe__load_sight *sight)
 {
@@ -76,8 +71,8 @@ static void look(const struct p2c_picker *picker, uint32_t i,
 static inline double cost(const struct p2c_picker *picker, uint32_t i,
                           const struct grebe__load_sight *sight)
 {
-    return grebe__p2c_cost(view_of(picker, i, sight), &picker->config, mean_of(picker),
-                           sight->now_ns);
+    return grebe__p2c_cost(view_of(picker, i, sight), &picker->config,
+                           grebe__real_get(&picker->mean), sight->now_ns);
 }
 
 /* cost / weight, without a division; of equals the first.  Nobody can guess which it is, a
@@ -214,9 +209,7 @@ static void renew_mean(struct p2c *p2c)
 
     if (p2c->config.metric != GREBE__P2C_ORCA_UTILIZATION)
         return;
-    __atomic_store_n(&p2c->picker->mean,
-                     grebe__stamped_bits(count_mean(p2c->picker, now_ns)),
-                     __ATOMIC_RELAXED);
+    grebe__real_set(&p2c->picker->mean, count_mean(p2c->picker, now_ns));
     grebe_timer_start(p2c->timer, now_ns + mean_period_ns);
 }
 
@@ -272,7 +265,7 @@ static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
         return NULL;
     }
     picker->crew = p2c->book.crew;
-    grebe__p2c_rules_set(picker->crew, &p2c->config);
+    grebe__p2c_rules_set(grebe__p2c_rules_of(picker->crew), &p2c->config);
     return picker;
 }
 

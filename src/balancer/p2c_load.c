@@ -12,18 +12,10 @@ static void set(int64_t *to, int64_t value)
     __atomic_store_n(to, value, __ATOMIC_RELAXED);
 }
 
-static struct grebe__p2c_rules *rules_of(struct grebe__crew *crew)
-{
-    return grebe_container_of(crew, struct grebe__p2c_rules, crew);
-}
-
-void grebe__p2c_rules_set(struct grebe__crew *crew,
+void grebe__p2c_rules_set(struct grebe__p2c_rules *rules,
                           const struct grebe__p2c_config *config)
 {
-    struct grebe__p2c_rules *rules = rules_of(crew);
-    double rate = 1 / (double)config->decay_ns;
-
-    __atomic_store(&rules->rate, &rate, __ATOMIC_RELAXED);
+    grebe__real_set(&rules->rate, 1 / (double)config->decay_ns);
     set(&rules->failure_penalty_ns, config->failure_penalty_ns);
     set(&rules->penalty_cap_ns, config->penalty_cap_ns);
     __atomic_store_n(&rules->observes_rtt, config->metric == GREBE__P2C_PEAK_EWMA,
@@ -175,7 +167,7 @@ void grebe__p2c_load_report(struct grebe__endpoint_load *base,
 void grebe__p2c_load_done(void *arg, const struct grebe_done_info *info)
 {
     struct grebe__load_view *begun = arg;
-    const struct grebe__p2c_rules *rules = rules_of(begun->crew);
+    const struct grebe__p2c_rules *rules = grebe__p2c_rules_of(begun->crew);
     unsigned number = grebe__crew_number(begun->crew);
     struct grebe__load_view *view = grebe__load_view_of(begun, number);
 

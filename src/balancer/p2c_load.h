@@ -31,7 +31,12 @@ struct grebe__p2c_rules {
     uint32_t until;      /* enum grebe__p2c_until */
 };
 
-void grebe__p2c_rules_set(struct grebe__crew *crew,
+static inline struct grebe__p2c_rules *grebe__p2c_rules_of(struct grebe__crew *crew)
+{
+    return grebe_container_of(crew, struct grebe__p2c_rules, crew);
+}
+
+void grebe__p2c_rules_set(struct grebe__p2c_rules *rules,
                           const struct grebe__p2c_config *config);
 
 struct grebe__p2c_load {
@@ -68,11 +73,7 @@ bool grebe__p2c_load_utilization(const struct grebe__p2c_load *load,
 
 static inline double grebe__p2c_rate(struct grebe__crew *crew)
 {
-    double rate;
-
-    __atomic_load(&grebe_container_of(crew, struct grebe__p2c_rules, crew)->rate, &rate,
-                  __ATOMIC_RELAXED);
-    return rate;
+    return grebe__real_get(&grebe__p2c_rules_of(crew)->rate);
 }
 
 /* What others believe of it. */

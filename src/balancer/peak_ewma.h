@@ -24,20 +24,13 @@
 #include <stdint.h>
 
 #include "base/expdecay.h"
+#include "base/real.h"
 
 struct grebe__peak_ewma {
     double estimate_ns; /* atomic, as the others */
     uint64_t at_ns;
     bool is_guess; /* there was no answer yet */
 };
-
-static inline double grebe__peak_ewma_estimate(const struct grebe__peak_ewma *ewma)
-{
-    double estimate_ns;
-
-    __atomic_load(&ewma->estimate_ns, &estimate_ns, __ATOMIC_RELAXED);
-    return estimate_ns;
-}
 
 static inline uint64_t grebe__peak_ewma_at(const struct grebe__peak_ewma *ewma)
 {
@@ -52,7 +45,7 @@ static inline bool grebe__peak_ewma_is_guess(const struct grebe__peak_ewma *ewma
 static inline void grebe__peak_ewma_set(struct grebe__peak_ewma *ewma, double estimate_ns,
                                         uint64_t at_ns, bool is_guess)
 {
-    __atomic_store(&ewma->estimate_ns, &estimate_ns, __ATOMIC_RELAXED);
+    grebe__real_set(&ewma->estimate_ns, estimate_ns);
     __atomic_store_n(&ewma->at_ns, at_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&ewma->is_guess, is_guess, __ATOMIC_RELAXED);
 }
@@ -70,7 +63,7 @@ static inline double grebe__peak_ewma_left(uint64_t then_ns, uint64_t now_ns, do
 static inline double grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
                                            uint64_t now_ns, double rate)
 {
-    return grebe__peak_ewma_estimate(ewma) *
+    return grebe__real_get(&ewma->estimate_ns) *
            grebe__peak_ewma_left(grebe__peak_ewma_at(ewma), now_ns, rate);
 }
 
@@ -78,7 +71,7 @@ static inline double grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
 static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma, double took_ns,
                                             uint64_t now_ns, double rate)
 {
-    double estimate = grebe__peak_ewma_estimate(ewma);
+    double estimate = grebe__real_get(&ewma->estimate_ns);
     uint64_t then_ns = grebe__peak_ewma_at(ewma);
 
     if (took_ns > estimate) {
@@ -96,7 +89,7 @@ static inline void grebe__peak_ewma_hear(struct grebe__peak_ewma *ewma,
                                          const struct grebe__peak_ewma *other,
                                          double rate)
 {
-    double estimate_ns = grebe__peak_ewma_estimate(other);
+    double estimate_ns = grebe__real_get(&other->estimate_ns);
     uint64_t at_ns = grebe__peak_ewma_at(other);
 
     if (grebe__peak_ewma_is_guess(other))

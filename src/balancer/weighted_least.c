@@ -6,6 +6,7 @@
 #include "base/expdecay.h"
 #include "base/line.h"
 #include "base/ln.h"
+#include "base/real.h"
 #include "base/rng.h"
 
 /* However many calls there are, an endpoint is asked again some time. */
@@ -29,10 +30,7 @@ double grebe__effective_weight(double weight, uint32_t in_flight, double bias)
 
 static double weight_of(const struct grebe__weighted_least *least, uint32_t i)
 {
-    double weight;
-
-    __atomic_load(&least->weights[i], &weight, __ATOMIC_RELAXED);
-    return weight;
+    return grebe__real_get(&least->weights[i]);
 }
 
 /* From one turn to the next. */

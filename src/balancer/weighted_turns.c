@@ -6,6 +6,7 @@
 
 #include "balancer/petiole.h"
 #include "base/assert.h"
+#include "base/real.h"
 
 static struct grebe__weighted_turns *of(struct grebe_picker *base)
 {
@@ -63,9 +64,8 @@ static void tell_candidate(struct grebe__weighted_turns *picker, uint32_t i,
                            bool is_chosen, const struct grebe_pick_args *args)
 {
     struct grebe_candidate candidate = GREBE_CANDIDATE_INIT;
-    double weight;
+    double weight = grebe__real_get(&picker->weights[i]);
 
-    __atomic_load(&picker->weights[i], &weight, __ATOMIC_RELAXED);
     candidate.subconn = picker->children[i].leaf.subconn;
     if (candidate.subconn == NULL)
         return;
@@ -176,7 +176,7 @@ void grebe__weighted_turns_add(struct grebe__weighted_turns *picker,
 void grebe__weighted_turns_weigh(struct grebe__weighted_turns *picker, uint32_t i,
                                  double weight)
 {
-    __atomic_store(&picker->weights[i], &weight, __ATOMIC_RELAXED);
+    grebe__real_set(&picker->weights[i], weight);
 }
 
 bool grebe__weighted_turns_settle(struct grebe__weighted_turns *picker)

@@ -3,24 +3,13 @@
 
 #include <stdbool.h>
 
+#include "base/real.h"
+
 #define NEVER UINT64_MAX
 
 /* So that sums and quotients of weights are numbers, whatever a backend says. */
 static const double most = 1e290;
 static const double least = 1e-290;
-
-static void put_double(double *number, double value)
-{
-    __atomic_store(number, &value, __ATOMIC_RELAXED);
-}
-
-static double get_double(const double *number)
-{
-    double value;
-
-    __atomic_load(number, &value, __ATOMIC_RELAXED);
-    return value;
-}
 
 /* ---- Life ------------------------------------------------------------------------------ */
 
@@ -65,14 +54,14 @@ int grebe__wrr_weight_configure(struct grebe__wrr_weight **weight,
     struct grebe__wrr_weight *old = *weight, *renewed;
 
     if (grebe__wrr_config_has_metrics_of(old->config, config)) {
-        put_double(&old->error_penalty, config->error_penalty);
+        grebe__real_set(&old->error_penalty, config->error_penalty);
         return GREBE_OK;
     }
     renewed = grebe__wrr_weight_new(old->mem, config);
     if (renewed == NULL)
         return GREBE_ERR_NOMEM;
     renewed->in_service_since_ns = old->in_service_since_ns;
-    renewed->value = get_double(&old->value);
+    renewed->value = grebe__real_get(&old->value);
     renewed->last_updated_ns = __atomic_load_n(&old->last_updated_ns, __ATOMIC_ACQUIRE);
     renewed->non_empty_since_ns =
         __atomic_load_n(&old->non_empty_since_ns, __ATOMIC_RELAXED);
@@ -118,8 +107,8 @@ void grebe__wrr_weight_report(struct grebe__wrr_weight *weight,
 
     if (!(utilization > 0) || !(report->rps > 0))
         return;
-    put_double(&weight->value,
-               value_of(report, utilization, get_double(&weight->error_penalty)));
+    grebe__real_set(&weight->value, value_of(report, utilization,
+                                             grebe__real_get(&weight->error_penalty)));
     __atomic_compare_exchange_n(&weight->non_empty_since_ns, &never, now_ns, false,
                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     __atomic_store_n(&weight->last_updated_ns, now_ns, __ATOMIC_RELEASE);
@@ -156,6 +145,6 @@ enum grebe__wrr_standing grebe__wrr_weight_at(struct grebe__wrr_weight *weight,
     if (config->blackout_ns > 0 &&
         (since == NEVER || age(since, now_ns) < config->blackout_ns))
         return GREBE__WRR_NOT_YET;
-    *out = get_double(&weight->value);
+    *out = grebe__real_get(&weight->value);
     return GREBE__WRR_USABLE;
 }

@@ -116,7 +116,7 @@ static struct grebe__p2c_load *new_load(const struct grebe__p2c_config *config)
 
     memset(load, 0, sizeof *load);
     grebe__load_views_init(load->base.views, crew);
-    grebe__p2c_rules_set(crew, config);
+    grebe__p2c_rules_set(grebe__p2c_rules_of(crew), config);
     grebe__p2c_load_init(load, config, 0);
     return load;
 }
