@@ -4,86 +4,73 @@
 #include <grebe/explain.h>
 
 #include "balancer/petiole.h"
+#include "base/real.h"
 #include "base/rng.h"
 
 /* ---- Busy ---------------------------------------------------------------------------- */
 
 static double weight_of(const struct grebe__lr_picker *picker, uint32_t i)
 {
-    double weight;
-
-    __atomic_load(&picker->weights[i], &weight, __ATOMIC_RELAXED);
-    return weight;
+    return grebe__real_get(&picker->weights[i]);
 }
 
-static uint64_t calls(const struct grebe__lr_picker *picker, uint32_t i,
-                      const struct grebe__load_sight *sight)
+/* An endpoint, and its calls with the one to be sent. */
+struct contender {
+    uint32_t i;
+    uint64_t calls;
+};
+
+static struct contender contender(const struct grebe__lr_picker *picker, uint32_t i,
+                                  const struct grebe__load_sight *sight)
 {
-    return (uint64_t)grebe__loaded_in_flight(&picker->endpoints[i], sight) + 1;
+    uint64_t calls = grebe__loaded_in_flight(&picker->endpoints[i], sight);
+
+    return (struct contender){i, calls + 1};
 }
 
 /* calls / weight, without a division. */
-static bool is_less_busy(const struct grebe__lr_picker *picker, uint32_t a, uint32_t b,
-                         const struct grebe__load_sight *sight)
+static bool is_less_busy(const struct grebe__lr_picker *picker, struct contender a,
+                         struct contender b)
 {
-    uint64_t of_a = calls(picker, a, sight), of_b = calls(picker, b, sight);
-
     if (picker->weights == NULL)
-        return of_a < of_b;
-    return (double)of_a * weight_of(picker, b) < (double)of_b * weight_of(picker, a);
+        return a.calls < b.calls;
+    return (double)a.calls * weight_of(picker, b.i) <
+           (double)b.calls * weight_of(picker, a.i);
 }
 
 /* ---- Choosing ------------------------------------------------------------------------ */
-
-/* Where weights do not count. */
-static uint32_t choose_of_equal_drawn(const struct grebe__lr_picker *picker,
-                                      uint32_t n_choices, uint64_t random,
-                                      const struct grebe__load_sight *sight)
-{
-    struct grebe__rng rng = {random};
-    uint32_t best = grebe__rng_below(&rng, picker->n);
-    uint32_t fewest = grebe__loaded_in_flight(&picker->endpoints[best], sight);
-
-    for (uint32_t i = 1; i < n_choices; i++) {
-        uint32_t other = grebe__rng_below(&rng, picker->n);
-        uint32_t n = grebe__loaded_in_flight(&picker->endpoints[other], sight);
-
-        if (n < fewest) {
-            best = other;
-            fewest = n;
-        }
-    }
-    return best;
-}
 
 /* The draws that belong to `random`: explain() repeats them. */
 static uint32_t choose_of_drawn(const struct grebe__lr_picker *picker, uint32_t n_choices,
                                 uint64_t random, const struct grebe__load_sight *sight)
 {
     struct grebe__rng rng = {random};
-    uint32_t best = grebe__rng_below(&rng, picker->n);
+    struct contender best = contender(picker, grebe__rng_below(&rng, picker->n), sight);
 
     for (uint32_t i = 1; i < n_choices; i++) {
-        uint32_t other = grebe__rng_below(&rng, picker->n);
+        struct contender other =
+            contender(picker, grebe__rng_below(&rng, picker->n), sight);
 
-        if (is_less_busy(picker, other, best, sight))
+        if (is_less_busy(picker, other, best))
             best = other;
     }
-    return best;
+    return best.i;
 }
 
 static uint32_t choose_in_turn(struct grebe__lr_picker *picker, uintptr_t who,
                                const struct grebe__load_sight *sight)
 {
-    uint32_t first = grebe__rotation_next(&picker->rotation, who), best = first;
+    uint32_t first = grebe__rotation_next(&picker->rotation, who);
+    struct contender best = contender(picker, first, sight);
 
     for (uint32_t i = 1; i < picker->n; i++) {
-        uint32_t other = first + i < picker->n ? first + i : first + i - picker->n;
+        uint32_t next = first + i < picker->n ? first + i : first + i - picker->n;
+        struct contender other = contender(picker, next, sight);
 
-        if (is_less_busy(picker, other, best, sight))
+        if (is_less_busy(picker, other, best))
             best = other;
     }
-    return best;
+    return best.i;
 }
 
 /* The k-th of equals takes the place of those before it with a probability of 1 / k. */
@@ -91,16 +78,19 @@ static uint32_t choose_by_lot(const struct grebe__lr_picker *picker, uint64_t ra
                               const struct grebe__load_sight *sight)
 {
     struct grebe__rng rng = {random};
-    uint32_t best = 0, n_equal = 1;
+    struct contender best = contender(picker, 0, sight);
+    uint32_t n_equal = 1;
 
     for (uint32_t i = 1; i < picker->n; i++) {
-        if (is_less_busy(picker, best, i, sight))
+        struct contender other = contender(picker, i, sight);
+
+        if (is_less_busy(picker, best, other))
             continue;
-        n_equal = is_less_busy(picker, i, best, sight) ? 1 : n_equal + 1;
+        n_equal = is_less_busy(picker, other, best) ? 1 : n_equal + 1;
         if (grebe__rng_below(&rng, n_equal) == 0)
-            best = i;
+            best = other;
     }
-    return best;
+    return best.i;
 }
 
 /* How many are drawn now; 0: nobody is. */
@@ -120,8 +110,6 @@ static uint32_t choose(struct grebe__lr_picker *picker,
 {
     uint32_t n = n_drawn(picker);
 
-    if (n > 0 && picker->weights == NULL)
-        return choose_of_equal_drawn(picker, n, args->random, sight);
     if (n > 0)
         return choose_of_drawn(picker, n, args->random, sight);
     if (picker->way == GREBE__LR_SCAN)
@@ -259,7 +247,7 @@ static uint32_t weigh(struct grebe__lr_picker *picker, uint64_t now_ns)
             grebe__aged_load_factor(endpoint->load, &picker->config.ramp, now_ns);
         double weight = (picker->config.is_weighted ? endpoint->weight : 1) * factor;
 
-        __atomic_store(&picker->weights[i], &weight, __ATOMIC_RELAXED);
+        grebe__real_set(&picker->weights[i], weight);
         n_new += factor < 1;
     }
     __atomic_store_n(&picker->is_even, are_even(picker), __ATOMIC_RELAXED);
