@@ -105,12 +105,20 @@ static struct grebe__endpoint_load *new_load(const struct grebe__load_book *book
 
 /* ---- Book ------------------------------------------------------------------------------ */
 
-static int open_book(struct grebe__load_book *book)
+static struct grebe__crew *new_crew(const struct grebe__load_book *book)
 {
     size_t size = book->crew_size == 0 ? sizeof(struct grebe__crew) : book->crew_size;
+    struct grebe__crew *crew = grebe__crew_new(book->mem, size);
 
+    if (crew != NULL && book->init_crew != NULL)
+        book->init_crew(crew);
+    return crew;
+}
+
+static int open_book(struct grebe__load_book *book)
+{
     if (book->crew == NULL)
-        book->crew = grebe__crew_new(book->mem, size);
+        book->crew = new_crew(book);
     if (book->crew == NULL)
         return GREBE_ERR_NOMEM;
     return book->loads == NULL ? grebe_endpoint_map_new(book->mem, &book->loads)

@@ -152,7 +152,9 @@ struct grebe__load_book {
     /* An endpoint forgets its calls when it is not READY any more.  Else it is
      * remembered for as long as it is listed. */
     bool is_forgetful;
-    /* Fills what comes behind load and views, which is zeroed.  NULL: nothing does. */
+    /* Fill what comes behind the crew, and behind load and views, which is zeroed.  NULL:
+     * nothing does. */
+    void (*init_crew)(struct grebe__crew *crew);
     void (*init)(struct grebe__endpoint_load *load, void *arg);
     void *arg;
     struct grebe_endpoint_map *loads; /* endpoint -> load, a reference; NULL: none yet */

@@ -11,6 +11,12 @@ void grebe__hash_load_done(void *arg, const struct grebe_done_info *info)
     grebe__load_view_end(view, number);
 }
 
+static void init_total(struct grebe__crew *crew)
+{
+    grebe__load_views_init(
+        grebe_container_of(crew, struct grebe__hash_total, crew)->views, crew);
+}
+
 void grebe__hash_loads_init(struct grebe__load_book *book, const struct grebe_mem *mem)
 {
     *book = (struct grebe__load_book){
@@ -18,17 +24,6 @@ void grebe__hash_loads_init(struct grebe__load_book *book, const struct grebe_me
         .size = sizeof(struct grebe__endpoint_load),
         .crew_size = sizeof(struct grebe__hash_total),
         .is_forgetful = true,
+        .init_crew = init_total,
     };
-}
-
-int grebe__hash_loads_begin(struct grebe__load_book *book)
-{
-    bool is_new = book->crew == NULL;
-    int result = grebe__load_book_begin(book);
-
-    if (is_new && book->crew != NULL)
-        grebe__load_views_init(
-            grebe_container_of(book->crew, struct grebe__hash_total, crew)->views,
-            book->crew);
-    return result;
 }

@@ -26,11 +26,8 @@ struct grebe__hash_total {
     _Alignas(GREBE__LINE) union grebe__load_view_line views[GREBE__CREW_NUMBERS];
 };
 
-/* A forgetful book, with a total.  Its fini() is grebe__load_book_fini(). */
+/* A forgetful book, with a total. */
 void grebe__hash_loads_init(struct grebe__load_book *book, const struct grebe_mem *mem);
-
-/* As grebe__load_book_begin(). */
-int grebe__hash_loads_begin(struct grebe__load_book *book) GREBE_MUST_CHECK;
 
 /* Calls on the endpoint, and on all endpoints of the book whose crew this is. */
 static inline uint32_t grebe__hash_load_calls(struct grebe__endpoint_load *load,

@@ -216,7 +216,7 @@ static bool add_loads(struct grebe__hash_seats *seats,
         grebe__load_book_fini(options->loads);
         return true;
     }
-    if (grebe__hash_loads_begin(options->loads) != GREBE_OK)
+    if (grebe__load_book_begin(options->loads) != GREBE_OK)
         return false;
     for (uint32_t i = 0; i < seats->n; i++) {
         struct grebe__endpoint_load *load;
