@@ -82,7 +82,7 @@ struct bench {
     bool is_measuring;
     struct rusage usage_before;
     double cpu_s;
-    int closing_code; /* of channel_close() */
+    int closing_code; /* of bench_close() */
 };
 
 /* ---- bench_run.c ------------------------------------------------------------------- */
@@ -120,6 +120,9 @@ uint64_t bench_grace_ns(const struct bench *bench);
 
 /* Stops CPU accounting; nothing is recorded any more. */
 void bench_end(struct bench *bench);
+
+/* channel_close(), and the run fails if that does; `channel` NULL: no-op. */
+void bench_close(struct bench *bench, struct grebe_channel *channel);
 
 /* About twice a second: progress, quiet backends, the end if nobody else sees it. */
 void bench_tick(struct bench *bench);

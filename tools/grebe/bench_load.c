@@ -210,12 +210,9 @@ static void on_due(struct alarm *alarm)
 static void close_channel(struct load *load)
 {
     struct grebe_channel *channel = load->channel;
-    int code;
 
     load->channel = NULL;
-    code = channel_close("bench", &load->bench->args->channel, channel);
-    if (code != EXIT_FINE)
-        load->bench->closing_code = code;
+    bench_close(load->bench, channel);
 }
 
 /* Calls that will not end are ended; what they say then does not count. */

@@ -166,6 +166,14 @@ void bench_end(struct bench *bench)
                    (unsigned long long)bench->n_cut);
 }
 
+void bench_close(struct bench *bench, struct grebe_channel *channel)
+{
+    int code = channel_close("bench", &bench->args->channel, channel);
+
+    if (code != EXIT_FINE)
+        bench->closing_code = code;
+}
+
 void bench_tick(struct bench *bench)
 {
     uint64_t now_ns = grebe_now_ns();

@@ -243,15 +243,6 @@ static uint64_t start_callers(struct crew *crew, struct caller *callers)
 }
 
 /* The main thread waits for the end, a signal, or the end of patience. */
-static void close_channel(struct crew *crew)
-{
-    int code = channel_close("bench", &crew->bench->args->channel, crew->channel);
-
-    if (code != EXIT_FINE)
-        crew->bench->closing_code = code;
-    crew->channel = NULL;
-}
-
 static void watch(struct crew *crew, const sigset_t *signals)
 {
     struct bench *bench = crew->bench;
@@ -270,7 +261,8 @@ static void watch(struct crew *crew, const sigset_t *signals)
             cut_ns = now_ns + bench_grace_ns(bench);
         if (now_ns >= cut_ns && crew->channel != NULL) {
             bench->is_cut = true;
-            close_channel(crew);
+            bench_close(bench, crew->channel);
+            crew->channel = NULL;
         }
         if (now_ns >= tick_ns) {
             pthread_mutex_lock(&bench->mutex);
@@ -302,7 +294,7 @@ static int run_crew(struct crew *crew, struct caller *callers)
         pthread_join(callers[i].thread, NULL);
     bench_end(crew->bench);
     bench_unexpect(crew->bench);
-    close_channel(crew);
+    bench_close(crew->bench, crew->channel);
     if (has_thread)
         grebe_loop_stop_thread(loop);
     grebe_loop_unref(loop);
