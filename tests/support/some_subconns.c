@@ -7,15 +7,6 @@
 static struct lb_bench bench;
 static struct some_subconns *made;
 
-static void on_state(void *arg, struct grebe_subconn *subconn,
-                     enum grebe_connectivity state, const struct grebe_status *error)
-{
-    (void)arg;
-    (void)subconn;
-    (void)state;
-    (void)error;
-}
-
 struct policy {
     struct grebe_balancer base;
     struct grebe_client_conn *cc;
@@ -31,7 +22,6 @@ static int update(struct grebe_balancer *base, const struct grebe_balancer_updat
 
         options.addresses = &address;
         options.n_addresses = 1;
-        options.on_state = on_state;
         assert_int_equal(
             grebe_client_conn_new_subconn(policy->cc, &options, &made->list[i]),
             GREBE_OK);

@@ -322,6 +322,35 @@ static void *end_calls(void *arg)
     return NULL;
 }
 
+/* As many as there are pairs begin calls on the endpoint; all have when `begun` is waited for. */
+static void begin_on_threads(struct bench *b, struct pair *pairs,
+                             pthread_barrier_t *begun)
+{
+    assert_int_equal(pthread_barrier_init(begun, NULL, PAIRS + 1), 0);
+    for (size_t i = 0; i < PAIRS; i++) {
+        struct pair *pair = &pairs[i];
+
+        pair->load = b->loaded.load;
+        pair->subconn = grebe_subconn_ref(b->some.list[0]);
+        pair->begun = begun;
+        assert_int_equal(pthread_create(&pair->begins, NULL, begin_calls, pair), 0);
+    }
+}
+
+static void end_on_threads(struct pair *pairs)
+{
+    for (size_t i = 0; i < PAIRS; i++)
+        assert_int_equal(pthread_create(&pairs[i].ends, NULL, end_calls, &pairs[i]), 0);
+}
+
+static void join(struct pair *pairs)
+{
+    for (size_t i = 0; i < PAIRS; i++) {
+        pthread_join(pairs[i].begins, NULL);
+        pthread_join(pairs[i].ends, NULL);
+    }
+}
+
 /* The policy goes as soon as no call begins any more: calls end meanwhile. */
 TEST(whoever_is_last_frees_the_load)
 {
@@ -331,22 +360,11 @@ TEST(whoever_is_last_frees_the_load)
         struct bench b;
 
         init(&b);
-        assert_int_equal(pthread_barrier_init(&begun, NULL, PAIRS + 1), 0);
-        for (size_t i = 0; i < PAIRS; i++) {
-            struct pair *pair = &pairs[i];
-
-            pair->load = b.loaded.load;
-            pair->subconn = grebe_subconn_ref(b.some.list[0]);
-            pair->begun = &begun;
-            assert_int_equal(pthread_create(&pair->begins, NULL, begin_calls, pair), 0);
-            assert_int_equal(pthread_create(&pair->ends, NULL, end_calls, pair), 0);
-        }
+        begin_on_threads(&b, pairs, &begun);
+        end_on_threads(pairs);
         pthread_barrier_wait(&begun);
         let_go(&b);
-        for (size_t i = 0; i < PAIRS; i++) {
-            pthread_join(pairs[i].begins, NULL);
-            pthread_join(pairs[i].ends, NULL);
-        }
+        join(pairs);
         pthread_barrier_destroy(&begun);
         some_subconns_give_up();
         assert_int_equal(n_blocks, 0);
@@ -361,22 +379,11 @@ TEST(nothing_is_lost_between_threads)
     struct bench b;
 
     init(&b);
-    assert_int_equal(pthread_barrier_init(&begun, NULL, PAIRS + 1), 0);
-    for (size_t i = 0; i < PAIRS; i++) {
-        pairs[i].load = b.loaded.load;
-        pairs[i].subconn = grebe_subconn_ref(b.some.list[0]);
-        pairs[i].begun = &begun;
-        assert_int_equal(pthread_create(&pairs[i].begins, NULL, begin_calls, &pairs[i]),
-                         0);
-    }
+    begin_on_threads(&b, pairs, &begun);
     pthread_barrier_wait(&begun);
     assert_int_equal(grebe__endpoint_load_in_flight(b.loaded.load), PAIRS * CALLS);
-    for (size_t i = 0; i < PAIRS; i++) {
-        pthread_join(pairs[i].begins, NULL);
-        assert_int_equal(pthread_create(&pairs[i].ends, NULL, end_calls, &pairs[i]), 0);
-    }
-    for (size_t i = 0; i < PAIRS; i++)
-        pthread_join(pairs[i].ends, NULL);
+    end_on_threads(pairs);
+    join(pairs);
     assert_int_equal(grebe__endpoint_load_in_flight(b.loaded.load), 0);
     pthread_barrier_destroy(&begun);
     fini(&b);

@@ -980,15 +980,6 @@ TEST(wishes_pass_in_both_directions)
     lb_bench_fini(b);
 }
 
-static void ignore_state(void *arg, struct grebe_subconn *subconn,
-                         enum grebe_connectivity state, const struct grebe_status *error)
-{
-    (void)arg;
-    (void)subconn;
-    (void)state;
-    (void)error;
-}
-
 /* Whether calls count on a subconn of the child that may go to any of `n` addresses. */
 static bool counts_calls_to(const char *const *names, size_t n)
 {
@@ -1003,7 +994,6 @@ static bool counts_calls_to(const char *const *names, size_t n)
                          GREBE_OK);
     options.addresses = addresses;
     options.n_addresses = n;
-    options.on_state = ignore_state;
     grebe__env_enter(&b->lab.sim.env);
     assert_int_equal(grebe_client_conn_new_subconn(stub_at(0)->cc, &options, &subconn),
                      GREBE_OK);

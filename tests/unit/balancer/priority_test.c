@@ -54,6 +54,23 @@ static void publish(struct lb_bench *b, size_t i, enum grebe_connectivity state)
     grebe__env_leave(&b->lab.sim.env);
 }
 
+/* The first child of two fails, and the second one is in use. */
+static void start_with_second(struct lb_bench *b)
+{
+    start(b, TWO);
+    publish(b, 0, GREBE_TRANSIENT_FAILURE);
+    publish(b, 1, GREBE_READY);
+}
+
+/* Of three, the third. */
+static void start_with_third(struct lb_bench *b)
+{
+    start(b, THREE);
+    publish(b, 0, GREBE_TRANSIENT_FAILURE);
+    publish(b, 1, GREBE_TRANSIENT_FAILURE);
+    publish(b, 2, GREBE_READY);
+}
+
 static void expect_in_use(struct lb_bench *b, size_t i)
 {
     char text[32];
@@ -171,9 +188,7 @@ TEST(the_better_one_is_back_in_use_as_soon_as_it_is_ready)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     stub_log();
     lb_bench_log(&b);
     publish(&b, 0, GREBE_READY);
@@ -208,10 +223,7 @@ TEST(three_children_fail_over_one_by_one_and_back)
 {
     struct lb_bench b;
 
-    start(&b, THREE);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 2, GREBE_READY);
+    start_with_third(&b);
     expect_in_use(&b, 2);
     publish(&b, 1, GREBE_READY);
     expect_in_use(&b, 1);
@@ -246,10 +258,7 @@ TEST(a_parked_child_is_closed_after_15_minutes)
 {
     struct lb_bench b;
 
-    start(&b, THREE);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 2, GREBE_READY);
+    start_with_third(&b);
     publish(&b, 0, GREBE_READY);
     stub_log();
     lb_bench_advance_ms(&b, 15 * MINUTE_MS - 1);
@@ -363,9 +372,7 @@ TEST(connecting_after_a_failure_takes_nothing_from_the_next)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     lb_bench_log(&b);
     publish(&b, 0, GREBE_CONNECTING);
     assert_string_equal(lb_bench_log(&b), "");
@@ -398,9 +405,7 @@ TEST(an_old_failure_costs_no_patience)
     for (size_t i = 0; i < GREBE_ARRAY_LEN(usable); i++) {
         struct lb_bench b;
 
-        start(&b, TWO);
-        publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-        publish(&b, 1, GREBE_READY);
+        start_with_second(&b);
         publish(&b, 0, usable[i]);
         publish(&b, 0, GREBE_CONNECTING);
         expect_in_use(&b, 0);
@@ -418,9 +423,7 @@ TEST(one_that_is_waited_for_parks_nobody)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     stub_log();
     update(&b, "{\"children\": {" CHILD("0", "y") ", " X(
                    "1") "}, "
@@ -517,9 +520,7 @@ TEST(a_child_that_moves_to_the_front_keeps_its_connections)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     stub_log();
     lb_bench_log(&b);
     update(&b,
@@ -537,9 +538,7 @@ TEST(without_the_one_that_was_ready_the_others_say_how_they_are)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     update(&b, ONE);
     assert_int_equal(b.lab.state, GREBE_TRANSIENT_FAILURE);
     expect_in_use(&b, 0);
@@ -561,9 +560,7 @@ TEST(a_child_that_is_removed_is_closed_at_once_unless_it_shall_be_kept)
     for (int is_kept = 0; is_kept < 2; is_kept++) {
         struct lb_bench b;
 
-        start(&b, TWO);
-        publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-        publish(&b, 1, GREBE_READY);
+        start_with_second(&b);
         stub_log();
         update(&b, only_0[is_kept]);
         assert_string_equal(stub_log(), is_kept ? "x.update" : "x.update, x.destroy");
@@ -586,9 +583,7 @@ TEST(a_parked_child_that_is_removed_is_closed_at_once)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     publish(&b, 0, GREBE_READY);
     stub_log();
     update(&b, ONE);
@@ -602,10 +597,7 @@ TEST(a_child_that_is_not_in_use_may_be_removed)
 {
     struct lb_bench b;
 
-    start(&b, THREE);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 2, GREBE_READY);
+    start_with_third(&b);
     publish(&b, 0, GREBE_READY);
     lb_bench_log(&b);
     update(&b, TWO);
@@ -635,9 +627,7 @@ TEST(a_stopped_child_of_another_policy_stays_stopped)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     publish(&b, 0, GREBE_READY);
     stub_log();
     update(&b, "{\"children\": {" X("0") ", " CHILD(
@@ -689,9 +679,7 @@ TEST(a_better_child_that_failed_hears_of_new_endpoints)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     lb_bench_update(&b, "0>z 1>b", NULL);
     assert_string_equal(stub_at(0)->first_address, "z");
     expect_in_use(&b, 1);
@@ -703,9 +691,7 @@ TEST(a_parked_child_comes_back_with_the_newest_endpoints)
 {
     struct lb_bench b;
 
-    start(&b, TWO);
-    publish(&b, 0, GREBE_TRANSIENT_FAILURE);
-    publish(&b, 1, GREBE_READY);
+    start_with_second(&b);
     publish(&b, 0, GREBE_READY);
     lb_bench_update(&b, "0>a 1>z", NULL);
     assert_string_equal(stub_at(1)->first_address, "b");

@@ -112,6 +112,16 @@ static uint32_t count_entries(const struct hash_bench *b, uint32_t *of_members)
     return n;
 }
 
+static void expect_ring(const struct hash_bench *b, uint32_t n,
+                        const uint32_t *of_members)
+{
+    uint32_t of[3];
+
+    assert_int_equal(count_entries(b, of), n);
+    for (uint32_t k = 0; k < b->members.n; k++)
+        assert_int_equal(of[k], of_members[k]);
+}
+
 /* gRFC A42: Sizes: the lightest has a whole number of entries, if the largest size allows. */
 TEST(sizes_follow_weights_and_limits)
 {
@@ -134,12 +144,9 @@ TEST(sizes_follow_weights_and_limits)
 
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
         struct hash_bench b;
-        uint32_t of[3];
 
         open_ring(&b, rings[i].keys, rings[i].min, rings[i].max);
-        assert_int_equal(count_entries(&b, of), rings[i].n);
-        for (uint32_t k = 0; k < b.members.n; k++)
-            assert_int_equal(of[k], rings[i].of[k]);
+        expect_ring(&b, rings[i].n, rings[i].of);
         hash_bench_fini(&b);
     }
 }
@@ -354,12 +361,9 @@ TEST(entries_are_as_many_as_the_weight_says_while_there_is_room)
 
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
         struct hash_bench b;
-        uint32_t of[3];
 
         open_fixed(&b, rings[i].keys, rings[i].entries, rings[i].max);
-        assert_int_equal(count_entries(&b, of), rings[i].n);
-        for (uint32_t k = 0; k < b.members.n; k++)
-            assert_int_equal(of[k], rings[i].of[k]);
+        expect_ring(&b, rings[i].n, rings[i].of);
         hash_bench_fini(&b);
     }
 }

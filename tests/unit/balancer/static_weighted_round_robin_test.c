@@ -131,12 +131,25 @@ TEST(picking_takes_no_memory)
 
 /* ---- Periods --------------------------------------------------------------------------- */
 
+/* Weights of 5, 1 and 1: any seven turns in a row are a period. */
+static void expect_periods(const char *turns, size_t n)
+{
+    uint32_t counts[3] = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        counts[turns[i] - 'a']++;
+        if (i >= 7)
+            counts[turns[i - 7] - 'a']--;
+        if (i >= 6)
+            assert_memory_equal(counts, ((const uint32_t[]){5, 1, 1}), sizeof counts);
+    }
+}
+
 /* Each attempt to reach d is reported, and no reason to begin anew. */
 static void expect_exact_while_one_fails(const char *mode)
 {
     static const enum grebe_connectivity states[] = {GREBE_IDLE, GREBE_CONNECTING,
                                                      GREBE_TRANSIENT_FAILURE};
-    uint32_t counts[3] = {0};
     char turns[70];
     struct lb_bench b;
 
@@ -146,12 +159,8 @@ static void expect_exact_while_one_fails(const char *mode)
     for (size_t i = 0; i < sizeof turns; i++) {
         lb_bench_subconn(&b, "d", states[i % 3], NULL);
         turns[i] = lb_bench_pick(&b)[0];
-        counts[turns[i] - 'a']++;
-        if (i >= 7)
-            counts[turns[i - 7] - 'a']--;
-        if (i >= 6)
-            assert_memory_equal(counts, ((const uint32_t[]){5, 1, 1}), sizeof counts);
     }
+    expect_periods(turns, sizeof turns);
     lb_bench_fini(&b);
 }
 
@@ -452,7 +461,6 @@ static void expect_each_period_exact(const char *mode)
 {
     static struct channel channel;
     pthread_t threads[THREADS];
-    uint32_t counts[3] = {0};
     struct lb_bench b;
 
     assert_true(lb_bench_init(&b, &grebe__static_weighted_round_robin, 1));
@@ -466,13 +474,7 @@ static void expect_each_period_exact(const char *mode)
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     pthread_mutex_destroy(&channel.loop);
-    for (size_t i = 0; i < channel.n; i++) {
-        counts[channel.picks[i] - 'a']++;
-        if (i >= 7)
-            counts[channel.picks[i - 7] - 'a']--;
-        if (i >= 6)
-            assert_memory_equal(counts, ((const uint32_t[]){5, 1, 1}), sizeof counts);
-    }
+    expect_periods(channel.picks, channel.n);
     lb_bench_fini(&b);
 }
 
