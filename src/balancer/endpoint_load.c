@@ -115,7 +115,7 @@ static struct grebe__crew *new_crew(const struct grebe__load_book *book)
     return crew;
 }
 
-static int open_book(struct grebe__load_book *book)
+int grebe__load_book_open(struct grebe__load_book *book)
 {
     if (book->crew == NULL)
         book->crew = new_crew(book);
@@ -161,7 +161,7 @@ int grebe__load_book_begin(struct grebe__load_book *book)
 {
     book->round++;
     book->n_entered = 0;
-    return open_book(book);
+    return grebe__load_book_open(book);
 }
 
 static struct grebe__endpoint_load *find_or_make(const struct grebe__load_book *book,

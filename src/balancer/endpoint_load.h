@@ -163,6 +163,9 @@ struct grebe__load_book {
     size_t n_entered; /* in this round */
 };
 
+/* Makes the crew, if there is none yet.  A round does it as well.  GREBE_ERR_NOMEM. */
+int grebe__load_book_open(struct grebe__load_book *book) GREBE_MUST_CHECK;
+
 /* A round asks for the loads of all endpoints; its end drops the others.  Without an end
  * nothing is dropped.  GREBE_ERR_NOMEM. */
 int grebe__load_book_begin(struct grebe__load_book *book) GREBE_MUST_CHECK;

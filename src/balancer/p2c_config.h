@@ -3,7 +3,7 @@
  * words for what it needs of it.
  *
  *   loadMetric              "peakEwma", "pending" or "orcaUtilization"       peakEwma
- *   decay                   how fast an estimate fades, at least 1ms         10s
+ *   decay                   how fast an estimate fades: 1ms to two years     10s
  *   rttUntil                an answer is there with its "headers", at its     auto
  *                           "end", or, for "auto", at its end if unary
  *   defaultRtt              the estimate before the first answer, above 0    30ms

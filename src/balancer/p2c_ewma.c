@@ -30,6 +30,7 @@ struct p2c_picker {
     struct grebe__p2c_config config;
     struct grebe__crew *crew; /* of the loads, which hold it */
     double mean;              /* utilization; atomic */
+    bool looks_ahead;         /* peakEwma, with all of them alike, and two or more */
     uint32_t n;
     struct grebe__loaded endpoints[];
 };
@@ -52,8 +53,8 @@ static struct two draw(const struct p2c_picker *picker, uint64_t random)
     return two;
 }
 
-static struct grebe__p2c_view *view_of(const struct p2c_picker *picker, uint32_t i,
-                                       const struct grebe__load_sight *sight)
+static inline struct grebe__p2c_view *view_of(const struct p2c_picker *picker, uint32_t i,
+                                              const struct grebe__load_sight *sight)
 {
     return grebe__p2c_view_of(grebe__loaded_view(&picker->endpoints[i], sight));
 }
@@ -68,29 +69,52 @@ static void look(const struct p2c_picker *picker, uint32_t i,
 }
 
 /* All that is read of an endpoint is in one cache line. */
-static inline double cost(const struct p2c_picker *picker, uint32_t i,
-                          const struct grebe__load_sight *sight)
+static double cost(const struct p2c_picker *picker, uint32_t i,
+                   const struct grebe__load_sight *sight)
 {
     return grebe__p2c_cost(view_of(picker, i, sight), &picker->config,
                            grebe__real_get(&picker->mean), sight->now_ns);
 }
 
-/* cost / weight, without a division; of equals the first.  Nobody can guess which it is, a
- * processor neither: there is nothing to jump over. */
+/* Of equals the first.  Nobody can guess which it is, a processor neither: there is nothing to
+ * jump over. */
+static inline uint32_t cheaper(struct two two, double a, double b)
+{
+    return two.a ^ ((two.a ^ two.b) & -(uint32_t)(b < a));
+}
+
+static inline bool share_a_landmark(const struct p2c_picker *picker, struct two two,
+                                    const struct grebe__load_sight *sight)
+{
+    return grebe__peak_ewma_era(&view_of(picker, two.a, sight)->rtt) ==
+           grebe__peak_ewma_era(&view_of(picker, two.b, sight)->rtt);
+}
+
+/* By what they will cost at the landmark. */
+static inline uint32_t choose_ahead(const struct p2c_picker *picker, struct two two,
+                                    const struct grebe__load_sight *sight)
+{
+    const struct grebe__loaded *a = &picker->endpoints[two.a],
+                               *b = &picker->endpoints[two.b];
+
+    return cheaper(two, grebe__p2c_cost_ahead(view_of(picker, two.a, sight), b->weight),
+                   grebe__p2c_cost_ahead(view_of(picker, two.b, sight), a->weight));
+}
+
+/* cost / weight, without a division. */
 static uint32_t choose(const struct p2c_picker *picker, struct two two,
                        const struct grebe__load_sight *sight)
 {
-    double a, b;
-
     if (two.a == two.b)
         return two.a;
     if (!sight->is_alone) {
         look(picker, two.a, sight);
         look(picker, two.b, sight);
     }
-    a = cost(picker, two.a, sight) * picker->endpoints[two.b].weight;
-    b = cost(picker, two.b, sight) * picker->endpoints[two.a].weight;
-    return two.a ^ ((two.a ^ two.b) & -(uint32_t)(b < a));
+    if (picker->looks_ahead && share_a_landmark(picker, two, sight))
+        return choose_ahead(picker, two, sight);
+    return cheaper(two, cost(picker, two.a, sight) * picker->endpoints[two.b].weight,
+                   cost(picker, two.b, sight) * picker->endpoints[two.a].weight);
 }
 
 static void mention(const struct p2c_picker *picker, uint32_t i, const char *reason,
@@ -265,7 +289,8 @@ static struct p2c_picker *new_p2c_picker(struct p2c *p2c,
         return NULL;
     }
     picker->crew = p2c->book.crew;
-    grebe__p2c_rules_set(grebe__p2c_rules_of(picker->crew), &p2c->config);
+    picker->looks_ahead = p2c->config.metric == GREBE__P2C_PEAK_EWMA &&
+                          !p2c->config.probes_once && picker->n > 1;
     return picker;
 }
 
@@ -301,19 +326,29 @@ static const struct grebe__petiole_ops petiole_ops = {
     .is_of_ready = true,
 };
 
+/* The book is open. */
+static void use_config(struct p2c *p2c, const struct grebe__p2c_config *config)
+{
+    p2c->config = *config;
+    grebe__p2c_rules_set(grebe__p2c_rules_of(p2c->book.crew), config,
+                         grebe_client_conn_now_ns(p2c->petiole.cc));
+}
+
 static int p2c_update(struct grebe_balancer *base,
                       const struct grebe_balancer_update *update)
 {
     struct p2c *p2c = of(grebe__petiole_of(base));
     struct grebe__p2c_config before = p2c->config;
-    int result;
+    int result = grebe__load_book_open(&p2c->book);
 
-    p2c->config = update->config == NULL
-                      ? *p2c->defaults
-                      : *(const struct grebe__p2c_config *)update->config;
+    if (result != GREBE_OK)
+        return result;
+    use_config(p2c, update->config == NULL
+                        ? p2c->defaults
+                        : (const struct grebe__p2c_config *)update->config);
     result = grebe__petiole_update(&p2c->petiole, update, NULL);
     if (result == GREBE_ERR_NOMEM)
-        p2c->config = before;
+        use_config(p2c, &before);
     return result;
 }
 

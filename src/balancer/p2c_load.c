@@ -13,9 +13,9 @@ static void set(int64_t *to, int64_t value)
 }
 
 void grebe__p2c_rules_set(struct grebe__p2c_rules *rules,
-                          const struct grebe__p2c_config *config)
+                          const struct grebe__p2c_config *config, uint64_t now_ns)
 {
-    grebe__real_set(&rules->rate, 1 / (double)config->decay_ns);
+    grebe__fading_set(&rules->fading, config->decay_ns, now_ns);
     set(&rules->failure_penalty_ns, config->failure_penalty_ns);
     set(&rules->penalty_cap_ns, config->penalty_cap_ns);
     __atomic_store_n(&rules->observes_rtt, config->metric == GREBE__P2C_PEAK_EWMA,
@@ -32,23 +32,40 @@ static struct grebe__p2c_view *view_of(struct grebe__p2c_load *load, unsigned nu
 void grebe__p2c_load_init(struct grebe__p2c_load *load,
                           const struct grebe__p2c_config *config, uint64_t now_ns)
 {
+    const struct grebe__fading *fading =
+        &grebe__p2c_rules_of(load->base.views[0].view.crew)->fading;
+
     for (unsigned i = 0; i < GREBE__CREW_NUMBERS; i++)
-        grebe__peak_ewma_set(&view_of(load, i)->rtt, (double)config->default_rtt_ns,
-                             now_ns, true);
+        grebe__peak_ewma_init(&view_of(load, i)->rtt, (double)config->default_rtt_ns,
+                              fading, now_ns);
     grebe__stamped_init(&load->utilization, 0, 0);
 }
 
 /* ---- Costs ---------------------------------------------------------------------------- */
 
+/* A view that several threads share is written by one at a time, and who finds another one
+ * at it goes without. */
+static bool take(struct grebe__p2c_view *view)
+{
+    return view->base.number != GREBE__CREW_OTHERS || grebe__peak_ewma_take(&view->rtt);
+}
+
+static void release(struct grebe__p2c_view *view)
+{
+    if (view->base.number == GREBE__CREW_OTHERS)
+        grebe__peak_ewma_release(&view->rtt);
+}
+
 void grebe__p2c_hear_the_others(struct grebe__p2c_view *view)
 {
-    double rate = grebe__p2c_rate(view->base.crew);
-
+    if (!take(view))
+        return;
     for (unsigned i = 0; i < GREBE__CREW_NUMBERS; i++)
         if (i != view->base.number)
             grebe__peak_ewma_hear(
-                &view->rtt, &grebe__p2c_view_of(grebe__load_view_of(&view->base, i))->rtt,
-                rate);
+                &view->rtt,
+                &grebe__p2c_view_of(grebe__load_view_of(&view->base, i))->rtt);
+    release(view);
 }
 
 bool grebe__p2c_load_utilization(const struct grebe__p2c_load *load,
@@ -145,8 +162,10 @@ static void observe_rtt(struct grebe__p2c_view *view,
     if (__atomic_load_n(&rules->failure_penalty_ns, __ATOMIC_RELAXED) > 0 &&
         is_failure(info->status->code))
         took_ns = with_penalty(rules, took_ns, info);
-    grebe__peak_ewma_observe(&view->rtt, took_ns, info->now_ns,
-                             grebe__p2c_rate(view->base.crew));
+    if (!take(view))
+        return;
+    grebe__peak_ewma_observe(&view->rtt, took_ns, &rules->fading, info->now_ns);
+    release(view);
 }
 
 /* As gRFC A51 has it for weights: what the application says comes first. */

@@ -24,11 +24,11 @@
 /* What all loads of a policy have in common. */
 struct grebe__p2c_rules {
     struct grebe__crew crew;
-    double rate; /* 1 / decay, in ns; atomic, as the others */
-    int64_t failure_penalty_ns, penalty_cap_ns;
-    bool observes_rtt;   /* it is the metric */
-    bool is_out_of_band; /* what calls report is not heard */
-    uint32_t until;      /* enum grebe__p2c_until */
+    struct grebe__fading fading;
+    int64_t failure_penalty_ns, penalty_cap_ns; /* atomic, as the others */
+    bool observes_rtt;                          /* it is the metric */
+    bool is_out_of_band;                        /* what calls report is not heard */
+    uint32_t until;                             /* enum grebe__p2c_until */
 };
 
 static inline struct grebe__p2c_rules *grebe__p2c_rules_of(struct grebe__crew *crew)
@@ -36,8 +36,9 @@ static inline struct grebe__p2c_rules *grebe__p2c_rules_of(struct grebe__crew *c
     return grebe_container_of(crew, struct grebe__p2c_rules, crew);
 }
 
+/* From now on, and before the first load is made. */
 void grebe__p2c_rules_set(struct grebe__p2c_rules *rules,
-                          const struct grebe__p2c_config *config);
+                          const struct grebe__p2c_config *config, uint64_t now_ns);
 
 struct grebe__p2c_load {
     struct grebe__endpoint_load base;
@@ -61,7 +62,7 @@ static inline struct grebe__p2c_view *grebe__p2c_view_of(struct grebe__load_view
     return grebe_container_of(base, struct grebe__p2c_view, base);
 }
 
-/* What comes behind the base. */
+/* What comes behind the base.  The crew has its rules. */
 void grebe__p2c_load_init(struct grebe__p2c_load *load,
                           const struct grebe__p2c_config *config, uint64_t now_ns);
 
@@ -70,11 +71,6 @@ bool grebe__p2c_load_utilization(const struct grebe__p2c_load *load,
                                  int64_t expiration_ns, uint64_t now_ns, double *out);
 
 /* ---- Costs ---------------------------------------------------------------------------- */
-
-static inline double grebe__p2c_rate(struct grebe__crew *crew)
-{
-    return grebe__real_get(&grebe__p2c_rules_of(crew)->rate);
-}
 
 /* What others believe of it. */
 void grebe__p2c_hear_the_others(struct grebe__p2c_view *view);
@@ -88,8 +84,18 @@ static inline double grebe__p2c_cost_by_rtt(const struct grebe__p2c_view *view,
 
     if (config->probes_once && grebe__peak_ewma_is_guess(&view->rtt))
         return pending == 0 ? 0 : unproven + pending;
-    return grebe__peak_ewma_read(&view->rtt, now_ns, grebe__p2c_rate(view->base.crew)) *
+    return grebe__peak_ewma_read(&view->rtt,
+                                 &grebe__p2c_rules_of(view->base.crew)->fading, now_ns) *
            (pending + 1.0);
+}
+
+/* The same as of the landmark, times `weight`: to be compared with that of another one of the
+ * same era. */
+static inline double grebe__p2c_cost_ahead(const struct grebe__p2c_view *view,
+                                           double weight)
+{
+    return grebe__peak_ewma_ahead(&view->rtt) * weight *
+           (double)(grebe__load_view_in_flight(&view->base) + 1);
 }
 
 /* `mean` stands for the utilization of an endpoint that did not report any within the

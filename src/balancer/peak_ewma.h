@@ -5,16 +5,23 @@
  * A slower answer than the estimate becomes the estimate; faster ones pull it down, by how
  * long ago the last one was: what is left of the old estimate after `elapsed` is
  * e^-(elapsed / decay).  Without answers it fades to nothing, so that an endpoint that was
- * slow is tried again.  Reading changes nothing.
+ * slow is tried again.
  *
- * `rate` is 1 / decay, for a decay in ns.
+ * It is kept as what will be left of it at a landmark (base/fading.h), and so is 1 as of the
+ * last answer.  With those two an answer is a multiplication and an addition:
+ *
+ *   estimate * left + took * (1 - left)   is   kept + took * (one now - one then)
+ *
+ * and the estimates of two endpoints compare as they are, unless one of them is of an era that
+ * is over.
  *
  * Threads have an estimate each, and hear now and then what another one's has come to, as if
  * it were an answer.
  *
- * Threading   Written by one thread; heard by any, and each number whole: an estimate that is
- *             taken for one answer older or younger is as good.  So is one that several
- *             threads write, of whose answers some are lost.
+ * Threading   Written by one thread; heard by any, and each number whole.  Who hears the
+ *             estimate before an answer and the moment after it, or the other way round, hears
+ *             of something between nothing and that answer.  One that several threads write
+ *             is taken by each of them before.
  * Sources     Finagle's peak EWMA, which tower and linkerd have as well.
  */
 #ifndef GREBE_BALANCER_PEAK_EWMA_H
@@ -23,18 +30,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/expdecay.h"
+#include "base/fading.h"
 #include "base/real.h"
 
+/* All of it is atomic. */
 struct grebe__peak_ewma {
-    double estimate_ns; /* atomic, as the others */
-    uint64_t at_ns;
+    double estimate; /* ns, and what will be left of them at the landmark */
+    double one;      /* what will be left of 1 that was there at the last answer */
+    uint32_t era;
     bool is_guess; /* there was no answer yet */
+    bool is_taken; /* by one of several threads */
 };
 
-static inline uint64_t grebe__peak_ewma_at(const struct grebe__peak_ewma *ewma)
+void grebe__peak_ewma_init(struct grebe__peak_ewma *ewma, double guess_ns,
+                           const struct grebe__fading *fading, uint64_t now_ns);
+
+/* False: another thread writes it.  True: nobody else does until release(). */
+static inline bool grebe__peak_ewma_take(struct grebe__peak_ewma *ewma)
 {
-    return __atomic_load_n(&ewma->at_ns, __ATOMIC_RELAXED);
+    return !__atomic_exchange_n(&ewma->is_taken, true, __ATOMIC_ACQUIRE);
+}
+
+static inline void grebe__peak_ewma_release(struct grebe__peak_ewma *ewma)
+{
+    __atomic_store_n(&ewma->is_taken, false, __ATOMIC_RELEASE);
 }
 
 static inline bool grebe__peak_ewma_is_guess(const struct grebe__peak_ewma *ewma)
@@ -42,62 +61,56 @@ static inline bool grebe__peak_ewma_is_guess(const struct grebe__peak_ewma *ewma
     return __atomic_load_n(&ewma->is_guess, __ATOMIC_RELAXED);
 }
 
-static inline void grebe__peak_ewma_set(struct grebe__peak_ewma *ewma, double estimate_ns,
-                                        uint64_t at_ns, bool is_guess)
+static inline uint32_t grebe__peak_ewma_era(const struct grebe__peak_ewma *ewma)
 {
-    grebe__real_set(&ewma->estimate_ns, estimate_ns);
-    __atomic_store_n(&ewma->at_ns, at_ns, __ATOMIC_RELAXED);
-    __atomic_store_n(&ewma->is_guess, is_guess, __ATOMIC_RELAXED);
+    return __atomic_load_n(&ewma->era, __ATOMIC_ACQUIRE);
 }
 
-/* What is left of 1 from then to now; a clock that runs backwards stands still.  Whether any time
- * has passed is as good as chance, so there is nothing to jump over. */
-static inline double grebe__peak_ewma_left(uint64_t then_ns, uint64_t now_ns, double rate)
-{
-    int64_t elapsed_ns = (int64_t)(now_ns - then_ns);
+/* How long it would take now, in ns.  A clock that runs backwards stands still. */
+double grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
+                             const struct grebe__fading *fading, uint64_t now_ns);
 
-    return grebe__expdecay((double)(elapsed_ns & -(int64_t)(elapsed_ns > 0)) * rate);
+/* The same as of the landmark, to be compared with another one of the same era. */
+static inline double grebe__peak_ewma_ahead(const struct grebe__peak_ewma *ewma)
+{
+    return grebe__real_get(&ewma->estimate);
 }
 
-/* How long it would take now. */
-static inline double grebe__peak_ewma_read(const struct grebe__peak_ewma *ewma,
-                                           uint64_t now_ns, double rate)
+/* An answer took `took_ns`, when there was `one`, which is of the same era. */
+static inline void grebe__peak_ewma_add(struct grebe__peak_ewma *ewma, double took_ns,
+                                        double one)
 {
-    return grebe__real_get(&ewma->estimate_ns) *
-           grebe__peak_ewma_left(grebe__peak_ewma_at(ewma), now_ns, rate);
+    double estimate = grebe__real_get(&ewma->estimate);
+    double then = grebe__real_get(&ewma->one);
+
+    if (one < then)
+        one = then; /* a clock that runs backwards */
+    grebe__real_set(&ewma->one, one);
+    grebe__real_set(&ewma->estimate, took_ns * then > estimate
+                                         ? took_ns * one
+                                         : estimate + took_ns * (one - then));
+    __atomic_store_n(&ewma->is_guess, false, __ATOMIC_RELAXED);
 }
 
-/* An answer took `took_ns`. */
+/* The same, whatever era it is of. */
+void grebe__peak_ewma_add_any(struct grebe__peak_ewma *ewma, double took_ns,
+                              struct grebe__fading_unit one);
+
 static inline void grebe__peak_ewma_observe(struct grebe__peak_ewma *ewma, double took_ns,
-                                            uint64_t now_ns, double rate)
+                                            const struct grebe__fading *fading,
+                                            uint64_t now_ns)
 {
-    double estimate = grebe__real_get(&ewma->estimate_ns);
-    uint64_t then_ns = grebe__peak_ewma_at(ewma);
+    uint32_t era = ewma->era;
+    struct grebe__fading_unit one = grebe__fading_unit(fading, era, now_ns);
 
-    if (took_ns > estimate) {
-        estimate = took_ns;
-    } else {
-        double left = grebe__peak_ewma_left(then_ns, now_ns, rate);
-
-        estimate = estimate * left + took_ns * (1 - left);
-    }
-    grebe__peak_ewma_set(ewma, estimate, now_ns > then_ns ? now_ns : then_ns, false);
+    if (one.era == era)
+        grebe__peak_ewma_add(ewma, took_ns, one.left);
+    else
+        grebe__peak_ewma_add_any(ewma, took_ns, one);
 }
 
 /* What another thread believes of the same endpoint, if it is news. */
-static inline void grebe__peak_ewma_hear(struct grebe__peak_ewma *ewma,
-                                         const struct grebe__peak_ewma *other,
-                                         double rate)
-{
-    double estimate_ns = grebe__real_get(&other->estimate_ns);
-    uint64_t at_ns = grebe__peak_ewma_at(other);
-
-    if (grebe__peak_ewma_is_guess(other))
-        return;
-    if (grebe__peak_ewma_is_guess(ewma))
-        grebe__peak_ewma_set(ewma, estimate_ns, at_ns, false);
-    else if (at_ns > grebe__peak_ewma_at(ewma))
-        grebe__peak_ewma_observe(ewma, estimate_ns, at_ns, rate);
-}
+void grebe__peak_ewma_hear(struct grebe__peak_ewma *ewma,
+                           const struct grebe__peak_ewma *other);
 
 #endif

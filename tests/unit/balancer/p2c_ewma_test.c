@@ -4,10 +4,15 @@
  * numbers, in the order in which the picker has them. */
 #include "support/test.h"
 
+#include <pthread.h>
+
 #include <grebe/load_report.h>
 
+#include "balancer/endpoint_load.h"
 #include "balancer/p2c_ewma.h"
 #include "base/assert.h"
+#include "base/rng.h"
+#include "core/explanation.h"
 #include "support/drawn.h"
 #include "support/lb_bench.h"
 
@@ -288,6 +293,114 @@ TEST(slow_endpoint_is_tried_again_when_its_estimate_has_faded)
     fini(&rig);
 }
 
+/* An era lasts 64 decays: 0 answers in 20 ms in one, 1 in 100 ms in the next. */
+TEST(estimates_of_two_eras_are_compared_as_of_now)
+{
+    struct rig rig;
+
+    start(&rig, "{\"decay\": \"1s\"}", 2);
+    lb_bench_advance_ms(&rig.b, 63000);
+    answer(&rig, 0, GREBE_STATUS_OK, 20, NULL);
+    lb_bench_advance_ms(&rig.b, 2000);
+    answer(&rig, 1, GREBE_STATUS_OK, 100, NULL);
+    assert_int_equal(compare(&rig, 0, 1), 0);
+    assert_int_equal(compare(&rig, 1, 0), 0);
+    answer(&rig, 0, GREBE_STATUS_OK, 200, NULL);
+    assert_int_equal(compare(&rig, 0, 1), 1);
+    assert_int_equal(compare(&rig, 1, 0), 1);
+    fini(&rig);
+}
+
+TEST(decay_may_change)
+{
+    struct rig rig;
+
+    start(&rig, "{\"decay\": \"1000s\"}", 2);
+    answer(&rig, 1, GREBE_STATUS_OK, 300, NULL);
+    assert_int_equal(lb_bench_config(&rig.b, "{\"decay\": \"1s\"}"), GREBE_OK);
+    assert_int_equal(lb_bench_update(&rig.b, "a b", NULL), GREBE_OK);
+    lb_bench_advance_ms(&rig.b, 3000);
+    answer(&rig, 0, GREBE_STATUS_OK, 20, NULL);
+    assert_int_equal(compare(&rig, 0, 1), 1); /* 300 ms fade to 15 */
+    fini(&rig);
+}
+
+/* 16 calls, in 30 ms each, and 500 ms. */
+static void *hold_sixteen(void *arg)
+{
+    struct rig *rig = arg;
+
+    for (uint64_t i = 0; i < 16; i++) {
+        const struct grebe_pick_args args = {.now_ns = rig->b.lab.sim.env.now_ns,
+                                             .random = i};
+        const struct grebe__load_view *view;
+        struct grebe_pick pick;
+
+        grebe_pick_init(&pick);
+        grebe_picker_pick(rig->b.lab.picker, &args, &pick);
+        assert_int_equal(pick.kind, GREBE_PICK_COMPLETE);
+        view = pick.on_done_arg;
+        assert_int_equal(view->number, 1); /* each thread counts in its own */
+    }
+    return NULL;
+}
+
+TEST(calls_of_another_thread_count)
+{
+    struct rig rig;
+    pthread_t thread;
+
+    start(&rig, "{}", 2);
+    answer(&rig, 1, GREBE_STATUS_OK, 500, NULL);
+    assert_int_equal(compare(&rig, 1, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, hold_sixteen, &rig), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    lb_bench_advance_ms(&rig.b, 1);
+    assert_int_equal(compare(&rig, 0, 1), 1); /* 17 * 30 are more than 500 */
+    fini(&rig);
+}
+
+/* Who asks why has the pick that he would have had anyway. */
+TEST(explained_picks_are_the_same)
+{
+    struct rig rig;
+    struct grebe__rng rng;
+
+    start(&rig, "{\"decay\": \"1s\"}", MAX_ENDPOINTS);
+    grebe__rng_seed(&rng, 1);
+    for (int i = 0; i < 2000; i++) {
+        struct grebe_explanation *explanation = grebe__explanation_new(NULL, 0);
+        uint64_t now_ns = rig.b.lab.sim.env.now_ns;
+        struct grebe_subconn *chosen[2];
+
+        for (unsigned k = 0; k < 2; k++) {
+            const struct grebe_pick_args args = {
+                .now_ns = now_ns,
+                .random = (uint64_t)i,
+                .explanation = k == 1 ? explanation : NULL,
+            };
+            const struct grebe_status status =
+                grebe_status_of(k == 0 ? GREBE_STATUS_CANCELLED : GREBE_STATUS_OK, "");
+            const struct grebe_done_info info = {
+                .status = &status,
+                .now_ns = now_ns,
+                .latency_ns = grebe__rng_below(&rng, 100) * MS,
+            };
+            struct grebe_pick pick;
+
+            grebe_pick_init(&pick);
+            grebe_picker_pick(rig.b.lab.picker, &args, &pick);
+            chosen[k] = pick.subconn;
+            if (k == 0 || i % 3 > 0) /* else it stays open */
+                grebe_pick_end(&pick, &info);
+        }
+        assert_ptr_equal(chosen[0], chosen[1]);
+        grebe__explanation_free(explanation);
+        lb_bench_advance_ms(&rig.b, grebe__rng_below(&rng, 100));
+    }
+    fini(&rig);
+}
+
 /* 0 fails within a millisecond, 1 works in 25. */
 TEST(failing_endpoint_is_avoided_if_that_is_configured)
 {
@@ -504,6 +617,10 @@ int main(void)
         cmocka_unit_test(many_endpoints_share_evenly),
         cmocka_unit_test(fast_endpoint_has_the_calls_until_they_queue_there),
         cmocka_unit_test(slow_endpoint_is_tried_again_when_its_estimate_has_faded),
+        cmocka_unit_test(estimates_of_two_eras_are_compared_as_of_now),
+        cmocka_unit_test(decay_may_change),
+        cmocka_unit_test(calls_of_another_thread_count),
+        cmocka_unit_test(explained_picks_are_the_same),
         cmocka_unit_test(failing_endpoint_is_avoided_if_that_is_configured),
         cmocka_unit_test(newcomer_is_probed_once),
         cmocka_unit_test(weight_makes_calls_cheaper),

@@ -4,11 +4,21 @@
 #include "support/test.h"
 
 #include <math.h>
+#include <pthread.h>
 
 #include "balancer/p2c_load.h"
 #include "base/assert.h"
+#include "base/rng.h"
 
-static const double rate = 1 / 10e9; /* a decay of 10 s */
+static struct grebe__fading fading; /* a decay of 10 s */
+
+static int begin_to_fade(void **state)
+{
+    (void)state;
+    fading = (struct grebe__fading){0};
+    grebe__fading_set(&fading, 10 * (int64_t)SECOND, 0);
+    return 0;
+}
 
 /* To the six digits that the numbers are given with. */
 static void expect_ms(double found_ns, double expected_ms)
@@ -19,91 +29,298 @@ static void expect_ms(double found_ns, double expected_ms)
 
 static struct grebe__peak_ewma guess(double first_ns, uint64_t at_ns)
 {
-    return (struct grebe__peak_ewma){first_ns, at_ns, true};
+    struct grebe__peak_ewma ewma;
+
+    grebe__peak_ewma_init(&ewma, first_ns, &fading, at_ns);
+    return ewma;
+}
+
+/* The first answer is the estimate. */
+static struct grebe__peak_ewma answered(double took_ns, uint64_t at_ns)
+{
+    struct grebe__peak_ewma ewma = guess(0, at_ns);
+
+    grebe__peak_ewma_observe(&ewma, took_ns, &fading, at_ns);
+    return ewma;
+}
+
+static void observe(struct grebe__peak_ewma *ewma, double took_ns, uint64_t at_ns)
+{
+    grebe__peak_ewma_observe(ewma, took_ns, &fading, at_ns);
+}
+
+static double read(const struct grebe__peak_ewma *ewma, uint64_t now_ns)
+{
+    return grebe__peak_ewma_read(ewma, &fading, now_ns);
 }
 
 TEST(estimate_fades_while_nobody_answers)
 {
     struct grebe__peak_ewma ewma = guess(30e6, 100 * SECOND);
 
-    expect_ms(grebe__peak_ewma_read(&ewma, 100 * SECOND, rate), 30);
-    expect_ms(grebe__peak_ewma_read(&ewma, 101 * SECOND, rate), 27.145122540);
-    expect_ms(grebe__peak_ewma_read(&ewma, 110 * SECOND, rate), 11.036383235);
-    expect_ms(grebe__peak_ewma_read(&ewma, 101 * SECOND, rate),
-              27.145122540); /* changed nothing */
-    grebe__peak_ewma_observe(&ewma, 5e6, 110 * SECOND, rate);
-    expect_ms(grebe__peak_ewma_read(&ewma, 110 * SECOND, rate), 14.196986029);
+    expect_ms(read(&ewma, 100 * SECOND), 30);
+    expect_ms(read(&ewma, 101 * SECOND), 27.145122540);
+    expect_ms(read(&ewma, 110 * SECOND), 11.036383235);
+    expect_ms(read(&ewma, 101 * SECOND), 27.145122540); /* changed nothing */
+    observe(&ewma, 5e6, 110 * SECOND);
+    expect_ms(read(&ewma, 110 * SECOND), 14.196986029);
 }
 
 TEST(peaks_are_believed_at_once_and_better_news_slowly)
 {
     struct grebe__peak_ewma ewma = guess(30e6, 0);
 
-    grebe__peak_ewma_observe(&ewma, 100e6, 0, rate);
-    expect_ms(grebe__peak_ewma_read(&ewma, 0, rate), 100);
-    grebe__peak_ewma_observe(&ewma, 20e6, 2 * SECOND, rate);
-    expect_ms(grebe__peak_ewma_read(&ewma, 2 * SECOND, rate), 85.498460);
-    grebe__peak_ewma_observe(&ewma, 20e6, 7 * SECOND, rate);
-    expect_ms(grebe__peak_ewma_read(&ewma, 7 * SECOND, rate), 59.726824);
-    expect_ms(grebe__peak_ewma_read(&ewma, 17 * SECOND, rate), 21.972271);
+    observe(&ewma, 100e6, 0);
+    expect_ms(read(&ewma, 0), 100);
+    observe(&ewma, 20e6, 2 * SECOND);
+    expect_ms(read(&ewma, 2 * SECOND), 85.498460);
+    observe(&ewma, 20e6, 7 * SECOND);
+    expect_ms(read(&ewma, 7 * SECOND), 59.726824);
+    expect_ms(read(&ewma, 17 * SECOND), 21.972271);
 }
 
 TEST(short_decay_fades_fast)
 {
-    struct grebe__peak_ewma ewma = guess(10e6, 0);
+    struct grebe__peak_ewma ewma;
 
-    expect_ms(grebe__peak_ewma_read(&ewma, 100 * MS, 1e-9), 9.048374);
-    expect_ms(grebe__peak_ewma_read(&ewma, 200 * MS, 1e-9), 8.187308);
+    fading = (struct grebe__fading){0};
+    grebe__fading_set(&fading, (int64_t)SECOND, 0);
+    ewma = guess(10e6, 0);
+    expect_ms(read(&ewma, 100 * MS), 9.048374);
+    expect_ms(read(&ewma, 200 * MS), 8.187308);
 }
 
 TEST(clock_that_runs_backwards_stands_still)
 {
     struct grebe__peak_ewma ewma = guess(30e6, 10 * SECOND);
 
-    expect_ms(grebe__peak_ewma_read(&ewma, 5 * SECOND, rate), 30);
-    grebe__peak_ewma_observe(&ewma, 40e6, 5 * SECOND, rate);
-    expect_ms(grebe__peak_ewma_read(&ewma, 10 * SECOND, rate), 40);
-    expect_ms(grebe__peak_ewma_read(&ewma, 11 * SECOND, rate), 36.193496721);
+    expect_ms(read(&ewma, 5 * SECOND), 30);
+    observe(&ewma, 40e6, 5 * SECOND);
+    expect_ms(read(&ewma, 10 * SECOND), 40);
+    expect_ms(read(&ewma, 11 * SECOND), 36.193496721);
+}
+
+/* ---- Eras ------------------------------------------------------------------------------ */
+
+enum { ERA_S = 640 };
+
+TEST(estimate_fades_through_landmarks)
+{
+    struct grebe__peak_ewma ewma = answered(100e6, (ERA_S - 10) * SECOND);
+
+    expect_ms(read(&ewma, ERA_S * SECOND - 1), 36.787944121);
+    expect_ms(read(&ewma, ERA_S * SECOND), 36.787944117);
+    expect_ms(read(&ewma, (ERA_S + 10) * SECOND), 13.533528324);
+    observe(&ewma, 20e6, (ERA_S + 10) * SECOND);
+    expect_ms(read(&ewma, (ERA_S + 10) * SECOND), 30.826822659);
+    expect_ms(read(&ewma, 100 * ERA_S * SECOND), 0);
+    observe(&ewma, 20e6, 100 * ERA_S * SECOND);
+    expect_ms(read(&ewma, 100 * ERA_S * SECOND), 20);
+}
+
+TEST(clock_stands_still_before_a_landmark_as_well)
+{
+    struct grebe__peak_ewma ewma = answered(30e6, (ERA_S + 10) * SECOND);
+
+    expect_ms(read(&ewma, (ERA_S - 1) * SECOND), 30);
+    observe(&ewma, 20e6, (ERA_S - 1) * SECOND);
+    expect_ms(read(&ewma, (ERA_S + 10) * SECOND), 30);
+    observe(&ewma, 40e6, (ERA_S - 1) * SECOND);
+    expect_ms(read(&ewma, (ERA_S + 10) * SECOND), 40);
+}
+
+/* As the head of the file has it, step by step. */
+struct model {
+    double estimate_ns;
+    uint64_t at_ns;
+};
+
+static double model_read(const struct model *model, uint64_t now_ns, double decay_ns)
+{
+    return model->estimate_ns * exp(-(double)(now_ns - model->at_ns) / decay_ns);
+}
+
+static void model_observe(struct model *model, double took_ns, uint64_t now_ns,
+                          double decay_ns)
+{
+    double left = exp(-(double)(now_ns - model->at_ns) / decay_ns);
+
+    model->estimate_ns = took_ns > model->estimate_ns
+                             ? took_ns
+                             : model->estimate_ns * left + took_ns * (1 - left);
+    model->at_ns = now_ns;
+}
+
+/* Answers close together, and now and then none for up to four eras. */
+TEST(any_answers_give_what_they_give_step_by_step)
+{
+    static const double decay_ns = 10e9;
+    struct grebe__rng rng;
+
+    grebe__rng_seed(&rng, 1);
+    for (int run = 0; run < 200; run++) {
+        struct grebe__peak_ewma ewma = guess(30e6, 0);
+        struct model model = {30e6, 0};
+        uint64_t now_ns = 0;
+
+        for (int i = 0; i < 500; i++) {
+            double took_ns = 1e6 + 100e6 * grebe__rng_unit(&rng);
+            double longest_s = i % 50 == 49 ? 4 * ERA_S : 5;
+            double right;
+
+            now_ns += (uint64_t)(longest_s * 1e9 * grebe__rng_unit(&rng));
+            right = model_read(&model, now_ns, decay_ns);
+            assert_true(fabs(read(&ewma, now_ns) - right) <= right * 1e-9);
+            model_observe(&model, took_ns, now_ns, decay_ns);
+            observe(&ewma, took_ns, now_ns);
+        }
+    }
+}
+
+/* A hundred million answers in little time: what is rounded does not add up. */
+TEST(answers_that_are_close_together_lose_nothing)
+{
+    struct grebe__peak_ewma ewma = answered(100e6, SECOND);
+
+    for (uint64_t now_ns = SECOND; now_ns < 11 * SECOND; now_ns += 5000)
+        observe(&ewma, 20e6, now_ns);
+    assert_true(fabs(read(&ewma, 11 * SECOND) / (20e6 + 80e6 * exp(-1)) - 1) < 1e-6);
+}
+
+TEST(estimate_survives_another_decay)
+{
+    struct grebe__peak_ewma ewma = answered(100e6, 10 * SECOND);
+
+    grebe__fading_set(&fading, (int64_t)SECOND, 15 * SECOND);
+    expect_ms(read(&ewma, 15 * SECOND), 60.653065971);
+    expect_ms(read(&ewma, 16 * SECOND), 22.313016015);
 }
 
 /* ---- Others ---------------------------------------------------------------------------- */
+
+static void hear(struct grebe__peak_ewma *ewma, const struct grebe__peak_ewma *other)
+{
+    grebe__peak_ewma_hear(ewma, other);
+}
 
 TEST(who_never_had_an_answer_believes_others)
 {
     struct grebe__peak_ewma mine = guess(30e6, 0), other = guess(99e6, SECOND);
 
-    grebe__peak_ewma_hear(&mine, &other, rate);
+    hear(&mine, &other);
     assert_true(mine.is_guess);
-    expect_ms(grebe__peak_ewma_read(&mine, 0, rate), 30); /* a guess is no news */
-    grebe__peak_ewma_observe(&other, 5e6, SECOND, rate);
-    grebe__peak_ewma_hear(&mine, &other, rate);
+    expect_ms(read(&mine, 0), 30); /* a guess is no news */
+    observe(&other, 5e6, SECOND);
+    hear(&mine, &other);
     assert_false(mine.is_guess);
-    assert_true(mine.estimate_ns == other.estimate_ns);
-    assert_int_equal(mine.at_ns, SECOND);
+    assert_true(mine.estimate == other.estimate);
+    assert_true(mine.one == other.one);
 }
 
 /* As if it were an answer: peaks at once, and better news slowly. */
 TEST(later_news_of_others_count_like_an_answer)
 {
-    struct grebe__peak_ewma mine = {100e6, 0, false}, other = {20e6, 2 * SECOND, false};
+    struct grebe__peak_ewma mine = answered(100e6, 0), other = answered(20e6, 2 * SECOND);
 
-    grebe__peak_ewma_hear(&mine, &other, rate);
-    expect_ms(grebe__peak_ewma_read(&mine, 2 * SECOND, rate), 85.498460);
-    grebe__peak_ewma_hear(&mine, &other, rate); /* heard that already */
-    expect_ms(grebe__peak_ewma_read(&mine, 2 * SECOND, rate), 85.498460);
-    other = (struct grebe__peak_ewma){300e6, 3 * SECOND, false};
-    grebe__peak_ewma_hear(&mine, &other, rate);
-    expect_ms(grebe__peak_ewma_read(&mine, 3 * SECOND, rate), 300);
+    hear(&mine, &other);
+    expect_ms(read(&mine, 2 * SECOND), 85.498460);
+    hear(&mine, &other); /* heard that already */
+    expect_ms(read(&mine, 2 * SECOND), 85.498460);
+    other = answered(300e6, 3 * SECOND);
+    hear(&mine, &other);
+    expect_ms(read(&mine, 3 * SECOND), 300);
 }
 
 TEST(old_news_of_others_do_not_count)
 {
-    struct grebe__peak_ewma mine = {50e6, 2 * SECOND, false},
-                            other = {90e6, SECOND, false};
+    struct grebe__peak_ewma mine = answered(50e6, 2 * SECOND),
+                            other = answered(90e6, SECOND);
 
-    grebe__peak_ewma_hear(&mine, &other, rate);
-    assert_true(mine.estimate_ns == 50e6);
-    assert_int_equal(mine.at_ns, 2 * SECOND);
+    hear(&mine, &other);
+    expect_ms(read(&mine, 2 * SECOND), 50);
+}
+
+TEST(news_are_heard_across_a_landmark)
+{
+    struct grebe__peak_ewma mine = answered(100e6, (ERA_S - 1) * SECOND),
+                            other = answered(20e6, (ERA_S + 1) * SECOND), old = mine;
+
+    hear(&mine, &other);
+    expect_ms(read(&mine, (ERA_S + 1) * SECOND), 85.498460);
+    hear(&mine, &old); /* of the era before */
+    expect_ms(read(&mine, (ERA_S + 1) * SECOND), 85.498460);
+    mine = guess(30e6, 0);
+    hear(&mine, &other);
+    expect_ms(read(&mine, (ERA_S + 1) * SECOND), 20);
+}
+
+/* Another thread's numbers change while they are heard.  Whatever is heard of two answers is
+ * something between nothing and the slower one. */
+TEST(news_of_two_answers_at_once_are_no_worse_than_either)
+{
+    struct grebe__peak_ewma before = answered(20e6, SECOND),
+                            after = answered(50e6, 400 * SECOND), mixed, mine;
+
+    for (unsigned i = 0; i < 4; i++) {
+        mine = answered(30e6, 0);
+        mixed = (struct grebe__peak_ewma){
+            .estimate = i & 1 ? after.estimate : before.estimate,
+            .one = i & 2 ? after.one : before.one,
+        };
+        hear(&mine, &mixed);
+        assert_in_range(read(&mine, 400 * SECOND), 0, 50e6);
+    }
+}
+
+TEST(one_that_turns_is_not_heard)
+{
+    struct grebe__peak_ewma mine = answered(30e6, 0), other = answered(90e6, SECOND);
+
+    other.estimate = other.one = 0; /* as it is between two eras */
+    hear(&mine, &other);
+    expect_ms(read(&mine, SECOND), 27.145122540);
+    mine = guess(30e6, 0);
+    hear(&mine, &other);
+    assert_true(mine.is_guess);
+    other.era = 1;
+    assert_true(read(&other, SECOND) == 0);
+}
+
+/* ---- At once --------------------------------------------------------------------------- */
+
+enum { ANSWERS = 200000, SLOWEST_NS = 20000000 };
+
+static struct grebe__peak_ewma answering;
+static uint64_t answered_ns; /* atomic: not before the latest answer */
+
+/* An era is over every other time. */
+static void *answer_fast(void *arg)
+{
+    (void)arg;
+    for (uint64_t i = 1; i <= ANSWERS; i++) {
+        __atomic_store_n(&answered_ns, 40 * i, __ATOMIC_RELEASE);
+        observe(&answering, SLOWEST_NS - (double)(i % 100), 40 * i);
+    }
+    return NULL;
+}
+
+TEST(nothing_is_heard_that_was_not_so)
+{
+    pthread_t thread;
+    uint64_t now_ns;
+
+    fading = (struct grebe__fading){0};
+    grebe__fading_set(&fading, 1, 0);
+    answering = guess(SLOWEST_NS, 0);
+    assert_int_equal(pthread_create(&thread, NULL, answer_fast, NULL), 0);
+    do {
+        struct grebe__peak_ewma mine = guess(0, 0);
+
+        hear(&mine, &answering);
+        now_ns = __atomic_load_n(&answered_ns, __ATOMIC_ACQUIRE);
+        assert_true(read(&mine, now_ns) < SLOWEST_NS * 1.000001);
+    } while (now_ns < (uint64_t)40 * ANSWERS);
+    assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 /* ---- Costs ---------------------------------------------------------------------------- */
@@ -116,7 +333,7 @@ static struct grebe__p2c_load *new_load(const struct grebe__p2c_config *config)
 
     memset(load, 0, sizeof *load);
     grebe__load_views_init(load->base.views, crew);
-    grebe__p2c_rules_set(grebe__p2c_rules_of(crew), config);
+    grebe__p2c_rules_set(grebe__p2c_rules_of(crew), config, 0);
     grebe__p2c_load_init(load, config, 0);
     return load;
 }
@@ -257,7 +474,7 @@ TEST(unproven_endpoint_may_be_probed_once)
 /* ---- Answers --------------------------------------------------------------------------- */
 
 /* Of a call that took 90 ms, with its headers after 40 ms or without any. */
-static double estimate_ms(enum grebe__p2c_until until, bool is_streaming,
+static double estimate_of(enum grebe__p2c_until until, bool is_streaming,
                           uint64_t headers_ns)
 {
     const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
@@ -277,23 +494,23 @@ static double estimate_ms(enum grebe__p2c_until until, bool is_streaming,
     grebe__p2c_load_done(view_of(load), &info);
     found = cost(load, &config, 0);
     free_load(load);
-    return found / 1e6;
+    return found;
 }
 
 TEST(answer_of_a_stream_is_its_headers_unless_the_config_says_otherwise)
 {
-    assert_true(estimate_ms(GREBE__P2C_AUTO, false, 40 * MS) == 90);
-    assert_true(estimate_ms(GREBE__P2C_AUTO, true, 40 * MS) == 40);
-    assert_true(estimate_ms(GREBE__P2C_HEADERS, false, 40 * MS) == 40);
-    assert_true(estimate_ms(GREBE__P2C_HEADERS, true, 40 * MS) == 40);
-    assert_true(estimate_ms(GREBE__P2C_END, false, 40 * MS) == 90);
-    assert_true(estimate_ms(GREBE__P2C_END, true, 40 * MS) == 90);
+    expect_ms(estimate_of(GREBE__P2C_AUTO, false, 40 * MS), 90);
+    expect_ms(estimate_of(GREBE__P2C_AUTO, true, 40 * MS), 40);
+    expect_ms(estimate_of(GREBE__P2C_HEADERS, false, 40 * MS), 40);
+    expect_ms(estimate_of(GREBE__P2C_HEADERS, true, 40 * MS), 40);
+    expect_ms(estimate_of(GREBE__P2C_END, false, 40 * MS), 90);
+    expect_ms(estimate_of(GREBE__P2C_END, true, 40 * MS), 90);
 }
 
 TEST(answer_without_headers_is_there_at_the_end)
 {
-    assert_true(estimate_ms(GREBE__P2C_AUTO, true, 0) == 90);
-    assert_true(estimate_ms(GREBE__P2C_HEADERS, false, 0) == 90);
+    expect_ms(estimate_of(GREBE__P2C_AUTO, true, 0), 90);
+    expect_ms(estimate_of(GREBE__P2C_HEADERS, false, 0), 90);
 }
 
 /* ---- Failures ------------------------------------------------------------------------- */
@@ -369,27 +586,170 @@ TEST(calls_that_were_given_up_say_nothing)
     free_load(load);
 }
 
+/* ---- Threads --------------------------------------------------------------------------- */
+
+/* To threads that share a view an answer is lost where two come at once, and no call is. */
+TEST(of_those_who_share_a_view_one_at_a_time_writes)
+{
+    struct grebe__p2c_load *load = new_load(&grebe__p2c_defaults);
+    struct grebe__crew *crew = load->base.views[0].view.crew;
+    struct grebe__p2c_view *view;
+
+    for (unsigned i = 0; i < GREBE__CREW_OTHERS; i++)
+        crew->threads[i] = i; /* all numbers are taken */
+    view = view_of(load);
+    assert_int_equal(view->base.number, GREBE__CREW_OTHERS);
+    grebe__peak_ewma_observe(&grebe__p2c_view_of(&load->base.views[0].view)->rtt, 500e6,
+                             &fading, 0);
+    begin(load, 3);
+    assert_true(grebe__peak_ewma_take(&view->rtt));
+    end(load, 90, 0);
+    grebe__p2c_hear_the_others(view);
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 3 * 30);
+    grebe__peak_ewma_release(&view->rtt);
+    end(load, 90, 0);
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 2 * 90);
+    end(load, 100, 0); /* it was given back */
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 100);
+    free_load(load);
+}
+
+/* Ends the call that another one began. */
+TEST(answer_is_of_the_thread_that_hears_it)
+{
+    struct grebe__p2c_load *load = new_load(&grebe__p2c_defaults);
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {.status = &ok, .latency_ns = 90 * MS};
+    struct grebe__p2c_view *mine;
+
+    load->base.views[0].view.crew->threads[0] = 0; /* somebody else */
+    mine = view_of(load);
+    assert_int_equal(mine->base.number, 1);
+    grebe__p2c_load_done(&load->base.views[0].view, &info);
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 90);
+    assert_int_equal(mine->base.ended, 1);
+    assert_true(
+        grebe__peak_ewma_is_guess(&grebe__p2c_view_of(&load->base.views[0].view)->rtt));
+    free_load(load);
+}
+
+TEST(answer_of_a_call_that_another_one_began_is_of_the_first_as_well)
+{
+    struct grebe__p2c_load *load = new_load(&grebe__p2c_defaults);
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {.status = &ok, .latency_ns = 90 * MS};
+
+    assert_int_equal(view_of(load)->base.number, 0);
+    grebe__p2c_load_done(&load->base.views[1].view, &info);
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 90);
+    assert_int_equal(view_of(load)->base.ended, 1);
+    free_load(load);
+}
+
+/* ---- Rules ----------------------------------------------------------------------------- */
+
+static void use(struct grebe__p2c_load *load, const struct grebe__p2c_config *config,
+                uint64_t now_ns)
+{
+    grebe__p2c_rules_set(grebe__p2c_rules_of(load->base.views[0].view.crew), config,
+                         now_ns);
+}
+
+TEST(answers_are_for_who_wants_to_know_how_long_they_take)
+{
+    struct grebe__p2c_config config = grebe__p2c_defaults;
+    struct grebe__p2c_load *load;
+
+    config.metric = GREBE__P2C_PENDING;
+    load = new_load(&config);
+    begin(load, 2);
+    end(load, 500, 0);
+    use(load, &grebe__p2c_defaults, 0);
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 2 * 30);
+    end(load, 500, 0);
+    expect_ms(cost(load, &grebe__p2c_defaults, 0), 500);
+    free_load(load);
+}
+
+TEST(decay_may_change)
+{
+    struct grebe__p2c_config config = grebe__p2c_defaults;
+    struct grebe__p2c_load *load = new_load(&config);
+
+    begin(load, 1);
+    end(load, 100, 10 * SECOND);
+    config.decay_ns = (int64_t)SECOND;
+    use(load, &config, 15 * SECOND);
+    expect_ms(cost(load, &config, 15 * SECOND), 60.653065971);
+    expect_ms(cost(load, &config, 16 * SECOND), 22.313016015);
+    free_load(load);
+}
+
+/* Whatever the metric is, for the day that it becomes another one. */
+TEST(reports_are_kept)
+{
+    struct grebe__p2c_load *load = new_load(&grebe__p2c_defaults);
+    const struct grebe_load_report report = {.cpu_utilization = 0.5};
+    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
+    const struct grebe_done_info info = {
+        .status = &ok, .latency_ns = MS, .server_load = &report};
+    double utilization = 0;
+
+    begin(load, 1);
+    grebe__p2c_load_done(view_of(load), &info);
+    assert_true(grebe__p2c_load_utilization(load, 1, 0, &utilization));
+    assert_true(utilization == 0.5);
+    free_load(load);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            answer_of_a_stream_is_its_headers_unless_the_config_says_otherwise),
-        cmocka_unit_test(answer_without_headers_is_there_at_the_end),
-        cmocka_unit_test(estimate_fades_while_nobody_answers),
-        cmocka_unit_test(peaks_are_believed_at_once_and_better_news_slowly),
-        cmocka_unit_test(short_decay_fades_fast),
-        cmocka_unit_test(clock_that_runs_backwards_stands_still),
-        cmocka_unit_test(who_never_had_an_answer_believes_others),
-        cmocka_unit_test(later_news_of_others_count_like_an_answer),
-        cmocka_unit_test(old_news_of_others_do_not_count),
-        cmocka_unit_test(cost_grows_with_calls_in_flight),
-        cmocka_unit_test(slow_answer_counts_twice_while_another_is_waited_for),
-        cmocka_unit_test(pending_is_nothing_but_that),
-        cmocka_unit_test(utilization_is_never_nothing),
-        cmocka_unit_test(unproven_endpoint_may_be_probed_once),
-        cmocka_unit_test(failures_count_as_slow_answers_if_that_is_wanted),
-        cmocka_unit_test(penalty_never_makes_an_endpoint_cheaper),
-        cmocka_unit_test(calls_that_were_given_up_say_nothing),
+        cmocka_unit_test_setup(estimate_fades_while_nobody_answers, begin_to_fade),
+        cmocka_unit_test_setup(peaks_are_believed_at_once_and_better_news_slowly,
+                               begin_to_fade),
+        cmocka_unit_test_setup(short_decay_fades_fast, begin_to_fade),
+        cmocka_unit_test_setup(clock_that_runs_backwards_stands_still, begin_to_fade),
+        cmocka_unit_test_setup(estimate_fades_through_landmarks, begin_to_fade),
+        cmocka_unit_test_setup(clock_stands_still_before_a_landmark_as_well,
+                               begin_to_fade),
+        cmocka_unit_test_setup(any_answers_give_what_they_give_step_by_step,
+                               begin_to_fade),
+        cmocka_unit_test_setup(answers_that_are_close_together_lose_nothing,
+                               begin_to_fade),
+        cmocka_unit_test_setup(estimate_survives_another_decay, begin_to_fade),
+        cmocka_unit_test_setup(who_never_had_an_answer_believes_others, begin_to_fade),
+        cmocka_unit_test_setup(later_news_of_others_count_like_an_answer, begin_to_fade),
+        cmocka_unit_test_setup(old_news_of_others_do_not_count, begin_to_fade),
+        cmocka_unit_test_setup(news_are_heard_across_a_landmark, begin_to_fade),
+        cmocka_unit_test_setup(news_of_two_answers_at_once_are_no_worse_than_either,
+                               begin_to_fade),
+        cmocka_unit_test_setup(one_that_turns_is_not_heard, begin_to_fade),
+        cmocka_unit_test_setup(nothing_is_heard_that_was_not_so, begin_to_fade),
+        cmocka_unit_test_setup(cost_grows_with_calls_in_flight, begin_to_fade),
+        cmocka_unit_test_setup(slow_answer_counts_twice_while_another_is_waited_for,
+                               begin_to_fade),
+        cmocka_unit_test_setup(pending_is_nothing_but_that, begin_to_fade),
+        cmocka_unit_test_setup(utilization_is_never_nothing, begin_to_fade),
+        cmocka_unit_test_setup(unproven_endpoint_may_be_probed_once, begin_to_fade),
+        cmocka_unit_test_setup(
+            answer_of_a_stream_is_its_headers_unless_the_config_says_otherwise,
+            begin_to_fade),
+        cmocka_unit_test_setup(answer_without_headers_is_there_at_the_end, begin_to_fade),
+        cmocka_unit_test_setup(failures_count_as_slow_answers_if_that_is_wanted,
+                               begin_to_fade),
+        cmocka_unit_test_setup(penalty_never_makes_an_endpoint_cheaper, begin_to_fade),
+        cmocka_unit_test_setup(calls_that_were_given_up_say_nothing, begin_to_fade),
+        cmocka_unit_test_setup(of_those_who_share_a_view_one_at_a_time_writes,
+                               begin_to_fade),
+        cmocka_unit_test_setup(answer_is_of_the_thread_that_hears_it, begin_to_fade),
+        cmocka_unit_test_setup(
+            answer_of_a_call_that_another_one_began_is_of_the_first_as_well,
+            begin_to_fade),
+        cmocka_unit_test_setup(answers_are_for_who_wants_to_know_how_long_they_take,
+                               begin_to_fade),
+        cmocka_unit_test_setup(decay_may_change, begin_to_fade),
+        cmocka_unit_test_setup(reports_are_kept, begin_to_fade),
     };
 
     return cmocka_run_group_tests_name("peak_ewma", tests, NULL, NULL);
