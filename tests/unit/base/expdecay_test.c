@@ -16,7 +16,7 @@ TEST(values_are_those_of_the_exponential_to_twelve_digits)
         double x = grebe__rng_unit(&rng) * (i % 2 == 0 ? 1 : 600);
         double found = grebe__expdecay(x), right = exp(-x);
 
-        assert_true(fabs(found - right) <= right * 2e-12);
+        assert_true(fabs(found - right) <= right * 2e-13);
     }
 }
 
@@ -26,7 +26,7 @@ TEST(it_only_falls)
     double before = 1;
 
     for (uint32_t i = 1; i < 1000000; i++) {
-        double now = grebe__expdecay(i * 1e-6); /* where the two ways meet, as well */
+        double now = grebe__expdecay(i * 1e-6);
 
         assert_true(now <= before);
         before = now;
@@ -48,8 +48,8 @@ static const struct {
     double x;
     uint64_t bits;
 } golden[] = {
-    {0.0005, 0x3feffbe7afa44517}, {0.1, 0x3fecf46d99d52b41},  {0.5, 0x3fe368b2fc6f960b},
-    {1, 0x3fd78b56362cef5a},      {3.25, 0x3fa3da368521902f}, {100, 0x36ea8c1f14e2afb1},
+    {0.0005, 0x3feffbe7afa44517}, {0.1, 0x3fecf46d99d52b3a},  {0.5, 0x3fe368b2fc6f9570},
+    {1, 0x3fd78b56362cee87},      {3.25, 0x3fa3da3685218fa7}, {100, 0x36ea8c1f14e2afa7},
 };
 
 TEST(bits_are_the_same_everywhere)
