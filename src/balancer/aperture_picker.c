@@ -89,7 +89,7 @@ static void aperture_pick(struct grebe_picker *base, const struct grebe_pick_arg
 
     if (args->explanation != NULL)
         explain(picker, args, two, chosen);
-    grebe__loaded_pick(&picker->endpoints[chosen], &sight, args, out);
+    grebe__loaded_pick(&picker->endpoints[chosen], &sight, out);
 }
 
 static void aperture_picker_destroy(struct grebe_picker *base)

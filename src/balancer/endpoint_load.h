@@ -185,7 +185,7 @@ uint32_t grebe__load_book_in_flight(const struct grebe__load_book *book);
 
 /* One of them, as a picker has it. */
 struct grebe__loaded {
-    struct grebe__leaf leaf;
+    struct grebe__leaf leaf;           /* with a subconn: it is READY */
     struct grebe__endpoint_load *load; /* a reference */
     uint32_t weight; /* as base/endpoint.h has it: its own, or of its addresses */
 };
@@ -230,10 +230,9 @@ static inline uint32_t grebe__loaded_in_flight(const struct grebe__loaded *loade
 /* For pick(): sends the call there, and counts it until it ends. */
 static inline void grebe__loaded_pick(const struct grebe__loaded *loaded,
                                       const struct grebe__load_sight *sight,
-                                      const struct grebe_pick_args *args,
                                       struct grebe_pick *out)
 {
-    grebe__leaf_pick(&loaded->leaf, args, out);
+    grebe__leaf_take(&loaded->leaf, out);
     (void)grebe__load_view_begin(grebe__loaded_view(loaded, sight), out,
                                  grebe__load_view_done);
 }

@@ -47,17 +47,23 @@ static inline void grebe__leaf_ask(struct grebe_picker *leaf,
     grebe_picker_pick(leaf, &unexplained, out);
 }
 
+/* The same of one that has a subconn. */
+static inline void grebe__leaf_take(const struct grebe__leaf *leaf,
+                                    struct grebe_pick *out)
+{
+    out->kind = GREBE_PICK_COMPLETE;
+    out->subconn = leaf->subconn;
+}
+
 /* The same, if there is anything to ask. */
 static inline void grebe__leaf_pick(const struct grebe__leaf *leaf,
                                     const struct grebe_pick_args *args,
                                     struct grebe_pick *out)
 {
-    if (leaf->subconn == NULL) {
+    if (leaf->subconn == NULL)
         grebe__leaf_ask(leaf->picker, args, out);
-        return;
-    }
-    out->kind = GREBE_PICK_COMPLETE;
-    out->subconn = leaf->subconn;
+    else
+        grebe__leaf_take(leaf, out);
 }
 
 #endif

@@ -212,7 +212,7 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
 
     if (args->explanation != NULL)
         explain(picker, chosen, args);
-    grebe__loaded_pick(&picker->endpoints[chosen], &sight, args, out);
+    grebe__loaded_pick(&picker->endpoints[chosen], &sight, out);
 }
 
 static void destroy(struct grebe_picker *base)

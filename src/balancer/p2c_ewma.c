@@ -19,6 +19,7 @@
 
 #include "balancer/load_watches.h"
 #include "balancer/p2c_load.h"
+#include "base/apart.h"
 #include "base/rng.h"
 
 /* ---- Picker -------------------------------------------------------------------------- */
@@ -39,18 +40,21 @@ struct two {
     uint32_t a, b; /* the same if there is but one */
 };
 
-/* The draws that belong to `random`: both orders of two are as likely. */
-static struct two draw(const struct p2c_picker *picker, uint64_t random)
+/* The draws that belong to `random`, of two or more: both orders of two are as likely. */
+static inline struct two draw_two(const struct p2c_picker *picker, uint64_t random)
 {
     struct grebe__rng rng = {random};
-    struct two two = {0, 0};
+    struct two two;
 
-    if (picker->n == 1)
-        return two;
     two.a = grebe__rng_below(&rng, picker->n);
     two.b = grebe__rng_below(&rng, picker->n - 1);
     two.b += two.b >= two.a;
     return two;
+}
+
+static struct two draw(const struct p2c_picker *picker, uint64_t random)
+{
+    return picker->n == 1 ? (struct two){0, 0} : draw_two(picker, random);
 }
 
 static inline struct grebe__p2c_view *view_of(const struct p2c_picker *picker, uint32_t i,
@@ -155,22 +159,55 @@ static void explain(const struct p2c_picker *picker, const struct grebe_pick_arg
     grebe_explain_end(args->explanation);
 }
 
+static inline void take(const struct p2c_picker *picker, uint32_t chosen,
+                        const struct grebe__load_sight *sight, struct grebe_pick *out)
+{
+    const struct grebe__loaded *endpoint = &picker->endpoints[chosen];
+
+    grebe__leaf_take(&endpoint->leaf, out);
+    if (grebe__load_view_begin(grebe__loaded_view(endpoint, sight), out,
+                               grebe__p2c_load_done) &&
+        picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
+        out->wants_load_report |= !picker->config.is_out_of_band;
+}
+
+GREBE__APART static void pick(struct p2c_picker *picker,
+                              const struct grebe_pick_args *args, struct grebe_pick *out)
+{
+    struct grebe__load_sight sight = grebe__load_sight_of(picker->crew, args->now_ns);
+    struct two two = draw(picker, args->random);
+    uint32_t chosen = choose(picker, two, &sight);
+
+    if (args->explanation != NULL)
+        explain(picker, args, two, chosen);
+    take(picker, chosen, &sight, out);
+}
+
+/* The same by the shortest way, which nearly all picks can go: the thread has always been
+ * alone, and nobody asks why.  False: this one cannot, and nothing was done. */
+static inline bool pick_alone(struct p2c_picker *picker,
+                              const struct grebe_pick_args *args, struct grebe_pick *out)
+{
+    const struct grebe__load_sight sight = {0, true, args->now_ns};
+    struct two two;
+
+    if (!picker->looks_ahead || args->explanation != NULL ||
+        !grebe__crew_has_only_me(picker->crew))
+        return false;
+    two = draw_two(picker, args->random);
+    if (!share_a_landmark(picker, two, &sight))
+        return false;
+    take(picker, choose_ahead(picker, two, &sight), &sight, out);
+    return true;
+}
+
 static void p2c_pick(struct grebe_picker *base, const struct grebe_pick_args *args,
                      struct grebe_pick *out)
 {
     struct p2c_picker *picker = grebe_container_of(base, struct p2c_picker, base);
-    struct grebe__load_sight sight = grebe__load_sight_of(picker->crew, args->now_ns);
-    struct two two = draw(picker, args->random);
-    uint32_t chosen = choose(picker, two, &sight);
-    const struct grebe__loaded *endpoint = &picker->endpoints[chosen];
 
-    if (args->explanation != NULL)
-        explain(picker, args, two, chosen);
-    grebe__leaf_pick(&endpoint->leaf, args, out);
-    if (grebe__load_view_begin(grebe__loaded_view(endpoint, &sight), out,
-                               grebe__p2c_load_done) &&
-        picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
-        out->wants_load_report |= !picker->config.is_out_of_band;
+    if (!pick_alone(picker, args, out))
+        pick(picker, args, out);
 }
 
 static void p2c_picker_destroy(struct grebe_picker *base)

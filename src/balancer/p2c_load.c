@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "base/apart.h"
+
 static_assert(sizeof(struct grebe__p2c_view) <= GREBE__LINE, "a view is one line");
 
 /* ---- Making --------------------------------------------------------------------------- */
@@ -149,8 +151,9 @@ static double answer_ns(const struct grebe__p2c_rules *rules,
     bool waits_for_headers =
         until == GREBE__P2C_HEADERS || (until == GREBE__P2C_AUTO && info->is_streaming);
 
-    return (double)(waits_for_headers && info->headers_ns != 0 ? info->headers_ns
-                                                               : info->latency_ns);
+    return (double)(int64_t)(waits_for_headers && info->headers_ns != 0
+                                 ? info->headers_ns
+                                 : info->latency_ns);
 }
 
 static void observe_rtt(struct grebe__p2c_view *view,
@@ -181,16 +184,21 @@ void grebe__p2c_load_report(struct grebe__endpoint_load *base,
         grebe__stamped_write(&load->utilization, utilization, now_ns);
 }
 
+static bool observes_rtt(const struct grebe__p2c_rules *rules)
+{
+    return __atomic_load_n(&rules->observes_rtt, __ATOMIC_RELAXED);
+}
+
 /* A call that was cancelled by its caller, or lost to another attempt, tells how long
  * somebody waited and not how long the answer takes. */
-void grebe__p2c_load_done(void *arg, const struct grebe_done_info *info)
+GREBE__APART static void end(struct grebe__load_view *begun,
+                             const struct grebe_done_info *info)
 {
-    struct grebe__load_view *begun = arg;
     const struct grebe__p2c_rules *rules = grebe__p2c_rules_of(begun->crew);
     unsigned number = grebe__crew_number(begun->crew);
     struct grebe__load_view *view = grebe__load_view_of(begun, number);
 
-    if (__atomic_load_n(&rules->observes_rtt, __ATOMIC_RELAXED) && !info->is_discarded &&
+    if (observes_rtt(rules) && !info->is_discarded &&
         info->status->code != GREBE_STATUS_CANCELLED)
         observe_rtt(grebe__p2c_view_of(view), rules, info);
     if (info->server_load != NULL &&
@@ -198,4 +206,29 @@ void grebe__p2c_load_done(void *arg, const struct grebe_done_info *info)
         grebe__p2c_load_report(grebe__endpoint_load_of(view), info->server_load,
                                info->now_ns);
     grebe__load_view_end(view, number);
+}
+
+/* The same by the shortest way, which nearly all calls can go: answered with OK, without a
+ * report, and ended by the thread that was there first and began it.  False: this one cannot. */
+static inline bool end_plainly(struct grebe__p2c_view *begun,
+                               const struct grebe_done_info *info)
+{
+    const struct grebe__p2c_rules *rules = grebe__p2c_rules_of(begun->base.crew);
+
+    if (begun->base.number != 0 || !grebe__crew_is_first(begun->base.crew) ||
+        !observes_rtt(rules) || info->is_discarded ||
+        info->status->code != GREBE_STATUS_OK || info->server_load != NULL)
+        return false;
+    grebe__peak_ewma_observe(&begun->rtt, answer_ns(rules, info), &rules->fading,
+                             info->now_ns);
+    grebe__load_view_end(&begun->base, 0);
+    return true;
+}
+
+void grebe__p2c_load_done(void *arg, const struct grebe_done_info *info)
+{
+    struct grebe__load_view *begun = arg;
+
+    if (!end_plainly(grebe__p2c_view_of(begun), info))
+        end(begun, info);
 }

@@ -57,6 +57,19 @@ static inline bool grebe__crew_is_alone(const struct grebe__crew *crew, unsigned
            __atomic_load_n(&crew->threads[1], __ATOMIC_RELAXED) == GREBE__CLAIMS_NOBODY;
 }
 
+/* The calling thread has the first number. */
+static inline bool grebe__crew_is_first(const struct grebe__crew *crew)
+{
+    return __atomic_load_n(&crew->threads[0], __ATOMIC_RELAXED) ==
+           grebe__thread_pointer();
+}
+
+/* The calling thread has the first number, and nobody ever had another one. */
+static inline bool grebe__crew_has_only_me(const struct grebe__crew *crew)
+{
+    return grebe__crew_is_first(crew) && grebe__crew_is_alone(crew, 0);
+}
+
 /* The thread that has the first number is the only one that ever had one. */
 static inline bool grebe__crew_is_one(const struct grebe__crew *crew)
 {
