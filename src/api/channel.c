@@ -39,8 +39,10 @@ static int make(struct grebe__channel_params *params, struct grebe_diag *diag,
         params->started = (int64_t)params->now_ns + grebe__epoch_ns();
     }
     result = grebe__channel_new(params, diag, out);
-    if (result != GREBE_OK)
-        grebe__record_file_close(file, true);
+    if (result != GREBE_OK && file != NULL) {
+        grebe__record_file_finish(file);
+        grebe__record_file_close(file);
+    }
     return result;
 }
 
@@ -107,6 +109,20 @@ static struct grebe__record_file *recording_of(const struct grebe_channel *chann
     return recording == NULL ? NULL : grebe__record_file_of(recording->sink);
 }
 
+/* The last lines of a recording are written when the channel is closed, and logs no more. */
+static void finish_recording(struct grebe_channel *channel, grebe_log_fn on_log,
+                             void *log_arg)
+{
+    char text[512];
+    struct grebe__text message = grebe__text_init(text, sizeof text);
+
+    if (recording_of(channel) == NULL)
+        return;
+    grebe__record_file_finish(recording_of(channel));
+    if (on_log != NULL && grebe__recording_untold(channel->host.recording, &message))
+        on_log(log_arg, GREBE_LOG_WARNING, text);
+}
+
 static void on_closed_alone(struct grebe_channel *channel, void *arg)
 {
     struct grebe__record_file *file = recording_of(channel);
@@ -114,7 +130,7 @@ static void on_closed_alone(struct grebe_channel *channel, void *arg)
 
     (void)arg;
     grebe__channel_unref(channel);
-    grebe__record_file_close(file, false);
+    grebe__record_file_close(file);
     grebe_loop_unref(loop);
 }
 
@@ -132,6 +148,7 @@ void grebe_channel_destroy(struct grebe_channel *channel)
     struct closing closing = {.channel = channel};
     struct grebe__record_file *file;
     struct grebe_loop *loop;
+    grebe_log_fn on_log;
 
     if (channel == NULL || grebe__loop_is_forked(loop_of(channel)))
         return;
@@ -140,11 +157,13 @@ void grebe_channel_destroy(struct grebe_channel *channel)
         grebe__channel_submit_close(channel, on_closed_alone, NULL);
         return;
     }
+    on_log = channel->host.on_log;
     grebe__loop_call(loop, close_and_tell, &closing);
     grebe__loop_wait(loop, &closing.is_closed, -1);
+    finish_recording(channel, on_log, channel->host.log_arg);
     file = recording_of(channel);
     grebe__channel_unref(channel);
-    grebe__record_file_close(file, true);
+    grebe__record_file_close(file);
     grebe_loop_unref(loop);
 }
 

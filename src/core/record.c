@@ -16,12 +16,17 @@
 
 /* ---- Lines -------------------------------------------------------------------------- */
 
+static void write_warning(struct grebe__text *message, const char *what)
+{
+    grebe__text_printf(message, "recording: %s", what);
+}
+
 static void warn(struct grebe__recording *recording, const char *what)
 {
     char text[512];
     struct grebe__text message = grebe__text_init(text, sizeof text);
 
-    grebe__text_printf(&message, "recording: %s", what);
+    write_warning(&message, what);
     grebe__tell_text(recording->host, GREBE_LOG_WARNING, GREBE_LOG_WARNING, text);
 }
 
@@ -58,15 +63,21 @@ static bool write(struct grebe__recording *recording)
     return recording->sink->write(recording->sink, line->buf, line->length);
 }
 
+static const char *failure(const struct grebe__recording *recording)
+{
+    struct grebe__record_sink *sink = recording->sink;
+
+    return sink->failure == NULL ? NULL : sink->failure(sink);
+}
+
 /* Disk full and the like: calls go on, and the recording does not. */
 static bool has_failed(struct grebe__recording *recording)
 {
-    struct grebe__record_sink *sink = recording->sink;
-    const char *why = sink->failure == NULL ? NULL : sink->failure(sink);
+    const char *why = failure(recording);
 
     if (why == NULL)
         return false;
-    recording->is_over = true;
+    recording->is_over = recording->has_told_failure = true;
     warn(recording, why);
     return true;
 }
@@ -191,6 +202,16 @@ void grebe__recording_end(struct grebe__recording *recording)
     if (grebe__record_begin(recording, "end"))
         grebe__record_end(recording);
     recording->is_over = true;
+}
+
+bool grebe__recording_untold(const struct grebe__recording *recording,
+                             struct grebe__text *message)
+{
+    const char *why = recording->has_told_failure ? NULL : failure(recording);
+
+    if (why != NULL)
+        write_warning(message, why);
+    return why != NULL;
 }
 
 void grebe__recording_free(struct grebe__recording *recording)

@@ -36,6 +36,7 @@
 
 #include "base/json_line.h"
 #include "base/rng.h"
+#include "base/text.h"
 
 struct grebe__lb_host;
 
@@ -60,7 +61,8 @@ struct grebe__recording {
     uint32_t n_effects_told; /* of those, before the last input */
     uint64_t n_calls;        /* the number of the last that got one */
     uint64_t n_lost;         /* lines since the last that found room */
-    bool has_told_loss;      /* in the log */
+    bool has_told_loss;      /* in the log, */
+    bool has_told_failure;   /* each of both */
     bool is_over;            /* the sink has failed, or the end is written */
     char *names; /* of metadata that is always written, each with a NUL, and one more at
                   * the end; NULL: none */
@@ -79,8 +81,12 @@ struct grebe__recording_options {
 int grebe__recording_start(struct grebe__lb_host *host,
                            const struct grebe__recording_options *options,
                            struct grebe__recording **out);
-/* Writes the last line.  The sink is not used any more. */
-void grebe__recording_end(struct grebe__recording *recording);  /* NULL: no-op */
+/* Writes the last line: nothing is written after it. */
+void grebe__recording_end(struct grebe__recording *recording); /* NULL: no-op */
+/* What the log would hear of lines that could not be written, and has not; false: nothing.
+ * For the time after the end, and any thread. */
+bool grebe__recording_untold(const struct grebe__recording *recording,
+                             struct grebe__text *message);
 void grebe__recording_free(struct grebe__recording *recording); /* NULL: no-op */
 
 /* An effect of a request runs. */

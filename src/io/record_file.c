@@ -29,6 +29,7 @@ struct grebe__record_file {
     bool is_asleep;   /* atomic: the thread waits, or is about to */
     bool is_closing;  /* under the lock: no line comes any more */
     bool is_alone;    /* under the lock: nobody waits for the end */
+    bool is_finished; /* there is no thread any more; whoever closes it knows */
     bool has_failed;  /* atomic: `failure` is set, and nothing is written any more */
     char failure[256];
     char path[];
@@ -239,22 +240,31 @@ int grebe__record_file_open(const struct grebe_mem *mem, const char *path,
     return GREBE_OK;
 }
 
-void grebe__record_file_close(struct grebe__record_file *file, bool waits)
+/* The thread may be gone with the file when it returns, if it is alone. */
+static void end_thread(struct grebe__record_file *file, bool is_alone)
 {
-    pthread_t thread;
-
-    if (file == NULL)
-        return;
-    thread = file->thread;
-    if (!waits)
-        pthread_detach(thread);
     pthread_mutex_lock(&file->lock);
     file->is_closing = true;
-    file->is_alone = !waits;
+    file->is_alone = is_alone;
     pthread_cond_signal(&file->news);
     pthread_mutex_unlock(&file->lock);
-    if (!waits)
+}
+
+void grebe__record_file_finish(struct grebe__record_file *file)
+{
+    end_thread(file, false);
+    pthread_join(file->thread, NULL);
+    file->is_finished = true;
+}
+
+void grebe__record_file_close(struct grebe__record_file *file)
+{
+    if (file == NULL)
         return;
-    pthread_join(thread, NULL);
-    destroy(file);
+    if (file->is_finished) {
+        destroy(file);
+        return;
+    }
+    pthread_detach(file->thread);
+    end_thread(file, true);
 }

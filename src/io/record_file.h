@@ -32,8 +32,12 @@ int grebe__record_file_open(const struct grebe_mem *mem, const char *path,
 struct grebe__record_sink *grebe__record_file_sink(struct grebe__record_file *file);
 struct grebe__record_file *grebe__record_file_of(struct grebe__record_sink *sink);
 
-/* No line comes any more.  `waits`: all is written when it returns; else that goes on by
- * itself.  NULL: no-op.  Any thread. */
-void grebe__record_file_close(struct grebe__record_file *file, bool waits);
+/* No line comes any more.  All is written when it returns, or the sink tells why it is not.
+ * Then it has to be closed.  Any thread. */
+void grebe__record_file_finish(struct grebe__record_file *file);
+
+/* No line comes any more.  What is not written yet is written meanwhile.  NULL: no-op.  Any
+ * thread. */
+void grebe__record_file_close(struct grebe__record_file *file);
 
 #endif

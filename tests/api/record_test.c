@@ -215,6 +215,21 @@ TEST(a_full_disk_ends_the_recording_and_not_the_calls)
     assert_null(strstr(strstr(log_text, why) + 1, why));
 }
 
+/* All of it still waits to be written when the channel is destroyed. */
+TEST(a_short_recording_on_a_full_disk_is_told_of)
+{
+    struct grebe_diag diag;
+
+    if (access("/dev/full", W_OK) != 0) {
+        print_message("skipped: no /dev/full\n");
+        skip();
+    }
+    assert_int_equal(open_channel("/dev/full", 0, NULL, &diag), GREBE_OK);
+    *log_text = '\0';
+    grebe_channel_destroy(channel);
+    assert_non_null(strstr(log_text, "recording: /dev/full: No space left on device"));
+}
+
 TEST(a_file_that_cannot_be_made_is_an_error_of_the_channel)
 {
     struct grebe_diag diag;
@@ -282,6 +297,7 @@ int main(void)
         TEST_WITH_BACKENDS(backends_that_die_die_again),
         TEST_WITH_BACKENDS(a_buffer_that_is_too_small_makes_a_partial_recording),
         TEST_WITH_BACKENDS(a_full_disk_ends_the_recording_and_not_the_calls),
+        TEST_WITH_BACKENDS(a_short_recording_on_a_full_disk_is_told_of),
         TEST_WITH_BACKENDS(a_file_that_cannot_be_made_is_an_error_of_the_channel),
         TEST_WITH_BACKENDS(a_channel_destroyed_on_its_own_loop_does_not_wait),
     };

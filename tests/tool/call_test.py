@@ -196,6 +196,12 @@ class Call(Case):
         self.assertEqual((done.returncode, done.stdout), (1, b"x"))
         self.assertIn(b"--channelz: /dev/full: No space left on device", done.stderr)
 
+    def test_recording_that_cannot_be_written_is_told(self):
+        with Backend() as backend:
+            done = self.call(backend, "-d", "x", "--record", "/dev/full")
+        self.assertEqual((done.returncode, done.stdout), (1, b"x"))
+        self.assertIn(b"--record: /dev/full: No space left on device", done.stderr)
+
     def test_explain_tells_target_policy_and_pick(self):
         with Backend() as backend:
             text = self.call(backend, "-d", "x", "--explain", "--policy",
