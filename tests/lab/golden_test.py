@@ -48,7 +48,9 @@ def run(path, through_stdin=False):
     words = [POLICIES] if path.parent.name == "policies" else [TOOL, "lab"]
     if through_stdin:
         return subprocess.run(words, stdin=path.open("rb"), capture_output=True, timeout=60)
-    return subprocess.run([*words, path], capture_output=True, timeout=60)
+    done = subprocess.run([*words, path], capture_output=True, timeout=60)
+    done.stderr = done.stderr.replace(f"{path}: ".encode(), b"")
+    return done
 
 
 def read(path):

@@ -62,6 +62,19 @@ class Lab(Case):
         self.assertEqual(done.stdout.count(b'"ev":"update"'), 1)
         self.assertNotIn(b"close", done.stdout)
 
+    def test_wrong_line_of_a_file_is_named_with_it(self):
+        path = self.folder / "script.jsonl"
+        path.write_bytes(UPDATE + b'\n{"do":"jump"}\n')
+        done = run("lab", path)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"grebe lab: {path}: line 3: do: ", done.stderr.decode())
+
+    def test_recording_that_cannot_be_written_is_told(self):
+        done = run("lab", "--record", "/dev/full", stdin=UPDATE)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"grebe lab: --record: /dev/full: it could not be "
+                                      b"written to the end\n")
+
     def test_long_lines_end(self):
         done = run("lab", stdin=b" " * (5 << 20))
         self.assertEqual(done.returncode, 2)

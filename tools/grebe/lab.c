@@ -77,10 +77,12 @@ static void write_event(void *arg, const char *line, size_t length)
     fwrite(line, 1, length, arg);
 }
 
-static int complain(unsigned long number, const char *what)
+/* `path`: NULL for stdin. */
+static int complain(const char *path, unsigned long number, const char *what)
 {
     fflush(stdout); /* the events so far come first */
-    fprintf(stderr, "grebe lab: line %lu: %s\n", number, what);
+    fprintf(stderr, "grebe lab: %s%sline %lu: %s\n", path == NULL ? "" : path,
+            path == NULL ? "" : ": ", number, what);
     return EXIT_USAGE;
 }
 
@@ -92,7 +94,7 @@ static int fail(const char *what)
 }
 
 /* Hands over line by line, until the end or a fault. */
-static int read_script(struct lab_session *session, struct lines *lines)
+static int read_script(struct lab_session *session, struct lines *lines, const char *path)
 {
     struct grebe_diag diag;
     char text[64];
@@ -107,11 +109,11 @@ static int read_script(struct lab_session *session, struct lines *lines)
         case LINES_TOO_LONG:
             snprintf(text, sizeof text, "it has more than %zu bytes",
                      lab_session_line_max());
-            return complain(number, text);
+            return complain(path, number, text);
         case LINES_NOMEM:
             return fail("out of memory");
         case LINES_ERROR:
-            return complain(number, strerror(errno));
+            return complain(path, number, strerror(errno));
         default:
             break;
         }
@@ -119,7 +121,7 @@ static int read_script(struct lab_session *session, struct lines *lines)
         if (error == GREBE_ERR_NOMEM)
             return fail("out of memory");
         if (error != GREBE_OK)
-            return complain(number, diag.text);
+            return complain(path, number, diag.text);
         if (!output_flush())
             return EXIT_FAILED;
         if (lab_session_is_stopped(session))
@@ -136,7 +138,7 @@ static int end(struct lab_session *session)
     return n_violations > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
-static int run_script(FILE *stream, FILE *record)
+static int run_script(FILE *stream, const char *path, FILE *record)
 {
     const struct lab_session_options options = {
         .write = write_event,
@@ -151,7 +153,7 @@ static int run_script(FILE *stream, FILE *record)
     if (session == NULL)
         return fail("out of memory");
     catch_sigint(session);
-    code = read_script(session, &lines);
+    code = read_script(session, &lines, path);
     if (code == EXIT_FINE)
         code = end(session);
     signal(SIGINT, SIG_DFL);
@@ -167,21 +169,22 @@ static bool is_format(const struct lab_args *args, const char *format)
 }
 
 /* With the file for its recording, if one is wanted. */
-static int run_recorded(FILE *stream, const char *path)
+static int run_recorded(FILE *stream, const char *path, const char *record_path)
 {
     FILE *record;
     bool is_written;
     int code;
 
-    if (path == NULL)
-        return run_script(stream, NULL);
-    record = fopen(path, "w");
+    if (record_path == NULL)
+        return run_script(stream, path, NULL);
+    record = fopen(record_path, "w");
     if (record == NULL)
-        return options_complain("lab", "--record %s: %s", path, strerror(errno));
-    code = run_script(stream, record);
+        return options_complain("lab", "--record %s: %s", record_path, strerror(errno));
+    code = run_script(stream, path, record);
     is_written = ferror(record) == 0;
     if (fclose(record) != 0 || !is_written)
-        return fail("the recording could not be written");
+        return options_fail("lab", "--record: %s: it could not be written to the end",
+                            record_path);
     return code;
 }
 
@@ -203,11 +206,11 @@ static int run(void *arg)
         return options_complain("lab", "%s goes with --conformance",
                                 args->conformance.config != NULL ? "--config" : "--rule");
     if (path == NULL || strcmp(path, "-") == 0)
-        return run_recorded(stdin, args->record);
+        return run_recorded(stdin, NULL, args->record);
     stream = fopen(path, "r");
     if (stream == NULL)
         return options_complain("lab", "%s: %s", path, strerror(errno));
-    code = run_recorded(stream, args->record);
+    code = run_recorded(stream, path, args->record);
     fclose(stream);
     return code;
 }
