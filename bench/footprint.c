@@ -7,8 +7,9 @@
  *   footprint N idle             N subconns that nobody connects
  *
  * Prints one line: milliseconds until N are READY (or, with nobody listening, until all
- * have failed once; or until N are there), CPU seconds, KiB of resident memory for each of them, and KiB of heap
- * in use by all together; what a channel needs anyway is in that: compare with N = 1.
+ * have failed once; or until N are there), CPU seconds, KiB of resident memory for each of
+ * them, and KiB of heap in use by all together; what a channel needs anyway is in that:
+ * compare with N = 1.
  * Where all have failed, what N dials at once needed is free again, but resident.
  */
 #include <malloc.h>

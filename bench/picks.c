@@ -15,8 +15,8 @@
  *
  * The channel is a real one on virtual servers, all of them READY, with weights from 1 to
  * 10, by the resolver and by their load reports, and in two groups, one behind the other, if
- * the policy has priorities.  Each pick has a hash of its own.  An atomic addition is what a turn that threads share costs at least: from 4 to 13 ns, by the
- * machine.
+ * the policy has priorities.  Each pick has a hash of its own.  An atomic addition is what a
+ * turn that threads share costs at least: from 4 to 13 ns, by the machine.
  */
 #include <malloc.h>
 #include <pthread.h>

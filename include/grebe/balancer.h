@@ -138,8 +138,9 @@ struct grebe_pick_args {
  *
  * A parent that asks a child's picker hands on the `out` it was given, and changes
  * afterwards what it wants changed, but for the subconn of a COMPLETE pick: that one is what
- * those who listen rely on.  Who wants another ends the pick first, as discarded.  One that has a struct of its own begins it with
- * grebe_pick_init(), and must be compiled with the layout its children have. */
+ * those who listen rely on.  Who wants another ends the pick first, as discarded.  One that
+ * has a struct of its own begins it with grebe_pick_init(), and must be compiled with the
+ * layout its children have. */
 struct grebe_picker_ops {
     void (*pick)(struct grebe_picker *picker, const struct grebe_pick_args *args,
                  struct grebe_pick *out);

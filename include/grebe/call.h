@@ -84,8 +84,8 @@ GREBE_API int grebe_call_start_unary(struct grebe_channel *channel, const char *
 GREBE_API void grebe_call_cancel(struct grebe_call *call);
 
 /* Wait for the end.  GREBE_ERR_TIMEOUT after `timeout_ns` (negative: never), and the call
- * goes on; GREBE_ERR_DEADLOCK on the loop's own thread; GREBE_ERR_FORKED.  The channel may be destroyed while
- * threads wait, which ends the call, but not before they do. */
+ * goes on; GREBE_ERR_DEADLOCK on the loop's own thread; GREBE_ERR_FORKED.  The channel may
+ * be destroyed while threads wait, which ends the call, but not before they do. */
 GREBE_API int grebe_call_wait(struct grebe_call *call, int64_t timeout_ns);
 
 /* The results below may be read. */

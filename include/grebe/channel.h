@@ -140,7 +140,8 @@ GREBE_API void grebe_channel_options_init(struct grebe_channel_options *options,
  * GREBE_ERR_INVALID (no credentials, two server names, text that no header may hold, a
  * proxy and a dialer, a recording that cannot be made), GREBE_ERR_UNSUPPORTED (a recorder of
  * a later version), GREBE_ERR_SYSTEM (no descriptors or threads are left), GREBE_ERR_FORKED
- * (options.loop) or GREBE_ERR_NOMEM, with `diag` saying which and why.  *out is the caller's to destroy. */
+ * (options.loop) or GREBE_ERR_NOMEM, with `diag` saying which and why.  *out is the
+ * caller's to destroy. */
 GREBE_API int grebe_channel_new(const char *target,
                                 const struct grebe_channel_options *options,
                                 struct grebe_diag *diag,

@@ -47,7 +47,8 @@ GREBE_API const char *grebe_strerror(int error);
 GREBE_API const char *grebe_error_name(int error);
 
 /* Where and why: the text that goes with a GREBE_ERR_* result.  The caller's memory; a
- * function that takes one writes it whenever it fails, and only then.  NULL is accepted everywhere. */
+ * function that takes one writes it whenever it fails, and only then.  NULL is accepted
+ * everywhere. */
 struct grebe_diag {
     char text[512]; /* NUL-terminated, cut where it does not fit */
 };

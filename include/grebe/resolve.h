@@ -23,7 +23,8 @@ typedef void (*grebe_resolve_fn)(void *arg, const struct grebe_resolver_state *s
 
 /* Start resolving `target`.  Of `options` (NULL: defaults) resolvers, DNS, proxy and log
  * matter, and credentials are not needed.  GREBE_ERR_TARGET, GREBE_ERR_INVALID (the proxy),
- * GREBE_ERR_FORKED, GREBE_ERR_NOMEM and what the resolver's build() answers, with `diag`.  *out is the caller's to destroy. */
+ * GREBE_ERR_FORKED, GREBE_ERR_NOMEM and what the resolver's build() answers, with `diag`.
+ * *out is the caller's to destroy. */
 GREBE_API int
 grebe_resolver_watch_new(struct grebe_loop *loop, const char *target,
                          const struct grebe_channel_options *options,

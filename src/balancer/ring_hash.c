@@ -2,8 +2,8 @@
 /* ring_hash -- calls with the same hash go to the same endpoint.
  *
  * balancer/hash_ring.h says to which one, balancer/hash_family.h does everything else.  Left
- * here: how large the ring is, by its own size or by that of a share, and whether it has bounds on the load of an endpoint, which
- * is all that bounded_load_ring_hash is.
+ * here: how large the ring is, by its own size or by that of a share, and whether it has
+ * bounds on the load of an endpoint, which is all that bounded_load_ring_hash is.
  *
  * Sources: gRFC A42, A76; grpc-go package balancer/ringhash.
  */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/pool.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
-
-#include <assert.h>
 
 enum { CHUNK_BYTES = 64 * 1024 };
 
