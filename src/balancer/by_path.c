@@ -72,10 +72,21 @@ static int add(struct grebe__groups *groups, const struct grebe_endpoint *endpoi
     return result;
 }
 
-int grebe__by_path(struct grebe__groups *out, const struct grebe_mem *mem,
+static size_t n_strays(const struct grebe__groups *groups,
+                       const struct grebe__named_children *children, size_t n)
+{
+    for (size_t i = 0; i < children->n; i++)
+        n -= grebe__groups_get(groups, children->list[i].name)->n;
+    return n;
+}
+
+int grebe__by_path(struct grebe__groups *out, struct grebe_client_conn *cc,
+                   const char *policy, const struct grebe__named_children *children,
                    const struct grebe_balancer_update *update)
 {
-    grebe__groups_init(out, mem);
+    size_t n;
+
+    grebe__groups_init(out, grebe_client_conn_mem(cc));
     for (size_t i = 0; i < update->n_endpoints; i++) {
         int result = add(out, update->endpoints[i]);
 
@@ -84,5 +95,11 @@ int grebe__by_path(struct grebe__groups *out, const struct grebe_mem *mem,
             return result;
         }
     }
+    n = n_strays(out, children, update->n_endpoints);
+    if (n > 0)
+        grebe_client_conn_log(cc, GREBE_LOG_WARNING,
+                              "%s: %zu of %zu endpoints are for nobody: their path does "
+                              "not begin with the name of a child",
+                              policy, n, update->n_endpoints);
     return GREBE_OK;
 }

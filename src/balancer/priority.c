@@ -299,15 +299,17 @@ static int on_update(struct grebe_balancer *base,
                      const struct grebe_balancer_update *update)
 {
     struct priority *priority = of(base);
+    const struct grebe__priority_config *config = update->config;
     struct grebe__groups groups;
     int result;
 
-    if (update->config == NULL)
+    if (config == NULL)
         return grebe__child_policy_missing(priority->cc, policy_name);
-    result = grebe__by_path(&groups, priority->mem, update);
+    result = grebe__by_path(&groups, priority->cc, policy_name,
+                            &config->priorities.children, update);
     if (result != GREBE_OK)
         return result;
-    result = update_groups(priority, update->config, update, &groups);
+    result = update_groups(priority, config, update, &groups);
     grebe__groups_fini(&groups);
     return result;
 }

@@ -260,16 +260,18 @@ static int pl_update(struct grebe_balancer *base,
                      const struct grebe_balancer_update *update)
 {
     struct priority_load *pl = of(base);
+    const struct grebe__priority_load_config *config = update->config;
     struct grebe__groups groups;
     int result;
 
-    if (update->config == NULL)
+    if (config == NULL)
         return grebe__child_policy_missing(pl->cc, policy_name);
     grebe__counted_children_begin(&pl->children);
-    result = grebe__by_path(&groups, pl->mem, update);
+    result = grebe__by_path(&groups, pl->cc, policy_name, &config->priorities.children,
+                            update);
     if (result != GREBE_OK)
         return result;
-    result = apply(pl, update->config, update, &groups);
+    result = apply(pl, config, update, &groups);
     grebe__groups_fini(&groups);
     return result;
 }

@@ -377,7 +377,7 @@ static int wt_update(struct grebe_balancer *base,
 
     if (config == NULL)
         return grebe__child_policy_missing(wt->cc, policy_name);
-    result = grebe__by_path(&groups, wt->mem, update);
+    result = grebe__by_path(&groups, wt->cc, policy_name, &config->targets, update);
     if (result != GREBE_OK)
         return result;
     result = add_new(wt, config);
