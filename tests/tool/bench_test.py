@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 
-from harness import Backend, Case, ECHO, IS_SANITIZED, main, run, run_json, start
+from harness import Backend, Case, ECHO, IS_SANITIZED, SOURCE, main, run, run_json, start
 
 LATENCIES = ["mean", "p50", "p90", "p99", "p99_9", "max"]
 
@@ -321,6 +323,16 @@ class Bench(Case):
             cut = [event["detail"] for event in result["events"]
                    if event["event"] == "cut"]
             self.assertEqual(cut, ["3 calls were still running and are not counted"])
+
+
+class OfTheRepository(Case):
+    def test_limit_without_its_sources_is_told_at_once(self):
+        done = subprocess.run([sys.executable, SOURCE / "bench/run", "--limit",
+                               "--limit-sources", self.folder], capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertEqual(done.stderr.decode(), f"bench: --limit: {self.folder} has no limit "
+                         "client (build.sh): name the folder of its sources with "
+                         "--limit-sources\n")
 
 
 main()
