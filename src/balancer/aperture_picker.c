@@ -89,7 +89,8 @@ static void aperture_pick(struct grebe_picker *base, const struct grebe_pick_arg
 
     if (args->explanation != NULL)
         explain(picker, args, two, chosen);
-    grebe__loaded_pick(&picker->endpoints[chosen], &sight, out);
+    (void)grebe__loaded_pick(&picker->endpoints[chosen], &sight, out,
+                             grebe__load_view_done);
 }
 
 static void aperture_picker_destroy(struct grebe_picker *base)

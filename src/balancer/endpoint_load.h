@@ -227,14 +227,13 @@ static inline uint32_t grebe__loaded_in_flight(const struct grebe__loaded *loade
     return grebe__load_sight_count(sight, grebe__loaded_view(loaded, sight));
 }
 
-/* For pick(): sends the call there, and counts it until it ends. */
-static inline void grebe__loaded_pick(const struct grebe__loaded *loaded,
+/* For pick(): sends the call there, and counts it until it ends, as load_view_begin() does. */
+static inline bool grebe__loaded_pick(const struct grebe__loaded *loaded,
                                       const struct grebe__load_sight *sight,
-                                      struct grebe_pick *out)
+                                      struct grebe_pick *out, grebe_pick_done_fn done)
 {
     grebe__leaf_take(&loaded->leaf, out);
-    (void)grebe__load_view_begin(grebe__loaded_view(loaded, sight), out,
-                                 grebe__load_view_done);
+    return grebe__load_view_begin(grebe__loaded_view(loaded, sight), out, done);
 }
 
 /* A round, of the children as they are now: `out`, which has room for n, gets those that are

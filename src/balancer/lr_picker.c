@@ -212,7 +212,8 @@ static void pick(struct grebe_picker *base, const struct grebe_pick_args *args,
 
     if (args->explanation != NULL)
         explain(picker, chosen, args);
-    grebe__loaded_pick(&picker->endpoints[chosen], &sight, out);
+    (void)grebe__loaded_pick(&picker->endpoints[chosen], &sight, out,
+                             grebe__load_view_done);
 }
 
 static void destroy(struct grebe_picker *base)

@@ -162,11 +162,8 @@ static void explain(const struct p2c_picker *picker, const struct grebe_pick_arg
 static inline void take(const struct p2c_picker *picker, uint32_t chosen,
                         const struct grebe__load_sight *sight, struct grebe_pick *out)
 {
-    const struct grebe__loaded *endpoint = &picker->endpoints[chosen];
-
-    grebe__leaf_take(&endpoint->leaf, out);
-    if (grebe__load_view_begin(grebe__loaded_view(endpoint, sight), out,
-                               grebe__p2c_load_done) &&
+    if (grebe__loaded_pick(&picker->endpoints[chosen], sight, out,
+                           grebe__p2c_load_done) &&
         picker->config.metric == GREBE__P2C_ORCA_UTILIZATION)
         out->wants_load_report |= !picker->config.is_out_of_band;
 }

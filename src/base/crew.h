@@ -40,14 +40,19 @@ struct grebe__crew *grebe__crew_new(const struct grebe_mem *mem, size_t size);
 struct grebe__crew *grebe__crew_ref(struct grebe__crew *crew);
 void grebe__crew_unref(struct grebe__crew *crew); /* NULL: no-op */
 
+/* The calling thread has the first number. */
+static inline bool grebe__crew_is_first(const struct grebe__crew *crew)
+{
+    return __atomic_load_n(&crew->threads[0], __ATOMIC_RELAXED) ==
+           grebe__thread_pointer();
+}
+
 /* The calling thread's, from now on. */
 static inline unsigned grebe__crew_number(struct grebe__crew *crew)
 {
-    uintptr_t thread = grebe__thread_pointer();
-
-    if (__atomic_load_n(&crew->threads[0], __ATOMIC_RELAXED) == thread)
+    if (grebe__crew_is_first(crew))
         return 0;
-    return grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, thread);
+    return grebe__claims_find(crew->threads, GREBE__CREW_OTHERS, grebe__thread_pointer());
 }
 
 /* The same, asked by the thread that has `number`. */
@@ -55,13 +60,6 @@ static inline bool grebe__crew_is_alone(const struct grebe__crew *crew, unsigned
 {
     return number == 0 &&
            __atomic_load_n(&crew->threads[1], __ATOMIC_RELAXED) == GREBE__CLAIMS_NOBODY;
-}
-
-/* The calling thread has the first number. */
-static inline bool grebe__crew_is_first(const struct grebe__crew *crew)
-{
-    return __atomic_load_n(&crew->threads[0], __ATOMIC_RELAXED) ==
-           grebe__thread_pointer();
 }
 
 /* The calling thread has the first number, and nobody ever had another one. */
