@@ -15,8 +15,9 @@ enum grebe_log_level {
 };
 
 /* One event, one line, without a newline; bytes from a peer arrive escaped.  Runs on the
- * loop's thread and must not call back into the channel.  That the end of a recording could not be
- * written is told on the thread that destroys the channel, before that returns. */
+ * loop's thread and must not call back into the channel.  That the end of a
+ * recording could not be written is told on the thread that destroys the channel, before
+ * that returns. */
 typedef void (*grebe_log_fn)(void *arg, enum grebe_log_level level, const char *message);
 
 GREBE_API const char *grebe_log_level_name(enum grebe_log_level level); /* "WARNING" */

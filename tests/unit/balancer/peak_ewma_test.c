@@ -349,6 +349,11 @@ static struct grebe__p2c_view *view_of(struct grebe__p2c_load *load)
     return grebe__p2c_view_of(grebe__endpoint_load_view(&load->base));
 }
 
+static struct grebe__p2c_view *numbered_view(struct grebe__p2c_load *load, unsigned i)
+{
+    return grebe__p2c_view_of(&load->base.views[i].view);
+}
+
 static void begin(struct grebe__p2c_load *load, uint32_t n)
 {
     while (n-- > 0) {
@@ -361,8 +366,9 @@ static void begin(struct grebe__p2c_load *load, uint32_t n)
     }
 }
 
-static void end_with(struct grebe__p2c_load *load, int code, uint64_t took_ms,
-                     uint64_t now_ns, const char *hint)
+/* Of a call that was begun in that view. */
+static void end_of(struct grebe__p2c_view *begun, int code, uint64_t took_ms,
+                   uint64_t now_ns, const char *hint)
 {
     struct grebe_metadata *trailers = grebe_metadata_new(NULL);
     struct grebe_status status = grebe_status_of(code, "");
@@ -377,8 +383,14 @@ static void end_with(struct grebe__p2c_load *load, int code, uint64_t took_ms,
         assert_int_equal(
             grebe_metadata_add(trailers, "grpc-retry-pushback-ms", hint, strlen(hint)),
             GREBE_OK);
-    grebe__p2c_load_done(view_of(load), &info);
+    grebe__p2c_load_done(begun, &info);
     grebe_metadata_unref(trailers);
+}
+
+static void end_with(struct grebe__p2c_load *load, int code, uint64_t took_ms,
+                     uint64_t now_ns, const char *hint)
+{
+    end_of(view_of(load), code, took_ms, now_ns, hint);
 }
 
 static void end(struct grebe__p2c_load *load, uint64_t took_ms, uint64_t now_ns)
@@ -599,8 +611,7 @@ TEST(of_those_who_share_a_view_one_at_a_time_writes)
         crew->threads[i] = i; /* all numbers are taken */
     view = view_of(load);
     assert_int_equal(view->base.number, GREBE__CREW_OTHERS);
-    grebe__peak_ewma_observe(&grebe__p2c_view_of(&load->base.views[0].view)->rtt, 500e6,
-                             &fading, 0);
+    grebe__peak_ewma_observe(&numbered_view(load, 0)->rtt, 500e6, &fading, 0);
     begin(load, 3);
     assert_true(grebe__peak_ewma_take(&view->rtt));
     end(load, 90, 0);
@@ -618,29 +629,24 @@ TEST(of_those_who_share_a_view_one_at_a_time_writes)
 TEST(answer_is_of_the_thread_that_hears_it)
 {
     struct grebe__p2c_load *load = new_load(&grebe__p2c_defaults);
-    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
-    const struct grebe_done_info info = {.status = &ok, .latency_ns = 90 * MS};
-    struct grebe__p2c_view *mine;
+    struct grebe__p2c_view *mine, *first = numbered_view(load, 0);
 
     load->base.views[0].view.crew->threads[0] = 0; /* somebody else */
     mine = view_of(load);
     assert_int_equal(mine->base.number, 1);
-    grebe__p2c_load_done(&load->base.views[0].view, &info);
+    end_of(first, GREBE_STATUS_OK, 90, 0, NULL);
     expect_ms(cost(load, &grebe__p2c_defaults, 0), 90);
     assert_int_equal(mine->base.ended, 1);
-    assert_true(
-        grebe__peak_ewma_is_guess(&grebe__p2c_view_of(&load->base.views[0].view)->rtt));
+    assert_true(grebe__peak_ewma_is_guess(&first->rtt));
     free_load(load);
 }
 
 TEST(answer_of_a_call_that_another_one_began_is_of_the_first_as_well)
 {
     struct grebe__p2c_load *load = new_load(&grebe__p2c_defaults);
-    const struct grebe_status ok = grebe_status_of(GREBE_STATUS_OK, "");
-    const struct grebe_done_info info = {.status = &ok, .latency_ns = 90 * MS};
 
     assert_int_equal(view_of(load)->base.number, 0);
-    grebe__p2c_load_done(&load->base.views[1].view, &info);
+    end_of(numbered_view(load, 1), GREBE_STATUS_OK, 90, 0, NULL);
     expect_ms(cost(load, &grebe__p2c_defaults, 0), 90);
     assert_int_equal(view_of(load)->base.ended, 1);
     free_load(load);
